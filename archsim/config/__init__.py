@@ -1,0 +1,1 @@
+"""Configuration: strict YAML, frozen schemas, overrides and sweeps. No NumPy."""
