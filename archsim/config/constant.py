@@ -145,7 +145,7 @@ def constant(
     """
     rule = Rule(unit, above, minimum, maximum, below, integer)
     info: Any = Field(
-        **({"default": None} if optional else {}),
+        default=None if optional else ...,
         description=doc,
         json_schema_extra={"x-unit": unit, "x-rule": rule.describe()},
     )

@@ -1,0 +1,56 @@
+# Two commands need nothing but Python 3.11+, make and a C++ compiler: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+RUN := $(VENV)/.run-ready
+DEV := $(VENV)/.dev-ready
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test test-full lint types lock clean help
+
+help:
+	@echo "make demo       set up, run the quickstart, print the table and where the report lies"
+	@echo "make test       set up, then lint, types and the tests"
+	@echo "make test-full  everything, slow exhaustive runs included"
+	@echo "make lock       refresh the pinned dependencies"
+
+$(BIN)/uv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "archsim needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(RUN): $(BIN)/uv requirements/run.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements/run.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+$(DEV): $(BIN)/uv requirements/dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements/dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@ $(RUN)
+
+demo: $(RUN)
+	@$(BIN)/archsim run configs/quickstart.yaml
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)
+	$(BIN)/mypy
+
+test: $(DEV) lint types
+	sh scripts/system-packages
+	$(PYTEST) -m "not slow and not gpu"
+
+test-full: $(DEV) lint types
+	sh scripts/system-packages
+	$(PYTEST) -m "not gpu"
+
+lock: $(BIN)/uv
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --extra rtl -o requirements/run.lock
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --extra rtl --extra synth --extra gpu --extra dev -o requirements/dev.lock
+
+clean:
+	rm -rf $(VENV) build archsim-out

@@ -1,0 +1,1 @@
+"""The timing engines. Numba is imported by ``archsim.engine.jit`` only."""

@@ -1,0 +1,38 @@
+"""Numba's ``njit`` with an on-disk cache that a changed model can never reuse.
+
+Numba notices only changes in the file of the compiled function, not in functions and constants
+it inlines from elsewhere. The cache folder therefore carries the digest of all model sources. It
+lies in the user's cache folder, so that a read-only installation compiles only once too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import platformdirs
+from numba import config as numba_config
+
+from archsim.version import model_digest
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _cache_folder() -> Path:
+    """The cache of this version, or the one ``NUMBA_CACHE_DIR`` names."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    return Path(platformdirs.user_cache_dir("archsim")) / f"numba-{model_digest()[:16]}"
+
+
+numba_config.CACHE_DIR = str(_cache_folder())
+
+
+def njit(function: F) -> F:
+    """Compile ``function`` to machine code on first use and keep the code on disk."""
+    compiled: F = numba.njit(cache=True, fastmath=False, error_model="numpy")(function)
+    return compiled

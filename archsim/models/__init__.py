@@ -1,0 +1,1 @@
+"""One sub-package per machine, all answering with ``archsim.metrics.PointResult``."""

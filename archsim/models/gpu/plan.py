@@ -1,0 +1,48 @@
+"""Kernel plans: what an operator launches, as numbers that compiled code can price.
+
+A plan names its kernel family and gives up to ``PARAMS`` numbers whose meaning that family's
+module defines. ``solve`` prices every plan on every variant of a device in one compiled call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+PARAMS = 32
+"""Numbers per plan."""
+
+# Kernel families, dispatched in solve.py.
+STREAM = 0  # elementwise, copy, cast: contiguous streams
+GEMM = 1  # dense and batched matrix products, all tile kernels
+ATTENTION = 2
+CONV = 3
+SPARSE = 4
+ROWS = 5  # softmax, norms: one or more rows per CTA
+REDUCE = 6
+TRANSPOSE = 7
+GATHER = 8
+SCATTER = 9
+FIXED = 10  # memsets and other kernels of a named fixed time
+HASHGRID = 11
+
+# Columns of an output row: TERMS first (microseconds), then these.
+TERMS_US = 6
+HBM_BYTES = 6
+L2_BYTES = 7
+ENERGY_J = 8
+BOUND_COMPUTE_US = 9
+BOUND_L2_US = 10
+BOUND_HBM_US = 11
+OUTPUTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One kernel launch: ``name`` and ``config`` for people, ``params`` for the solver."""
+
+    name: str
+    family: int
+    params: tuple[float, ...]
+    flops: float
+    config: dict[str, Any] = field(default_factory=dict)

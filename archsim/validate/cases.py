@@ -1,0 +1,187 @@
+"""Measured datasets: reading them strictly, and what each case computes.
+
+A dataset is JSON with ``meta`` and ``cases`` (``workloads/measured/README.md``). Bad data raises a
+``ConfigError`` of one sentence that names the file, the case's index and the field.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from archsim.errors import ConfigError
+from archsim.formats.dtypes import DTYPES
+from archsim.graph import ops
+
+Case = Mapping[str, Any]
+
+LARGEST = 2**40
+"""Largest dimension a case may state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A measured dataset: the file it came from, its ``meta`` and its ``cases`` in file order."""
+
+    path: str
+    meta: dict[str, Any]
+    cases: tuple[Case, ...]
+
+    def where(self, index: int) -> str:
+        """Return the place of case ``index``, for messages."""
+        return f"{self.path}: cases[{index}]"
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"numbers must be finite, not {name}")
+
+
+def load_dataset(path: str | Path) -> Dataset:
+    """Read the dataset ``path``; the cases are objects, their fields are not checked yet."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        data = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path}:{error.lineno}:{error.colno}: the file must be valid JSON, not text with "
+            f"{error.msg[:1].lower()}{error.msg[1:]}"
+        ) from None
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__ + ": " + str(error)
+        raise ConfigError(f"{path}: the file must be readable JSON, not one with {reason}") from None
+    cases = data.get("cases") if isinstance(data, dict) else None
+    if not isinstance(cases, list) or not cases:
+        raise ConfigError(f"{path}: cases must be a list of at least one case, not {_brief(cases)}")
+    for index, case in enumerate(cases):
+        if not isinstance(case, dict):
+            raise ConfigError(f"{path}: cases[{index}] must be an object, not {_brief(case)}")
+    meta = data.get("meta")
+    return Dataset(str(path), meta if isinstance(meta, dict) else {}, tuple(cases))
+
+
+def positive_number(case: Case, field: str, where: str) -> float:
+    """Return the finite positive number ``field`` of ``case``."""
+    value = case.get(field)
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if not good or not 0 < value or not math.isfinite(value := float(min(value, 1e300))):
+        raise ConfigError(f"{where}.{field} must be a positive number, not {_brief(case, field)}")
+    return value
+
+
+def text(case: Case, field: str, where: str) -> str:
+    """Return the non-empty text ``field`` of ``case``."""
+    value = case.get(field)
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{where}.{field} must be a name, not {_brief(case, field)}")
+    return value
+
+
+def dimension(case: Case, field: str, where: str) -> int:
+    """Return the positive integer ``field`` of ``case``."""
+    value = case.get(field)
+    if type(value) is not int or not 1 <= value <= LARGEST:
+        raise ConfigError(
+            f"{where}.{field} must be an integer from 1 to {LARGEST}, not {_brief(case, field)}"
+        )
+    return value
+
+
+def dtype(case: Case, where: str) -> str:
+    """Return the data type of ``case``."""
+    return choice(case, "dtype", where, tuple(DTYPES))
+
+
+def choice(case: Case, field: str, where: str, known: Sequence[str]) -> str:
+    """Return ``field`` of ``case``, which must be one of ``known``."""
+    value = case.get(field)
+    if isinstance(value, str) and value in known:
+        return value
+    near = get_close_matches(value, known, n=1) if isinstance(value, str) else []
+    hint = f", did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(
+        f"{where}.{field} must be one of {', '.join(known)}, not {_brief(case, field)}{hint}"
+    )
+
+
+_Build = Callable[[Case, str], ops.OpSpec]
+
+
+def _dims(kind: type[ops.OpSpec], *fields: str, **fixed: Any) -> _Build:
+    def build(case: Case, where: str) -> ops.OpSpec:
+        values = {name: dimension(case, name, where) for name in fields}
+        return kind(**values, dtype=dtype(case, where), **fixed)
+
+    return build
+
+
+def _attention(case: Case, where: str) -> ops.OpSpec:
+    sizes = {name: dimension(case, name, where) for name in ("b", "h", "sq", "skv", "d")}
+    causal = case.get("causal", False)
+    if not isinstance(causal, bool):
+        raise ConfigError(f"{where}.causal must be true or false, not {_brief(causal)}")
+    h_kv = dimension(case, "h_kv", where) if "h_kv" in case else sizes["h"]
+    if sizes["h"] % h_kv:
+        raise ConfigError(f"{where}.h_kv must divide h ({sizes['h']}), not {h_kv}")
+    impl = text(case, "impl", where) if "impl" in case else "auto"
+    return ops.Attention(**sizes, h_kv=h_kv, causal=causal, impl=impl, dtype=dtype(case, where))
+
+
+def _conv2d(case: Case, where: str) -> ops.OpSpec:
+    size = {k: dimension(case, k, where) for k in ("n", "cin", "cout", "r", "stride", "groups")}
+    hw = dimension(case, "hw", where)
+    return ops.Conv2d(
+        **size, h=hw, w=hw, s=size["r"], padding=size["r"] // 2, dtype=dtype(case, where)
+    )
+
+
+def _scatter_add(case: Case, where: str) -> ops.OpSpec:
+    sizes = {name: dimension(case, name, where) for name in ("table", "n")}
+    width = dimension(case, "width", where) if "width" in case else 1
+    return ops.ScatterAdd(**sizes, width=width, dtype=dtype(case, where))
+
+
+_BUILDERS: dict[str, _Build] = {
+    "gemm": _dims(ops.Gemm, "m", "n", "k"),
+    "gemm_sparse24": _dims(ops.SparseGemm, "m", "n", "k"),
+    "bmm": _dims(ops.BatchedGemm, "b", "m", "n", "k"),
+    "attention": _attention,
+    "softmax": _dims(ops.Softmax, "rows", "cols"),
+    "layernorm": _dims(ops.LayerNorm, "rows", "cols"),
+    "transpose": _dims(ops.Transpose, "rows", "cols"),
+    "reduce_sum": _dims(ops.Reduce, "rows", "cols", function="sum"),
+    "gelu": _dims(ops.Elementwise, "n", function="gelu"),
+    "add": _dims(ops.Elementwise, "n", function="add", arity=2),
+    "copy": _dims(ops.Copy, "n"),
+    "gather": _dims(ops.Gather, "table", "width", "n"),
+    "scatter_add": _scatter_add,
+    "conv2d": _conv2d,
+}
+
+CLASSES = tuple(_BUILDERS)
+"""Operator classes of measured kernel datasets, in the order they are printed."""
+
+
+def spec_from_case(case: Case, where: str = "case") -> ops.OpSpec:
+    """Return the operator that ``case`` measured; ``where`` names it in messages."""
+    op = choice(case, "op", where, CLASSES)
+    try:
+        return _BUILDERS[op](case, where)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def _brief(value: Any, field: str | None = None) -> str:
+    """Return ``value`` (or what ``field`` of it holds) in at most 40 characters."""
+    if field is not None:
+        if field not in value:
+            return "missing"
+        value = value[field]
+    if value is None:
+        return "nothing"
+    shown = json.dumps(value, default=str)
+    return shown if len(shown) <= 40 else shown[:37] + "..."

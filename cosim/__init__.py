@@ -1,0 +1,1 @@
+"""Co-simulation of the generated RTL with cocotb against the functional models."""

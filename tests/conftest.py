@@ -1,0 +1,40 @@
+"""Shared fixtures. A test that needs a system package asks for it here, never skips by itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+_NOT_RUN: list[str] = []
+
+
+@pytest.fixture
+def require_system(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Return a function: program name -> its path, or the test counts as not run.
+
+    On a developer's machine without the program the test is skipped and named at the end. In
+    continuous integration (``CI`` set) it fails: there everything must run.
+    """
+
+    def need(program: str) -> str:
+        path = shutil.which(program)
+        if path is None:
+            _NOT_RUN.append(f"{request.node.nodeid} (needs {program})")
+            message = f"{program} is not installed (scripts/system-packages)"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
+        return path
+
+    return need
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name every test that a missing system package kept from running."""
+    if _NOT_RUN:
+        terminalreporter.section("not run")
+        for name in _NOT_RUN:
+            terminalreporter.line(name)

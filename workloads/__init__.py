@@ -1,0 +1,1 @@
+"""Workloads: model graphs, Numba CUDA kernels, GPU measuring suites and measured datasets."""
