@@ -7,7 +7,6 @@ A dataset is JSON with ``meta`` and ``cases`` (``workloads/measured/README.md``)
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,7 +20,7 @@ from archsim.graph import ops
 Case = Mapping[str, Any]
 
 LARGEST = 2**40
-"""Largest dimension a case may state."""
+"""Largest dimension, time, energy or clock that a case may state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,9 @@ def load_dataset(path: str | Path) -> Dataset:
         ) from None
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__ + ": " + str(error)
-        raise ConfigError(f"{path}: the file must be readable JSON, not one with {reason}") from None
+        raise ConfigError(
+            f"{path}: the file must be readable JSON, not one with {reason}"
+        ) from None
     cases = data.get("cases") if isinstance(data, dict) else None
     if not isinstance(cases, list) or not cases:
         raise ConfigError(f"{path}: cases must be a list of at least one case, not {_brief(cases)}")
@@ -67,10 +68,11 @@ def load_dataset(path: str | Path) -> Dataset:
 def positive_number(case: Case, field: str, where: str) -> float:
     """Return the finite positive number ``field`` of ``case``."""
     value = case.get(field)
-    good = isinstance(value, int | float) and not isinstance(value, bool)
-    if not good or not 0 < value or not math.isfinite(value := float(min(value, 1e300))):
-        raise ConfigError(f"{where}.{field} must be a positive number, not {_brief(case, field)}")
-    return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST:
+        return float(value)
+    raise ConfigError(
+        f"{where}.{field} must be a number above 0 and at most {LARGEST}, not {_brief(case, field)}"
+    )
 
 
 def text(case: Case, field: str, where: str) -> str:
@@ -111,7 +113,7 @@ def choice(case: Case, field: str, where: str, known: Sequence[str]) -> str:
 _Build = Callable[[Case, str], ops.OpSpec]
 
 
-def _dims(kind: type[ops.OpSpec], *fields: str, **fixed: Any) -> _Build:
+def _dims(kind: Callable[..., ops.OpSpec], *fields: str, **fixed: Any) -> _Build:
     def build(case: Case, where: str) -> ops.OpSpec:
         values = {name: dimension(case, name, where) for name in fields}
         return kind(**values, dtype=dtype(case, where), **fixed)
@@ -120,29 +122,29 @@ def _dims(kind: type[ops.OpSpec], *fields: str, **fixed: Any) -> _Build:
 
 
 def _attention(case: Case, where: str) -> ops.OpSpec:
-    sizes = {name: dimension(case, name, where) for name in ("b", "h", "sq", "skv", "d")}
     causal = case.get("causal", False)
     if not isinstance(causal, bool):
         raise ConfigError(f"{where}.causal must be true or false, not {_brief(causal)}")
-    h_kv = dimension(case, "h_kv", where) if "h_kv" in case else sizes["h"]
-    if sizes["h"] % h_kv:
-        raise ConfigError(f"{where}.h_kv must divide h ({sizes['h']}), not {h_kv}")
+    heads = dimension(case, "h", where)
+    h_kv = dimension(case, "h_kv", where) if "h_kv" in case else heads
+    if heads % h_kv:
+        raise ConfigError(f"{where}.h_kv must divide h ({heads}), not {h_kv}")
     impl = text(case, "impl", where) if "impl" in case else "auto"
-    return ops.Attention(**sizes, h_kv=h_kv, causal=causal, impl=impl, dtype=dtype(case, where))
+    build = _dims(ops.Attention, "b", "h", "sq", "skv", "d", h_kv=h_kv, causal=causal, impl=impl)
+    return build(case, where)
 
 
 def _conv2d(case: Case, where: str) -> ops.OpSpec:
-    size = {k: dimension(case, k, where) for k in ("n", "cin", "cout", "r", "stride", "groups")}
-    hw = dimension(case, "hw", where)
-    return ops.Conv2d(
-        **size, h=hw, w=hw, s=size["r"], padding=size["r"] // 2, dtype=dtype(case, where)
+    hw, r = dimension(case, "hw", where), dimension(case, "r", where)
+    build = _dims(
+        ops.Conv2d, "n", "cin", "cout", "r", "stride", "groups", h=hw, w=hw, s=r, padding=r // 2
     )
+    return build(case, where)
 
 
 def _scatter_add(case: Case, where: str) -> ops.OpSpec:
-    sizes = {name: dimension(case, name, where) for name in ("table", "n")}
     width = dimension(case, "width", where) if "width" in case else 1
-    return ops.ScatterAdd(**sizes, width=width, dtype=dtype(case, where))
+    return _dims(ops.ScatterAdd, "table", "n", width=width)(case, where)
 
 
 _BUILDERS: dict[str, _Build] = {
