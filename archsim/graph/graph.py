@@ -40,12 +40,44 @@ class Op:
 
 @dataclass(frozen=True)
 class Graph:
-    """Operators in execution order. ``meta`` holds what a report shows of the workload."""
+    """Operators in execution order. ``meta`` holds what a report shows of the workload.
+
+    Where ``tensors`` are given, every tensor an operator names must be among them, produced at
+    most once, and produced before it is used; a graph of bare operators may leave them out.
+    ``ValueError`` names what breaks a rule.
+    """
 
     name: str
     ops: tuple[Op, ...]
     tensors: tuple[Tensor, ...] = ()
     meta: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = {t.name for t in self.tensors}
+        if len(known) != len(self.tensors):
+            twice = next(n for n, c in Counter(t.name for t in self.tensors).items() if c > 1)
+            raise ValueError(f"graph.tensors must have unique names, not {twice!r} twice")
+        if known:
+            self._check_order(known)
+
+    def _check_order(self, known: set[str]) -> None:
+        """Every tensor is known, is produced once, and not used before that."""
+        producer = {name: op.name for op in self.ops for name in op.outputs}
+        if len(producer) != sum(len(op.outputs) for op in self.ops):
+            twice = Counter(name for op in self.ops for name in op.outputs).most_common(1)[0][0]
+            raise ValueError(f"tensor {twice!r} must be produced once, not by several operators")
+        done: set[str] = set()
+        for op in self.ops:
+            for name in (*op.inputs, *op.outputs):
+                if name not in known:
+                    raise ValueError(f"operator {op.name!r} must name known tensors, not {name!r}")
+            for name in op.inputs:
+                if name in producer and name not in done:
+                    raise ValueError(
+                        f"operator {op.name!r} must come after {producer[name]!r}, "
+                        f"which produces its input {name!r}"
+                    )
+            done.update(op.outputs)
 
     def __iter__(self) -> Iterator[Op]:
         return iter(self.ops)
@@ -64,6 +96,21 @@ class Graph:
     def flops(self) -> int:
         """Arithmetic operations of all operators."""
         return sum(spec.flops * n for spec, n in self.counts.items())
+
+    @cached_property
+    def parameters(self) -> int:
+        """Trained parameters: elements of the parameter tensors, a shared one counted once.
+
+        A graph of bare operators sums what its operators hold.
+        """
+        if self.tensors:
+            return sum(elements(t.shape) for t in self.tensors if t.parameter)
+        return sum(op.spec.parameters for op in self.ops)
+
+    @cached_property
+    def parameter_bytes(self) -> int:
+        """Memory of the parameter tensors in bytes."""
+        return sum(t.bytes for t in self.tensors if t.parameter)
 
     @property
     def bytes(self) -> int:
