@@ -1,0 +1,5 @@
+"""``python -m archsim``."""
+
+from archsim.cli import entry
+
+entry()

@@ -1,0 +1,81 @@
+"""From the ``workload`` part of a run file to its graph: a built model, an ONNX file, one operator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from archsim.errors import ConfigError
+from archsim.graph import OP_KINDS, Graph, Op
+
+FORMS = ("model", "onnx", "op")
+
+
+def build_graph(workload: Mapping[str, Any]) -> Graph:
+    """Return the graph that ``workload`` describes.
+
+    The mapping holds exactly one of ``model`` (a built model and its choices), ``onnx`` (a file,
+    with ``batch`` and ``dtype``) and ``op`` (one operator and its fields).
+    """
+    return _cached(json.dumps(workload, sort_keys=True))
+
+
+@lru_cache(maxsize=256)
+def _cached(text: str) -> Graph:
+    workload = json.loads(text)
+    form = next((f for f in FORMS if f in workload), None)
+    if form is None:
+        raise ConfigError(f"workload must have one of {', '.join(FORMS)}")
+    choices = {k: v for k, v in workload.items() if k != form}
+    build = {"model": _model, "onnx": _onnx, "op": _operator}[form]
+    return build(workload[form], choices)
+
+
+def _model(name: str, choices: dict[str, Any]) -> Graph:
+    from workloads import models
+
+    try:
+        return models.build(name, **choices)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"workload: {error}") from None
+
+
+def _onnx(path: str, choices: dict[str, Any]) -> Graph:
+    from archsim.graph.onnx_import import load_onnx
+
+    try:
+        return load_onnx(Path(path), **choices)
+    except TypeError:
+        raise ConfigError(
+            f"workload of an ONNX file must have only batch and dtype, not {', '.join(choices)}"
+        ) from None
+
+
+def _operator(kind: str, choices: dict[str, Any]) -> Graph:
+    if kind not in OP_KINDS:
+        raise ConfigError(
+            f"workload.op must be one of {', '.join(OP_KINDS)}, not {kind!r}{_hint(kind, OP_KINDS)}"
+        )
+    spec_type = OP_KINDS[kind]
+    known = [f.name for f in fields(spec_type)]
+    for name in choices:
+        if name not in known:
+            raise ConfigError(
+                f"workload.{name} must be a field of {kind} ({', '.join(known)})"
+                f"{_hint(name, known)}"
+            )
+    try:
+        spec = spec_type(**choices)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"workload: {error}") from None
+    return Graph(kind, (Op(kind, spec),), meta={"operator": dict(choices)})
+
+
+def _hint(word: str, known: Any) -> str:
+    near = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,48 @@
+"""The command line. Every error of the user's input is one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from archsim.cli import explore, hardware, silicon
+from archsim.errors import ArchsimError
+
+UsageError = typer.BadParameter.__bases__[0]  # typer re-exports only this leaf of its exceptions
+
+app = typer.Typer(
+    name="archsim",
+    help="Simulate and generate hardware from one YAML design point.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+explore.register(app)
+hardware.register(app)
+silicon.register(app)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code (0 done, 1 a row missed, 2 bad input)."""
+    try:
+        result = app(arguments, standalone_mode=False, prog_name="archsim")
+    except ArchsimError as error:
+        return _fail(str(error), error.exit_code)
+    except UsageError as error:  # type: ignore[misc]  # its class comes from __bases__
+        return _fail(error.format_message(), 2)  # type: ignore[attr-defined]
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted; finished points are kept, the same command resumes", 130)
+    except BrokenPipeError:
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def entry() -> None:
+    """Run as a program."""
+    sys.exit(main())
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"archsim: {' '.join(message.split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,120 @@
+"""The verbs around a run file: run, check, list, schema, report, validate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a value, e.g. device.sm_count=66."),
+]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="DIR", help="Output folder [archsim-out/<name>]."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module to ``app``."""
+    for verb in (run, check, report, validate):
+        app.command()(verb)
+    app.command("list")(list_)
+    app.command()(schema)
+
+
+def run(
+    file: Annotated[Path, typer.Argument(help="Run file (YAML) or ONNX model.")],
+    device: Annotated[
+        str | None, typer.Option(help="Device name or file; needed with an ONNX model.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Batch size of an ONNX model.")] = None,
+    overrides: SetOption = None,
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Local processes.")] = 1,
+    output: OutputOption = None,
+    json: JsonOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Run a very large sweep.")] = False,
+) -> None:
+    """Evaluate a run file's design points; finished points are kept and never run twice."""
+    from archsim.app import running
+
+    request = running.Request(
+        file=file, device=device, batch=batch, overrides=tuple(overrides or ()),
+        workers=workers, output=output, yes=yes,
+    )  # fmt: skip
+    running.run_and_print(request, json)
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help="Run file, device file or ONNX model.")],
+    overrides: SetOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Validate a file and show the resolved design."""
+    from archsim.app import checking
+
+    checking.check_and_print(file, tuple(overrides or ()), json)
+
+
+def list_(
+    what: Annotated[
+        str | None, typer.Argument(help="devices, workloads or presets; all if left out.")
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """List devices, workloads and presets."""
+    from archsim.app import listing
+
+    listing.list_and_print(what, json)
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(help="run, or a machine: gpu, array.")] = "run",
+) -> None:
+    """Print the JSON Schema of run files or of one machine's device files, for editors."""
+    from archsim.app import listing
+
+    listing.print_schema(kind)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Output folder of an earlier run.")],
+    json: JsonOption = None,
+) -> None:
+    """Write the report of a finished or interrupted run again, evaluating nothing."""
+    from archsim.app import running
+
+    running.report_and_print(folder, json)
+
+
+def validate(
+    device: Annotated[str | None, typer.Option(help="Device name or file.")] = None,
+    measured: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Measured kernels to predict.")
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Measured whole models to predict.")
+    ] = None,
+    sustained: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Measured steady states to predict.")
+    ] = None,
+    published: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Published figures to reproduce.")
+    ] = None,
+    kernels: Annotated[
+        str, typer.Option(help="predicted: own choice of kernel; recorded: the measured one.")
+    ] = "predicted",
+    json: JsonOption = None,
+) -> int:
+    """Predict measured or published figures and print the errors."""
+    from archsim.app import validating
+
+    files = {
+        "measured": measured, "models": models, "sustained": sustained, "published": published,
+    }  # fmt: skip
+    return validating.validate_and_print(files, device, kernels, json)
