@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from archsim.config.constant import Constant, Group, constant
+from archsim.config.constant import Constant, constant
+from archsim.config.device import Device
 from archsim.config.gpu_chip import L2, Clock, Launch, Memory, Power, Sm, Tensor
 from archsim.config.gpu_memory_kernels import MemoryKernels
 from archsim.config.gpu_tensor_kernels import TensorKernels
@@ -12,7 +13,7 @@ from archsim.config.gpu_tensor_kernels import TensorKernels
 Architecture = Literal["volta", "turing", "ampere", "ada", "hopper"]
 
 
-class GpuDevice(Group):
+class GpuDevice(Device):
     """One GPU: its chip, and the constants of the kernel libraries that run on it."""
 
     machine: Literal["gpu"]

@@ -80,6 +80,7 @@ class Launch(Group):
     graph_gap_us: Constant = constant("us", minimum=0, doc="gap between kernels of a CUDA graph")
     stream_us: Constant = constant("us", minimum=0, doc="host time of one eager launch")
     memset_us: Constant = constant("us", minimum=0, doc="a small memset")
+    ctas_per_clk: Constant = constant("1/clk", above=0, doc="CTAs that the whole GPU starts")
 
 
 class Power(Group):
@@ -94,6 +95,7 @@ class Power(Group):
     tensor_tf32_pj_per_flop: Constant = constant("pJ/flop", minimum=0)
     fp32_pj_per_flop: Constant = constant("pJ/flop", minimum=0)
     fp64_pj_per_flop: Constant = constant("pJ/flop", minimum=0)
+    instruction_pj: Constant = constant("pJ", minimum=0, doc="one warp instruction, any pipe")
     l2_pj_per_byte: Constant = constant("pJ/B", minimum=0)
     hbm_pj_per_byte: Constant = constant("pJ/B", minimum=0)
     clock_exponent: Constant = constant(

@@ -7,21 +7,15 @@ from typing import Any
 
 from archsim.errors import UnsupportedOperatorError
 from archsim.graph.ops import Copy, Elementwise, OpSpec
-from archsim.models.gpu.plan import STREAM, Plan
+from archsim.models.gpu.plan import Plan
+from archsim.models.gpu.pointwise import lower_copy, lower_elementwise
 
 Lowering = Callable[[Any, Any], list[Plan]]
 """``lower(spec, dev)`` with ``dev`` the device's record (row 0 of its variants)."""
 
-
-def lower_stream(spec: Elementwise | Copy, dev: Any) -> list[Plan]:
-    """One vectorised kernel."""
-    params = (spec.bytes_read, spec.bytes_written, spec.n, 1.0, dev["memory_kernels_stream_fixed_us"])
-    return [Plan(f"elementwise<{getattr(spec, 'function', 'copy')}>", STREAM, params, spec.flops)]
-
-
 LOWERINGS: dict[type[OpSpec], Lowering] = {
-    Elementwise: lower_stream,
-    Copy: lower_stream,
+    Elementwise: lower_elementwise,
+    Copy: lower_copy,
 }
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from dataclasses import replace
+from typing import Literal
 
 from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph, OpSpec
-from archsim.metrics import KernelResult, OperatorResult, PointResult
-from archsim.models.gpu import plan as plans
+from archsim.metrics import OperatorResult, PointResult
+from archsim.models.gpu.assemble import operators
 from archsim.models.gpu.lower import lower
+from archsim.models.gpu.point import summarise
+from archsim.models.gpu.residency import reuse
 from archsim.models.gpu.solve import solve
 from archsim.models.gpu.vector import Variants, variants
+
+Execution = Literal["graph", "eager", "kernels"]
+"""How a workload runs: as a CUDA graph, launched kernel by kernel, or its kernels alone."""
 
 
 class GpuModel:
@@ -22,62 +26,43 @@ class GpuModel:
     def __init__(self, device: GpuDevice) -> None:
         self.device = device
         self._variants: Variants = variants(device)
-        self._priced: dict[OpSpec, OperatorResult] = {}
+        self._priced: dict[tuple[OpSpec, float], OperatorResult] = {}
 
-    def price(self, spec: OpSpec) -> OperatorResult:
-        """Return the cost of one operator from cold caches."""
-        self._price_all([spec])
-        return self._priced[spec]
+    def price(self, spec: OpSpec, resident: float = 0.0) -> OperatorResult:
+        """Return the cost of one operator.
 
-    def evaluate(self, graph: Graph) -> PointResult:
-        """Return the cost of a whole workload, its operators in order of first occurrence."""
-        raise NotImplementedError
+        ``resident`` is the fraction of the bytes it reads that lie in L2 (0: cold caches).
+        """
+        if not 0.0 <= resident <= 1.0:
+            raise ValueError(f"resident must be a fraction from 0 to 1, not {resident!r}")
+        return self._price_all([(spec, resident)])[0]
 
-    def _price_all(self, specs: Sequence[OpSpec]) -> None:
-        new = [s for s in dict.fromkeys(specs) if s not in self._priced]
-        if not new:
-            return
-        lowered = [lower(spec, self._variants.rows[0]) for spec in new]
-        flat = [p for kernels in lowered for p in kernels]
-        out = solve(self._variants.rows, flat)
-        at = 0
-        for spec, kernels in zip(new, lowered, strict=True):
-            columns = out[:, at : at + len(kernels)]
-            self._priced[spec] = _operator(spec, kernels, columns, self._variants.paths)
-            at += len(kernels)
+    def evaluate(self, graph: Graph, execution: Execution = "graph") -> PointResult:
+        """Return the cost of a whole workload, its operators in order of first occurrence.
 
+        Each operator finds in L2 what the operators before it left there.
+        """
+        if execution not in ("graph", "eager", "kernels"):
+            raise ValueError(f"execution must be graph, eager or kernels, not {execution!r}")
+        uses = reuse(graph)
+        resident = uses.resident(float(self._variants.rows[0]["l2_capacity_bytes"]))
+        priced = self._price_all(list(zip(uses.specs, resident, strict=True)))
+        counted = tuple(
+            replace(result, count=n) for result, n in zip(priced, uses.counts, strict=True)
+        )
+        return summarise(graph, counted, self.device, execution)
 
-def _operator(
-    spec: OpSpec, kernels: list[plans.Plan], out: np.ndarray[Any, Any], paths: tuple[str, ...]
-) -> OperatorResult:
-    """Assemble one operator's answer from the solver's columns (variants, kernels, outputs)."""
-    times = out[:, :, : plans.TERMS_US].sum(axis=(1, 2))
-    us = float(times[0])
-    edges = {
-        path: float(max(abs(times[2 * i + 1] - us), abs(times[2 * i + 2] - us))) / us
-        for i, path in enumerate(paths)
-    }
-    sensitive = {path: edge for path, edge in edges.items() if edge > 1e-3}
-    spread = float(np.sqrt(sum(edge**2 for edge in sensitive.values())))
-    results = tuple(_kernel(p, row) for p, row in zip(kernels, out[0], strict=True))
-    return OperatorResult(
-        name=spec.kind, kind=spec.kind, count=1, us=us,
-        low_us=us * max(1 - spread, 0.0), high_us=us * (1 + spread),
-        energy_j=sum(k.energy_j for k in results), flops=spec.flops, bytes=spec.bytes,
-        bound_us=max(max(k.bound_us.values()) for k in results), kernels=results,
-        sensitive=sensitive,
-    )  # fmt: skip
-
-
-def _kernel(p: plans.Plan, row: np.ndarray[Any, Any]) -> KernelResult:
-    terms = tuple(float(t) for t in row[: plans.TERMS_US])
-    return KernelResult(
-        name=p.name, us=sum(terms), terms_us=terms,
-        bound_us={
-            "compute": float(row[plans.BOUND_COMPUTE_US]),
-            "l2": float(row[plans.BOUND_L2_US]),
-            "hbm": float(row[plans.BOUND_HBM_US]),
-        },
-        flops=p.flops, hbm_bytes=float(row[plans.HBM_BYTES]), l2_bytes=float(row[plans.L2_BYTES]),
-        energy_j=float(row[plans.ENERGY_J]), config=p.config,
-    )  # fmt: skip
+    def _price_all(self, wanted: Sequence[tuple[OpSpec, float]]) -> list[OperatorResult]:
+        new = [key for key in dict.fromkeys(wanted) if key not in self._priced]
+        if new:
+            devices = self._variants
+            lowered = [lower(spec, devices.rows[0]) for spec, _ in new]
+            flat = [p for kernels in lowered for p in kernels]
+            resident = [
+                share for (_, share), kernels in zip(new, lowered, strict=True) for _ in kernels
+            ]
+            out = solve(devices.rows, devices.relevant, flat, resident)
+            static_w = float(self.device.power.idle_w)
+            results = operators([s for s, _ in new], lowered, out, devices.paths, static_w)
+            self._priced.update(zip(new, results, strict=True))
+        return [self._priced[key] for key in wanted]

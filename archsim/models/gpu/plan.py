@@ -1,6 +1,6 @@
 """Kernel plans: what an operator launches, as numbers that compiled code can price.
 
-A plan names its kernel family and gives up to ``PARAMS`` numbers whose meaning that family's
+A plan names its kernel family and gives up to ``RESIDENT`` numbers whose meaning that family's
 module defines. ``solve`` prices every plan on every variant of a device in one compiled call.
 """
 
@@ -11,6 +11,10 @@ from typing import Any
 
 PARAMS = 32
 """Numbers per plan."""
+
+RESIDENT = 31
+"""The last parameter, the same in every family: the fraction of the bytes read that lie in L2
+when the kernel starts (0: cold). The framework fills it from the graph; lowerings leave it out."""
 
 # Kernel families, dispatched in solve.py.
 STREAM = 0  # elementwise, copy, cast: contiguous streams
@@ -25,12 +29,18 @@ GATHER = 8
 SCATTER = 9
 FIXED = 10  # memsets and other kernels of a named fixed time
 HASHGRID = 11
+FAMILIES = 12
+
+TENSOR_FAMILIES = frozenset({GEMM, ATTENTION, CONV, SPARSE})
+"""Families that the ``tensor_kernels`` constants can change; ``memory_kernels`` change the rest."""
 
 # Columns of an output row: TERMS first (microseconds), then these.
 TERMS_US = 6
+LAUNCH, COMPUTE, SHARED, L2, HBM, EXPOSED = range(TERMS_US)
 HBM_BYTES = 6
 L2_BYTES = 7
 ENERGY_J = 8
+"""A family writes the switching energy of its arithmetic; ``solve`` adds L2's and HBM's."""
 BOUND_COMPUTE_US = 9
 BOUND_L2_US = 10
 BOUND_HBM_US = 11

@@ -14,6 +14,7 @@ import numpy as np
 
 from archsim.config.constant import Constant, Group
 from archsim.config.gpu import GpuDevice
+from archsim.models.gpu.plan import FAMILIES, TENSOR_FAMILIES
 
 
 @cache
@@ -47,21 +48,42 @@ def constant_at(device: GpuDevice, path: str) -> Constant:
 
 @dataclass(frozen=True)
 class Variants:
-    """Row 0 is the device itself; rows 2i+1 and 2i+2 lower and raise ``paths[i]``."""
+    """Row 0 is the device itself; rows 2i+1 and 2i+2 lower and raise ``paths[i]``.
+
+    ``relevant[row, family]`` says whether a row can differ from row 0 for a kernel family.
+    """
 
     rows: np.ndarray[Any, Any]
     paths: tuple[str, ...]
+    relevant: np.ndarray[Any, Any]
+
+
+def _touches(path: str, family: int) -> bool:
+    """Return whether the constant at ``path`` can change kernels of ``family``."""
+    if path.startswith("tensor_kernels."):
+        return family in TENSOR_FAMILIES
+    if path.startswith("memory_kernels."):
+        return family not in TENSOR_FAMILIES
+    return not path.startswith("power.")
+
+
+@cache
+def _touched(path: str) -> tuple[bool, ...]:
+    return tuple(_touches(path, family) for family in range(FAMILIES))
 
 
 def variants(device: GpuDevice) -> Variants:
     """Return the device's record and its variants at the edges of every estimated constant."""
-    leaves = {path: constant_at(device, path) for path in leaf_paths()}
-    paths = tuple(p for p, c in leaves.items() if c.basis == "estimated" and c.value != 0)
-    rows = np.empty(1 + 2 * len(paths), dtype=record_dtype())
-    for path, leaf in leaves.items():
-        rows[path.replace(".", "_")] = leaf.value
+    leaves = [constant_at(device, path) for path in leaf_paths()]
+    rows_of = [i for i, c in enumerate(leaves) if c.basis == "estimated" and c.value != 0]
+    paths = tuple(leaf_paths()[i] for i in rows_of if any(_touched(leaf_paths()[i])))
+    table = np.tile(np.array([c.value for c in leaves]), (1 + 2 * len(paths), 1))
+    relevant = np.ones((len(table), FAMILIES), dtype=np.bool_)
+    index = {path: i for i, path in enumerate(leaf_paths())}
     for i, path in enumerate(paths):
-        leaf = leaves[path]
-        rows[path.replace(".", "_")][2 * i + 1] = leaf.value * max(1 - leaf.uncertainty, 0.05)
-        rows[path.replace(".", "_")][2 * i + 2] = leaf.value * (1 + leaf.uncertainty)
-    return Variants(rows, paths)
+        at = index[path]
+        leaf = leaves[at]
+        table[2 * i + 1, at] = leaf.value * max(1 - leaf.uncertainty, 0.05)
+        table[2 * i + 2, at] = leaf.value * (1 + leaf.uncertainty)
+        relevant[2 * i + 1 : 2 * i + 3] = _touched(path)
+    return Variants(table.view(record_dtype()).reshape(-1), paths, relevant)

@@ -1,0 +1,133 @@
+"""Laws that all families share: HBM efficiency, CTAs queueing on SMs, and who bounds the time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archsim.engine.jit import njit
+from archsim.models.gpu.plan import (
+    BOUND_COMPUTE_US,
+    BOUND_HBM_US,
+    BOUND_L2_US,
+    COMPUTE,
+    EXPOSED,
+    HBM,
+    HBM_BYTES,
+    L2,
+    L2_BYTES,
+    LAUNCH,
+    SHARED,
+)
+
+
+@njit
+def hbm_us(dev: Any, read_bytes: float, write_bytes: float) -> float:
+    """Return the time of ``read_bytes`` and ``write_bytes`` at the mix's reachable bandwidth.
+
+    A pure read reaches ``memory.read_fraction``, an even mix ``memory.write_fraction`` of the
+    peak; between them the fraction falls in proportion to the share of writes.
+    """
+    total = read_bytes + write_bytes
+    if total <= 0.0:
+        return 0.0
+    mixed = min(2.0 * write_bytes / total, 1.0)
+    read = dev.memory_read_fraction
+    fraction = read + (dev.memory_write_fraction - read) * mixed
+    return total / (dev.memory_bandwidth_bytes_per_s * fraction) * 1e6
+
+
+@njit
+def queue_clk(per_sm: float, slots: float, latency_clk: float, busy_clk: float) -> float:
+    """Return the clocks of one SM that runs ``per_sm`` CTAs, at most ``slots`` at once.
+
+    A CTA occupies a slot for ``latency_clk`` and the SM's busiest unit for ``busy_clk``. The
+    first takes its latency; each further one takes whatever is scarcer, unit or slot.
+    """
+    if per_sm <= 0.0:
+        return 0.0
+    step = max(busy_clk, latency_clk / slots)
+    return latency_clk + max(per_sm - 1.0, 0.0) * step
+
+
+@njit
+def resident_ctas(dev: Any, threads: float, registers: float, shared_bytes: float) -> float:
+    """Return how many CTAs of this size fit on one SM (at least one)."""
+    slots = min(dev.sm_ctas_entries, dev.sm_threads_entries // threads)
+    if registers > 0.0:
+        slots = min(slots, dev.sm_registers_entries // (registers * threads))
+    if shared_bytes > 0.0:
+        slots = min(slots, dev.sm_shared_bytes // shared_bytes)
+    return max(slots, 1.0)
+
+
+@njit
+def dispatch_us(dev: Any, ctas: float) -> float:
+    """Return the time in which the GPU can start ``ctas`` CTAs."""
+    return ctas / (dev.launch_ctas_per_clk * dev.clock_boost_hz) * 1e6
+
+
+@njit
+def to_us(dev: Any, clk: float) -> float:
+    """Return SM clocks as microseconds at the boost clock."""
+    return clk / dev.clock_boost_hz * 1e6
+
+
+@njit
+def overlap(a: float, b: float, power: float) -> float:
+    """Return the time of two phases that overlap imperfectly: their ``power`` norm."""
+    longest = max(a, b)
+    if longest <= 0.0:
+        return 0.0
+    return longest * ((a / longest) ** power + (b / longest) ** power) ** (1.0 / power)
+
+
+@njit
+def attribute(out: Any, body_us: float, exposed_us: float) -> None:
+    """Give ``body_us`` to the resource that bounds it and the rest to exposed latency.
+
+    ``out[COMPUTE..HBM]`` hold each resource's own busy time on entry. The longest keeps its own
+    time (at most the body), the others overlapped with it.
+    """
+    longest = COMPUTE
+    for column in (SHARED, L2, HBM):
+        if out[column] > out[longest]:
+            longest = column
+    own = min(out[longest], body_us)
+    for column in (COMPUTE, SHARED, L2, HBM):
+        out[column] = 0.0
+    out[longest] = own
+    out[EXPOSED] = exposed_us + body_us - own
+
+
+@njit
+def traffic(dev: Any, out: Any, read_bytes: float, write_bytes: float, resident: float) -> None:
+    """Record bytes and memory bounds of a kernel whose reads lie in L2 to ``resident`` parts.
+
+    Written bytes that fit L2 may stay there, so that only the rest bounds the time.
+    """
+    missed = read_bytes * (1.0 - resident)
+    out[HBM_BYTES] = missed + write_bytes
+    out[L2_BYTES] = read_bytes + write_bytes
+    forced = missed + max(write_bytes - dev.l2_capacity_bytes, 0.0)
+    out[BOUND_HBM_US] = forced / dev.memory_bandwidth_bytes_per_s * 1e6
+    l2_rate = dev.l2_bytes_per_clk * dev.clock_boost_hz
+    out[BOUND_L2_US] = (read_bytes + write_bytes) / l2_rate * 1e6
+
+
+@njit
+def issue_us(dev: Any, warp_instructions: float) -> float:
+    """Return the time in which all SMs issue ``warp_instructions``."""
+    rate = dev.sm_issue_per_clk * dev.sm_count * dev.clock_boost_hz
+    return warp_instructions / rate * 1e6
+
+
+@njit
+def start(dev: Any, out: Any) -> None:
+    """Charge the launch of a kernel."""
+    out[LAUNCH] = dev.launch_kernel_us
+
+
+@njit
+def bound_compute(out: Any, us: float) -> None:
+    """Record the lower bound of the arithmetic."""
+    out[BOUND_COMPUTE_US] = us
