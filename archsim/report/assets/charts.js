@@ -1,0 +1,149 @@
+// The charts. Each function draws one from DATA and the current selection.
+const axisValue = (a, row) => a.values[a.index[row]];
+const showValue = (v) => typeof v === "number" ? num(v, 5) : typeof v === "string" ? v : JSON.stringify(v);
+
+function describe(row) {
+  const parts = DATA.axes.map((a) => `${esc(a.name)}: <b>${esc(shorten(showValue(axisValue(a, row)), 60))}</b>`);
+  const values = DATA.metrics.filter((m) => DATA.minimize.includes(m.name))
+    .map((m) => `${esc(m.label)}: <b>${num(m.values[row])}</b>`);
+  return [...parts, ...values].join("<br>");
+}
+
+function drawPareto(state, onPick) {
+  const [mx, my] = [state.x, state.y].map((name) => DATA.metrics.find((m) => m.name === name));
+  const colour = DATA.axes.find((a) => a.name === state.colour);
+  const all = DATA.keys.map((_, i) => i);
+  const many = all.length > 3000;
+  const pick = (rows, values) => rows.map((i) => values[i]);
+  const marks = { size: many ? 4 : 8, opacity: many ? 0.5 : 0.85, color: hue(1) };
+  if (colour && colour.values.length > 1) {
+    Object.assign(marks, { color: colour.index, colorscale: dark() ? "YlGnBu" : "Viridis", reversescale: true,
+      colorbar: { title: { text: shorten(colour.name, 24), side: "right" }, thickness: 12,
+        ...ticks(colour) } });
+  }
+  const front = DATA.pareto.slice().sort((a, b) => mx.values[a] - mx.values[b]);
+  const cloud = { type: many ? "scattergl" : "scatter", mode: "markers", name: "designs",
+    x: mx.values, y: my.values, marker: marks, hoverinfo: "none", customdata: all };
+  const best = { type: "scatter", mode: state.frontLine ? "lines+markers" : "markers", name: "Pareto-optimal",
+    x: pick(front, mx.values), y: pick(front, my.values), customdata: front,
+    line: { color: css("--mark"), width: 1.5, dash: "dot", shape: "hv" },
+    marker: { size: 11, symbol: "diamond-open", color: css("--mark"), line: { width: 2 } }, hoverinfo: "none" };
+  const now = { type: "scatter", mode: "markers", name: "selected", x: [mx.values[state.row]], y: [my.values[state.row]],
+    marker: { size: 19, symbol: "circle-open", color: css("--ink"), line: { width: 2.5 } }, hoverinfo: "skip" };
+  draw("pareto-chart", [cloud, best, now], {
+    xaxis: axis(mx.label, state.log ? "log" : "linear"), yaxis: axis(my.label, state.log ? "log" : "linear"),
+    legend: { orientation: "h", y: 1.02, x: 0, yanchor: "bottom" }, margin: { l: 60, r: 16, t: 40, b: 50 },
+  });
+  wireHover($("pareto-chart"), onPick);
+}
+
+function ticks(a) {
+  const step = Math.ceil(a.values.length / 10);
+  const at = a.values.map((_, i) => i).filter((i) => i % step === 0);
+  return { tickvals: at, ticktext: at.map((i) => esc(shorten(showValue(a.values[i]), 16))) };
+}
+
+let wired = false;
+function wireHover(chart, onPick) {
+  // The hover text is made when it is needed: embedding one per point would double the page.
+  if (wired) return;
+  wired = true;
+  const tip = $("tip");
+  chart.on("plotly_hover", (event) => {
+    const point = event.points[0];
+    if (point.customdata === undefined) return;
+    tip.innerHTML = describe(point.customdata);
+    const mouse = event.event, width = tip.offsetWidth;
+    tip.style.left = `${Math.max(4, Math.min(mouse.clientX + 14, window.innerWidth - width - 8))}px`;
+    tip.style.top = `${mouse.clientY + 14}px`;
+    tip.style.visibility = "visible";
+  });
+  chart.on("plotly_unhover", () => { tip.style.visibility = "hidden"; });
+  chart.on("plotly_click", (event) => {
+    if (event.points[0].customdata !== undefined) onPick(event.points[0].customdata);
+  });
+}
+
+const dominant = (op) => op.terms.indexOf(Math.max(...op.terms));
+
+function roofs(low, high) {
+  const bandwidth = DATA.device.bandwidth;
+  const groups = new Map();
+  for (const [dtype, peak] of Object.entries(DATA.device.peaks)) {
+    groups.set(peak, [...(groups.get(peak) || []), dtype]);
+  }
+  return [...groups.entries()].sort((a, b) => a[0] - b[0]).map(([peak, dtypes]) => {
+    const ridge = peak / bandwidth;
+    return { peak, names: dtypes.join(", "),
+      x: [Math.min(low, ridge / 2), ridge, Math.max(high, ridge * 4)],
+      y: [Math.min(low, ridge / 2) * bandwidth, peak, peak] };
+  });
+}
+
+function drawRoofline(detail) {
+  const ops = detail.operators.filter((op) => op.flops > 0 && op.bytes > 0 && op.us > 0);
+  const total = detail.operators.reduce((sum, op) => sum + op.us * op.count, 0);
+  const x = ops.map((op) => op.flops / op.bytes);
+  const low = Math.min(0.25, ...x), high = Math.max(1000, ...x);
+  const lines = roofs(low, high).map((roof) => ({
+    type: "scatter", mode: "lines", x: roof.x, y: roof.y, showlegend: false,
+    line: { color: css("--soft"), width: 1.5 }, hoverinfo: "skip" }));
+  const labels = roofs(low, high).map((roof) => ({
+    x: Math.log10(roof.x[2]), y: Math.log10(roof.peak), xanchor: "right", yanchor: "bottom", showarrow: false,
+    text: `${esc(roof.names)} · ${si(roof.peak, "FLOP/s")}`, font: { size: 12, color: css("--soft") } }));
+  const points = DATA.terms.map((term, t) => {
+    const mine = ops.filter((op) => dominant(op) === t);
+    return { type: "scatter", mode: "markers", name: term,
+      x: mine.map((op) => op.flops / op.bytes), y: mine.map((op) => op.flops / op.us * 1e6),
+      marker: { color: hue(t), symbol: SYMBOLS[t], line: { width: 1, color: css("--bg") },
+        size: mine.map((op) => 9 + 22 * Math.sqrt(op.us * op.count / total)) },
+      text: mine.map((op) => `<b>${esc(shorten(op.name, 60))}</b> (${esc(op.kind)})<br>${num(100 * op.us * op.count / total, 3)} % of the time, `
+        + `${op.count} × ${duration(op.us)}<br>${si(op.flops / op.us * 1e6, "FLOP/s")} at ${num(op.flops / op.bytes, 3)} FLOP/B`),
+      hovertemplate: "%{text}<extra></extra>" };
+  }).filter((trace) => trace.x.length);
+  draw("roofline-chart", [...lines, ...points], {
+    annotations: labels, xaxis: axis("arithmetic intensity (FLOP per byte)", "log"),
+    yaxis: axis("achieved FLOP/s", "log"), legend: { orientation: "h", y: 1.02, x: 0, yanchor: "bottom" },
+    margin: { l: 60, r: 16, t: 40, b: 50 } });
+}
+
+function drawOperators(detail) {
+  const most = narrow() ? 12 : 20;
+  const shown = detail.operators.slice(0, most), rest = detail.operators.slice(most);
+  const rows = shown.map((op) => ({ name: shorten(op.name, narrow() ? 16 : 34), op, terms: op.terms.map((t) => t * op.count) }));
+  if (rest.length) {
+    rows.push({ name: `${rest.length} others`, op: null,
+      terms: DATA.terms.map((_, t) => rest.reduce((sum, op) => sum + op.terms[t] * op.count, 0)) });
+  }
+  const total = detail.operators.reduce((sum, op) => sum + op.us * op.count, 0);
+  const at = rows.map((_, i) => i);
+  const traces = DATA.terms.map((term, t) => ({
+    type: "bar", orientation: "h", name: term, y: at, x: rows.map((r) => r.terms[t]),
+    marker: { color: hue(t), pattern: { shape: PATTERNS[t], size: 6, solidity: 0.25, fgcolor: css("--bg") } },
+    text: rows.map((r) => `<b>${esc(r.op ? shorten(r.op.name, 60) : r.name)}</b><br>${term}: ${duration(r.terms[t])}, ${num(100 * r.terms[t] / total, 3)} % of all`),
+    textposition: "none", hovertemplate: "%{text}<extra></extra>" })).filter((trace) => trace.x.some((v) => v > 0));
+  $("operators-chart").style.height = `${130 + 26 * rows.length}px`;
+  draw("operators-chart", traces, {
+    barmode: "stack", bargap: 0.25, xaxis: axis("time in one pass (µs)"),
+    yaxis: axis("", "linear", { autorange: "reversed", tickvals: at, ticktext: rows.map((r) => esc(r.name)), showgrid: false, zeroline: false }),
+    legend: { orientation: "h", y: 1.01, x: 0, yanchor: "bottom", traceorder: "normal" }, margin: { l: 60, r: 16, t: 40, b: 50 } });
+}
+
+function drawValidation(validation) {
+  const ops = [...new Set(validation.cases.map((c) => c[0]))];
+  const times = validation.cases.flatMap((c) => [c[1], c[2]]);
+  const ends = [Math.min(...times) / 1.3, Math.max(...times) * 1.3];
+  const lines = [[1, "solid"], [1.25, "dot"], [0.8, "dot"]].map(([factor, dash]) => ({
+    type: "scatter", mode: "lines", x: ends, y: ends.map((t) => t * factor), showlegend: false, hoverinfo: "skip",
+    line: { color: css("--soft"), width: 1.2, dash } }));
+  const points = ops.map((op, i) => {
+    const mine = validation.cases.filter((c) => c[0] === op);
+    return { type: "scatter", mode: "markers", name: op, x: mine.map((c) => c[1]), y: mine.map((c) => c[2]),
+      marker: { color: hue(i + 1), symbol: mine.map((c) => SYMBOLS[i % SYMBOLS.length] + (c[3] ? "" : "-open")), size: 8 },
+      text: mine.map((c) => `<b>${esc(op)}</b> (${c[3] ? "check" : "fit"} half)<br>measured ${duration(c[1])}, predicted ${duration(c[2])}<br>${num(100 * (c[2] / c[1] - 1), 3)} %`),
+      hovertemplate: "%{text}<extra></extra>" };
+  });
+  draw("validation-chart", [...lines, ...points], {
+    xaxis: axis("measured (µs)", "log"), yaxis: axis("predicted (µs)", "log"),
+    ...(narrow() ? { height: 560 } : {}) });
+}

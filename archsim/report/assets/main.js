@@ -1,0 +1,98 @@
+// What is shown, and what happens on a click.
+const STATE = {
+  row: DATA.best, log: false, frontLine: DATA.minimize.length === 2,
+  x: DATA.minimize[0], y: DATA.minimize[1] || (DATA.metrics.find((m) => m.name !== DATA.minimize[0]) || {}).name,
+  colour: (DATA.axes.find((a) => a.values.length > 1) || {}).name,
+};
+const VISIBLE = {
+  summary: true, pareto: DATA.keys.length > 1 && STATE.x && STATE.y, design: DATA.best !== null,
+  roofline: false, operators: false, estimated: false,
+  validation: Boolean(DATA.validation), failures: DATA.failed.count > 0,
+};
+
+function select(id, title, options, value, change) {
+  const box = el("select", { id }, ...options.map(([v, text]) => el("option", { value: v }, text)));
+  box.value = value;
+  box.addEventListener("change", () => change(box.value));
+  return el("label", {}, `${title} `, box);
+}
+
+function controls() {
+  const metrics = DATA.metrics.map((m) => [m.name, m.label]);
+  const set = (name) => (value) => { STATE[name] = value; STATE.frontLine = isFrontPlane(); showPareto(); };
+  const parts = [select("pick-x", "across", metrics, STATE.x, set("x")), select("pick-y", "up", metrics, STATE.y, set("y"))];
+  if (DATA.axes.length) {
+    parts.push(select("pick-colour", "colour", [["", "none"], ...DATA.axes.map((a) => [a.name, a.name])], STATE.colour || "", set("colour")));
+  }
+  parts.push(select("pick-scale", "scale", [["", "linear"], ["log", "logarithmic"]], "", (v) => { STATE.log = v === "log"; showPareto(); }));
+  $("pareto-controls").replaceChildren(...parts);
+}
+
+function isFrontPlane() {
+  return DATA.minimize.length === 2 && STATE.x !== STATE.y && [STATE.x, STATE.y].every((n) => DATA.minimize.includes(n));
+}
+
+function showPareto() {
+  if (!VISIBLE.pareto) return;
+  drawPareto(STATE, pick);
+  showFront(STATE, pick);
+}
+
+function pick(row) {
+  STATE.row = row;
+  showPareto();
+  showSelected();
+}
+
+function showSelected() {
+  if (STATE.row === null) return;
+  showDesign(STATE.row);
+  const own = DATA.details[STATE.row];
+  const row = own ? STATE.row : DATA.best;
+  const detail = own || DATA.details[DATA.best];
+  VISIBLE.operators = VISIBLE.estimated = Boolean(detail);
+  VISIBLE.roofline = Boolean(detail && DATA.device.bandwidth && Object.keys(DATA.device.peaks).length
+    && detail.operators.some((op) => op.flops > 0));
+  reveal();
+  if (!detail) return;
+  const whose = own ? `design ${DATA.keys[row]}` : `the best design (${DATA.keys[row]}); the operators of the selected one are not embedded`;
+  const free = detail.operators.filter((op) => !(op.flops > 0)).length;
+  $("roofline-hint").textContent = `Operators of ${whose}. Area is the share of time, shape and colour the largest term. Roofs are those of the base device`
+    + (free ? `; ${free} operators without arithmetic are not drawn.` : ".");
+  $("operators-hint").textContent = `Operators of ${whose}, longest first`
+    + (detail.left_out ? `; ${detail.left_out} more are left out.` : ".");
+  if (VISIBLE.roofline) drawRoofline(detail);
+  drawOperators(detail);
+  showOperators(detail);
+  showEstimated(detail);
+}
+
+function reveal() {
+  const links = [];
+  for (const [id, shown] of Object.entries(VISIBLE)) {
+    $(id).hidden = !shown;
+    if (shown) links.push(el("a", { href: `#${id}` }, $(id).querySelector("h2").textContent));
+  }
+  $("toc").replaceChildren(...links);
+}
+
+function showAll() {
+  showSummary();
+  reveal();
+  showPareto();
+  showSelected();
+  if (DATA.validation) { drawValidation(DATA.validation); showValidation(DATA.validation); }
+  if (DATA.failed.count) showFailures();
+}
+
+document.body.append(el("div", { id: "tip", role: "tooltip" }));
+if (VISIBLE.pareto) controls();
+$("theme").addEventListener("click", () => {
+  document.documentElement.dataset.theme = dark() ? "light" : "dark";
+  showAll();
+});
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showAll);
+let wasNarrow = narrow();
+window.addEventListener("resize", () => { if (narrow() !== wasNarrow) { wasNarrow = narrow(); showAll(); } });
+showAll();
+document.documentElement.dataset.ready = "yes";

@@ -1,0 +1,142 @@
+// Tables, cards and the YAML of one design.
+function yamlScalar(value) {
+  if (typeof value !== "string") return value === null ? "null" : String(value);
+  const bare = /^[A-Za-zµ_/][\w ./µ()+%²·-]*$/.test(value) && !/ $/.test(value)
+    && !/^(true|false|null|yes|no|on|off|y|n|nan|inf)$/i.test(value);
+  return bare ? value : JSON.stringify(value);
+}
+
+const isLeaf = (v) => v === null || typeof v !== "object" || Object.keys(v).length === 0;
+const isFlat = (v) => Array.isArray(v) ? v.every(isLeaf)
+  : Object.keys(v).length <= 6 && "value" in v && Object.values(v).every(isLeaf);
+
+function yamlInline(value) {
+  if (isLeaf(value)) return value !== null && typeof value === "object" ? (Array.isArray(value) ? "[]" : "{}") : yamlScalar(value);
+  if (Array.isArray(value)) return `[${value.map(yamlInline).join(", ")}]`;
+  return `{${Object.entries(value).map(([k, v]) => `${yamlScalar(k)}: ${yamlInline(v)}`).join(", ")}}`;
+}
+
+function yaml(value, indent = "") {
+  if (isLeaf(value) || isFlat(value)) return `${indent}${yamlInline(value)}\n`;
+  const entries = Array.isArray(value) ? value.map((v) => ["-", v]) : Object.entries(value).map(([k, v]) => [`${yamlScalar(k)}:`, v]);
+  return entries.map(([head, v]) => isLeaf(v) || isFlat(v)
+    ? `${indent}${head} ${yamlInline(v)}\n` : `${indent}${head}\n${yaml(v, `${indent}  `)}`).join("");
+}
+
+function override(config, path, value) {
+  // Returns whether the path could be set; a constant keeps its unit and is marked as chosen.
+  const steps = path.split(".");
+  let node = config;
+  for (const step of steps.slice(0, -1)) {
+    if (node === null || typeof node !== "object" || !Object.hasOwn(node, step)) return false;
+    node = node[step];
+  }
+  const last = steps[steps.length - 1];
+  if (node === null || typeof node !== "object" || Array.isArray(node)) return false;
+  const old = Object.hasOwn(node, last) ? node[last] : null;
+  const constant = old !== null && typeof old === "object" && "value" in old && "basis" in old;
+  node[last] = constant && (value === null || typeof value !== "object")
+    ? { value, unit: old.unit, basis: "chosen" } : value;
+  return true;
+}
+
+function designConfig(row) {
+  const config = structuredClone(DATA.config);
+  const unset = {};
+  for (const a of DATA.axes) {
+    if (!override(config, a.name, axisValue(a, row))) unset[a.name] = axisValue(a, row);
+  }
+  if (Object.keys(unset).length) config.set = unset;
+  return config;
+}
+
+function showDesign(row) {
+  const front = DATA.pareto.includes(row) ? ", Pareto-optimal" : "";
+  const best = row === DATA.best ? ", best by the first objective" : "";
+  const cards = [
+    ...DATA.axes.map((a) => card(showValue(axisValue(a, row)), a.name)),
+    ...DATA.metrics.filter((m) => DATA.minimize.includes(m.name)).map((m) => card(num(m.values[row]), m.label)),
+  ];
+  $("design-head").replaceChildren(
+    el("p", { class: "hint" }, `Design ${DATA.keys[row]}${best}${front}.`), el("div", { class: "cards" }, ...cards));
+  $("design-yaml").textContent = yaml(designConfig(row));
+}
+
+const card = (value, name) => el("div", { class: "card" }, el("b", {}, value), el("span", {}, name));
+
+function showSummary() {
+  const count = DATA.keys.length;
+  const cards = [card(num(count, 7), count === 1 ? "design evaluated" : "designs evaluated")];
+  if (DATA.failed.count) cards.push(card(num(DATA.failed.count, 7), "failed, see below"));
+  if (count > 1) cards.push(card(num(DATA.pareto.length, 7), "Pareto-optimal"));
+  for (const name of DATA.minimize) {
+    const metric = DATA.metrics.find((m) => m.name === name);
+    const least = metric.values.reduce((low, v) => v !== null && v < low ? v : low, Infinity);
+    cards.push(card(num(least), `least ${metric.label}`));
+  }
+  if (DATA.validation) {
+    const summary = (DATA.validation.summaries.check || DATA.validation.summaries.all).overall;
+    if (summary.mape !== null) cards.push(card(`${num(summary.mape, 3)} %`, `mean error on ${summary.n} measured kernels not used for fitting`));
+  }
+  $("cards").replaceChildren(...cards);
+  const about = [DATA.device.name, DATA.device.machine].filter(Boolean).join(" · ");
+  $("subtitle").textContent = about ? `Device ${about}` : "";
+}
+
+function showFront(state, onPick) {
+  const limit = 200;
+  const first = DATA.metrics.find((m) => m.name === DATA.minimize[0]);
+  if (!DATA.pareto.length || DATA.keys.length < 2 || !first) { $("front").replaceChildren(); return; }
+  const rows = DATA.pareto.slice().sort((a, b) => first.values[a] - first.values[b]);
+  const objectives = DATA.metrics.filter((m) => DATA.minimize.includes(m.name));
+  $("front").replaceChildren(
+    el("p", { class: "hint" }, rows.length > limit ? `The first ${limit} of ${rows.length} Pareto-optimal designs.` : "Pareto-optimal designs."),
+    el("div", { id: "front-table", class: "scroll" }));
+  table("front-table",
+    [...DATA.axes.map((a) => [a.name, a.numeric ? "" : "text"]), ...objectives.map((m) => [m.label])],
+    rows.slice(0, limit).map((i) => ({ pick: i,
+      cells: [...DATA.axes.map((a) => shorten(showValue(axisValue(a, i)), 40)), ...objectives.map((m) => num(m.values[i]))] })),
+    onPick, state.row);
+}
+
+function showOperators(detail) {
+  const total = detail.operators.reduce((sum, op) => sum + op.us * op.count, 0);
+  table("operators-table",
+    [["operator", "text"], ["kind", "text"], ["count"], ["µs each"], ["low – high"], ["bound µs"], ["share"], ["mostly", "text"], ["kernels", "text wide"]],
+    detail.operators.map((op) => [
+      shorten(op.name, 48), op.kind, op.count, num(op.us), op.low_us === op.high_us ? "–" : `${num(op.low_us, 3)} – ${num(op.high_us, 3)}`,
+      num(op.bound_us, 3), `${(100 * op.us * op.count / total).toFixed(1)} %`, DATA.terms[dominant(op)], op.kernels.join(", ")]));
+}
+
+function showEstimated(detail) {
+  const rows = detail.estimated;
+  $("estimated-hint").textContent = rows.length
+    ? "These constants are estimates. The change of latency is what the edge of their uncertainty does to this design."
+    : "No estimated constant changes the latency of this design.";
+  if (rows.length) table("estimated-table", [["constant", "text"], ["change of latency"]],
+    rows.map(([path, change]) => [path, `±${num(100 * Math.abs(change), 3)} %`]));
+  else $("estimated-table").replaceChildren();
+  if (detail.notes.length) {
+    $("estimated-table").append(el("ul", {}, ...detail.notes.map((note) => el("li", {}, note))));
+  }
+}
+
+function showValidation(validation) {
+  const side = validation.summaries.check ? "check" : "all";
+  const { overall, by_op: byOp } = validation.summaries[side];
+  $("validation-hint").textContent = `${validation.cases.length} cases of ${validation.source}. Solid marks judge (check half), open marks were `
+    + "open to fitting; dotted lines are ±25 %. Errors below are those of the "
+    + (side === "check" ? "check half." : "whole set.");
+  const percent = (v) => v === null ? "–" : `${num(v, 3)} %`;
+  const line = (name, s) => [name, s.n, percent(s.mape), percent(s.median), percent(s.max), s.correlation === null ? "–" : s.correlation.toFixed(4), percent(s.repeat), percent(s.baseline)];
+  table("validation-table",
+    [["class", "text"], ["n"], ["MAPE"], ["median"], ["max"], ["r (log)"], ["repeat"], ["roofline + launch"]],
+    [...Object.entries(byOp).map(([op, s]) => line(op, s)), { cells: line("overall", overall), class: "sum" }]);
+}
+
+function showFailures() {
+  const { count, listed } = DATA.failed;
+  $("failures-hint").textContent = count > listed.length ? `The first ${listed.length} of ${count}.` : `${count} points have no answer.`;
+  table("failures-table", [["key", "text"], ["design", "text wide"], ["reason", "text wide"]],
+    listed.map((f) => [f.key, Object.entries(f.overrides).map(([k, v]) => `${k}=${showValue(v)}`).join(", "), f.error]));
+}

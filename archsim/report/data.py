@@ -1,0 +1,79 @@
+"""What a report shows: the points of a run, the designs worth a closer look, and their device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Point = Mapping[str, Any]
+"""A design point: ``key``, ``overrides`` (axis path -> value), ``status`` (``done`` or
+``failed``), ``metrics`` (name -> number) of a finished one, ``error`` of a failed one."""
+
+_UNITS = {
+    "us": "µs", "s": "s", "j": "J", "mj": "mJ", "pj": "pJ", "w": "W", "bytes": "B", "hz": "Hz",
+    "mhz": "MHz", "cycles": "cycles", "flops": "FLOP", "mm2": "mm²",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportData:
+    """Everything the terminal summary and the HTML page are made of.
+
+    ``minimize`` are the objectives in order, ``axes`` the swept paths. ``points`` may be any
+    iterable, read once. ``pareto`` lists keys of Pareto-optimal points, ``details`` maps keys to
+    ``PointResult.to_dict()`` of the designs to show in depth (at least the best one).
+
+    ``device`` describes the base design's device: ``name``, ``machine``, ``peaks`` (dtype ->
+    operations per second), ``bandwidth`` (bytes per second of device memory); absent entries
+    leave out what needs them. ``config`` is the resolved run as plain data. ``validation`` is
+    ``Validation.to_dict()``.
+    """
+
+    title: str
+    minimize: Sequence[str]
+    axes: Sequence[str]
+    points: Iterable[Point]
+    pareto: Sequence[str] = ()
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    device: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    validation: Mapping[str, Any] | None = None
+
+
+def split_unit(metric: str) -> tuple[str, str]:
+    """Return the readable name and unit of a metric, ``latency_us`` -> ``("latency", "µs")``."""
+    if metric.endswith("_per_s"):
+        name, unit = split_unit(metric.removesuffix("_per_s"))
+        return name, f"{unit}/s" if unit else "1/s"
+    stem, _, suffix = metric.rpartition("_")
+    if stem and suffix in _UNITS:
+        return stem.replace("_", " "), _UNITS[suffix]
+    return metric.replace("_", " "), ""
+
+
+def label(metric: str) -> str:
+    """Return the axis label of a metric, ``latency_us`` -> ``latency (µs)``."""
+    name, unit = split_unit(metric)
+    return f"{name} ({unit})" if unit else name
+
+
+def finished(points: Iterable[Point]) -> list[Point]:
+    """Return the points that have metrics, in the given order."""
+    return [p for p in points if p.get("status", "done") == "done"]
+
+
+def best(points: Iterable[Point], minimize: Sequence[str]) -> Point | None:
+    """Return the finished point with the least first objective; ties by the others, then key."""
+    done = finished(points)
+    return min(done, key=lambda p: _rank(p, minimize)) if done else None
+
+
+def ranked(points: Iterable[Point], minimize: Sequence[str]) -> list[Point]:
+    """Return the finished points, best first, in the order of ``best``."""
+    return sorted(finished(points), key=lambda p: _rank(p, minimize))
+
+
+def _rank(point: Point, minimize: Sequence[str]) -> tuple[tuple[float, ...], str]:
+    values = tuple(float(point["metrics"].get(name, float("inf"))) for name in minimize)
+    return values, str(point["key"])
