@@ -6,12 +6,29 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from archsim.graph import Graph
-from workloads.models import resnet, vit
+from workloads.models import (
+    convnext,
+    gpt,
+    llama,
+    m3vit,
+    mobilenet,
+    neural_graphics,
+    resnet,
+    swin,
+    vit,
+)
 from workloads.models.registry import Choice, Model, resolve
 
 _MODELS: dict[str, Model] = {
     **vit.MODELS,
+    **swin.MODELS,
     **resnet.MODELS,
+    **mobilenet.MODELS,
+    **convnext.MODELS,
+    **gpt.MODELS,
+    **llama.MODELS,
+    **m3vit.MODELS,
+    **neural_graphics.MODELS,
 }
 
 

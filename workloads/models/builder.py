@@ -43,7 +43,7 @@ class GraphBuilder:
         self._ops: list[Op] = []
         self._tensors: dict[str, Tensor] = {}
         self._quantised: dict[str, Tensor] = {}
-        self._prefix = ""
+        self.prefix = ""
         self._names: dict[str, int] = {}
 
     def graph(self, **meta: object) -> Graph:
@@ -53,14 +53,14 @@ class GraphBuilder:
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
         """Prefix the names of everything made inside with ``name``."""
-        outer, self._prefix = self._prefix, f"{self._prefix}{name}."
+        outer, self.prefix = self.prefix, f"{self.prefix}{name}."
         try:
             yield
         finally:
-            self._prefix = outer
+            self.prefix = outer
 
     def _unique(self, name: str) -> str:
-        full = self._prefix + name
+        full = self.prefix + name
         count = self._names.get(full, 0)
         self._names[full] = count + 1
         return f"{full}_{count + 1}" if count else full
@@ -71,11 +71,11 @@ class GraphBuilder:
 
     def parameter(self, name: str, *shape: int, dtype: str | None = None) -> Tensor:
         """A trained tensor of the current scope."""
-        return self._add(Tensor(self._prefix + name, shape, dtype or self.dtype, parameter=True))
+        return self._add(Tensor(self.prefix + name, shape, dtype or self.dtype, parameter=True))
 
     def buffer(self, name: str, *shape: int) -> Tensor:
         """A constant tensor of the current scope that is not trained (running statistics)."""
-        return self._add(Tensor(self._prefix + name, shape, self.dtype))
+        return self._add(Tensor(self.prefix + name, shape, self.dtype))
 
     def _add(self, tensor: Tensor) -> Tensor:
         if tensor.name in self._tensors:
@@ -107,9 +107,7 @@ class GraphBuilder:
     # Matrix products
 
     def _operand(self, x: Tensor) -> Tensor:
-        """``x`` in the type of matrix products, cast once."""
-        if self.matrix_dtype == self.dtype:
-            return x
+        """``x`` cast to the type of matrix products, once."""
         if x.name not in self._quantised:
             spec = Elementwise(
                 function="cast", n=elements(x.shape), dtype=self.dtype, out_dtype=self.matrix_dtype
@@ -130,22 +128,17 @@ class GraphBuilder:
         """``x @ Wᵀ + b`` in one GEMM; ``weight`` reuses a parameter (tied embeddings)."""
         k = x.shape[-1]
         rows = elements(x.shape[:-1])
-        operand = self._operand(x)
+        dtype = self.matrix_dtype if weight is None else weight.dtype
+        operand = x if dtype == self.dtype else self._operand(x)
         if weight is None:
-            weight = self.parameter(f"{name}.weight", out, k, dtype=self.matrix_dtype)
+            weight = self.parameter(f"{name}.weight", out, k, dtype=dtype)
         inputs: tuple[Tensor, ...] = (operand, weight)
         if bias:
             inputs = (*inputs, self.parameter(f"{name}.bias", out))
         spec = Gemm(
-            m=rows,
-            n=out,
-            k=k,
-            dtype=self.matrix_dtype,
-            out_dtype=None if self.matrix_dtype == self.dtype else self.dtype,
-            bias=bias,
-            activation=activation,
-            weight=True,
-        )
+            m=rows, n=out, k=k, dtype=dtype, bias=bias, activation=activation, weight=True,
+            out_dtype=None if dtype == self.dtype else self.dtype,
+        )  # fmt: skip
         return self.emit(name, spec, inputs, (*x.shape[:-1], out))
 
     def bmm(self, a: Tensor, b: Tensor, name: str, *, b_: int, m: int, n: int, k: int) -> Tensor:
@@ -162,20 +155,15 @@ class GraphBuilder:
         heads: int,
         kv_heads: int | None = None,
         causal: bool = False,
+        cached: int = 0,
         mask: Tensor | None = None,
     ) -> Tensor:
         """Scaled dot product of ``(b, s, heads * d)`` views; the result has the shape of q."""
         spec = Attention(
-            b=q.shape[0],
-            h=heads,
-            h_kv=kv_heads or heads,
-            sq=q.shape[1],
-            skv=k.shape[1],
-            d=q.shape[2] // heads,
-            causal=causal,
-            dtype=self.dtype,
+            b=q.shape[0], h=heads, h_kv=kv_heads or heads, sq=q.shape[1], skv=k.shape[1],
+            d=q.shape[2] // heads, causal=causal, cached=cached, dtype=self.dtype,
             mask_elements=elements(mask.shape) if mask else 0,
-        )
+        )  # fmt: skip
         unique = {t.name: t for t in (q, k, v, *((mask,) if mask else ()))}
         return self.emit("attention", spec, tuple(unique.values()), q.shape)
 
@@ -232,12 +220,12 @@ class GraphBuilder:
         spec = Elementwise(function="cast", n=elements(x.shape), dtype=x.dtype, out_dtype=dtype)
         return self.emit("cast", spec, (x,), x.shape, dtype)
 
-    def reduce(self, x: Tensor, function: str, keep: int = 1) -> Tensor:
-        """Reduce the last axis to ``keep`` = 1 element."""
+    def reduce(self, x: Tensor, function: str) -> Tensor:
+        """Reduce the last axis to one element."""
         spec = Reduce(
             rows=elements(x.shape[:-1]), cols=x.shape[-1], function=function, dtype=x.dtype
         )
-        return self.emit(function, spec, (x,), (*x.shape[:-1], keep), x.dtype)
+        return self.emit(function, spec, (x,), (*x.shape[:-1], 1), x.dtype)
 
     def copy(self, x: Tensor, *shape: int, pattern: str = "strided") -> Tensor:
         """Materialise ``x`` (a permuted or sliced view of it) with ``shape``."""

@@ -30,7 +30,7 @@ def batchnorm(b: GraphBuilder, x: Tensor, name: str) -> Tensor:
     """
     c = x.shape[1]
     held = (b.parameter(f"{name}.weight", c), b.parameter(f"{name}.bias", c))
-    inputs = (x, *held)
+    inputs: tuple[Tensor, ...] = (x, *held)
     statistics = b.buffer(f"{name}.running", 2, c)
     if b.eager:
         mean = b.cast(b.part(statistics, c), "fp32")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cache
 from math import prod
 from typing import ClassVar
 
@@ -20,15 +19,20 @@ def size_bytes(dtype: str, elements: int) -> int:
     return dtype_of(dtype).bytes(elements)
 
 
-@cache
-def _checks(kind: type[OpSpec]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+_Names = tuple[str, ...]
+_FIELDS: dict[type[OpSpec], tuple[_Names, _Names, _Names]] = {}
+
+
+def _fields_of(kind: type[OpSpec]) -> tuple[_Names, _Names, _Names]:
     """Names of the dtype fields, of the integer fields, and of the optional integer fields."""
-    names = {f.name: str(f.type) for f in fields(kind)}
-    return (
-        tuple(n for n in names if n.endswith("dtype")),
-        tuple(n for n, t in names.items() if t in ("int", "int | None")),
-        tuple(n for n, t in names.items() if t == "int | None"),
-    )
+    if kind not in _FIELDS:
+        types = {f.name: str(f.type) for f in fields(kind)}
+        _FIELDS[kind] = (
+            tuple(n for n in types if n.endswith("dtype")),
+            tuple(n for n, t in types.items() if t in ("int", "int | None")),
+            tuple(n for n, t in types.items() if t == "int | None"),
+        )
+    return _FIELDS[kind]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +43,7 @@ class OpSpec:
     _may_be_zero: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
-        dtypes, integers, optional = _checks(type(self))
+        dtypes, integers, optional = _fields_of(type(self))
         for name in dtypes:
             if (value := getattr(self, name)) is not None:
                 dtype_of(value)

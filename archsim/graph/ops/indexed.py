@@ -125,14 +125,14 @@ class HashGridEncoding(OpSpec):
     @property
     def flops(self) -> int:
         """Per level: 2*dims for position, dims per corner weight, 2*features per corner."""
-        corners = 2**self.dims
+        corners = 1 << self.dims
         per_level = 2 * self.dims + corners * (self.dims + 2 * self.features)
         return self.n * self.levels * per_level
 
     @property
     def bytes_read(self) -> int:
         """Positions (fp32) and, per level and corner, one entry, at most the whole table."""
-        entries = self.n * self.levels * 2**self.dims
+        entries = self.n * self.levels * (1 << self.dims)
         table = size_bytes(self.dtype, self.parameters)
         return 4 * self.n * self.dims + min(size_bytes(self.dtype, entries * self.features), table)
 

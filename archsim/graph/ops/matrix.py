@@ -119,7 +119,8 @@ class Attention(OpSpec):
 
     ``causal`` masks the upper triangle aligned top left (as PyTorch's ``is_causal``); masked
     products are not counted. ``impl`` names the backend: ``auto``, ``flash``, ``cudnn``.
-    ``mask_elements`` is the size of an additive mask or bias that is read (0: none).
+    ``mask_elements`` is the size of an additive mask or bias that is read (0: none). ``cached``
+    are keys that every query of a causal attention sees before the first new one.
     """
 
     kind: ClassVar[str] = "attention"
@@ -133,7 +134,8 @@ class Attention(OpSpec):
     impl: str = "auto"
     dtype: str = "fp16"
     mask_elements: int = 0
-    _may_be_zero: ClassVar[frozenset[str]] = frozenset({"mask_elements"})
+    cached: int = 0
+    _may_be_zero: ClassVar[frozenset[str]] = frozenset({"mask_elements", "cached"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -141,14 +143,19 @@ class Attention(OpSpec):
             raise ValueError(
                 f"attention.h must be a multiple of h_kv ({self.h_kv}), not {self.h!r}"
             )
+        if self.cached >= self.skv or (self.cached and not self.causal):
+            raise ValueError(
+                f"attention.cached must be less than skv ({self.skv}) and 0 without causal, "
+                f"not {self.cached!r}"
+            )
 
     @property
     def pairs(self) -> int:
         """Query-key pairs per head that are computed."""
         if not self.causal:
             return self.sq * self.skv
-        full = min(self.sq, self.skv)
-        return full * (full + 1) // 2 + (self.sq - full) * self.skv
+        ramp = min(self.sq, self.skv - self.cached)
+        return ramp * self.cached + ramp * (ramp + 1) // 2 + (self.sq - ramp) * self.skv
 
     @property
     def macs(self) -> int:

@@ -34,6 +34,7 @@ class Elementwise(OpSpec):
         "softplus": 3, "where": 1, "abs": 1, "clip": 2, "erf": 8, "log": 1, "reciprocal": 1,
         "min": 1, "floor": 1, "round": 1, "sign": 1, "mod": 1, "compare": 1, "logical": 1,
         "mish": 8, "elu": 3, "leaky_relu": 2, "prelu": 2, "bilinear": 9, "bicubic": 35,
+        "rope": 3, "silu_mul": 6, "spherical_harmonics": 6,
     }  # fmt: skip
 
     def __post_init__(self) -> None:
