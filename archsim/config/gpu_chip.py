@@ -55,6 +55,15 @@ class L2(Group):
     bytes_per_clk: Constant = constant("B/clk", above=0, doc="hit bandwidth of the whole GPU")
     partitions: Constant = constant("1", minimum=1, integer=True, doc="halves that hash addresses")
     hit_cycles: Constant = constant("clk", above=0, doc="latency of a near hit")
+    sectors_per_clk: Constant = constant(
+        "1/clk", above=0, doc="separate 32-byte sectors that the whole L2 serves"
+    )
+    atomics_per_clk: Constant = constant(
+        "1/clk", above=0, doc="atomic additions of the whole L2, spread addresses"
+    )
+    atomic_line_clk: Constant = constant(
+        "clk", above=0, doc="clocks between atomic additions to one address"
+    )
     far_hit_cycles: Constant = constant("clk", above=0, doc="latency of a hit in the far partition")
 
 

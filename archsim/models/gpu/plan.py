@@ -22,14 +22,9 @@ GEMM = 1  # dense and batched matrix products, all tile kernels
 ATTENTION = 2
 CONV = 3
 SPARSE = 4
-ROWS = 5  # softmax, norms: one or more rows per CTA
-REDUCE = 6
-TRANSPOSE = 7
-GATHER = 8
-SCATTER = 9
-FIXED = 10  # memsets and other kernels of a named fixed time
-HASHGRID = 11
-FAMILIES = 12
+QUEUE = 5  # CTAs with a chain of steps: norms, softmax, reductions, gathers, atomics
+FIXED = 6  # memsets and other kernels of a named fixed time
+FAMILIES = 7
 
 TENSOR_FAMILIES = frozenset({GEMM, ATTENTION, CONV, SPARSE})
 """Families that the ``tensor_kernels`` constants can change; ``memory_kernels`` change the rest."""

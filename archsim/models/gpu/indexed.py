@@ -1,0 +1,96 @@
+"""Which kernels PyTorch launches for transposes, gathers, scatters, pooling and routing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from archsim.formats import dtype as dtype_of
+from archsim.graph.ops import (
+    Gather,
+    HashGridEncoding,
+    MoeRouting,
+    Pool2d,
+    ScatterAdd,
+    Softmax,
+    Transpose,
+)
+from archsim.models.gpu.launches import Cta, ceil_div, queued
+from archsim.models.gpu.plan import Plan
+from archsim.models.gpu.rows import lower_softmax
+
+SECTOR = 32
+
+
+def lower_transpose(spec: Transpose, dev: Any) -> list[Plan]:
+    """An elementwise copy kernel that reads one sector per element, except where rows are few."""
+    size = dtype_of(spec.dtype).bytes(1)
+    per_thread = 4 if size <= 2 else 2
+    n = spec.rows * spec.cols
+    cta_elements = 128 * per_thread
+    ctas = ceil_div(n, cta_elements)
+    columns = max(cta_elements / spec.rows, 1.0)
+    rows = min(spec.rows, cta_elements)
+    sectors = ctas * rows * (1 + (columns - 1) * min(size / SECTOR, 1.0))
+    cta = Cta(ctas, 128, 18, 0, 1, 4, 4 * per_thread, 1, 0, min(sectors, n))
+    return [queued(f"elementwise_kernel<128,{per_thread}> copy", "transpose", cta, spec)]
+
+
+def lower_gather(spec: Gather, dev: Any) -> list[Plan]:
+    """A CTA a row where rows are multiples of 16 bytes, else a kernel element by element."""
+    row_bytes = dtype_of(spec.dtype).bytes(spec.width)
+    fetched = max(ceil_div(row_bytes, SECTOR), 1) * SECTOR
+    distinct = spec.table * -math.expm1(-spec.n / spec.table)
+    table_bytes = distinct * fetched
+    index_bytes = dtype_of(spec.index_dtype).bytes(spec.n)
+    if row_bytes % 16 == 0:
+        threads = min(ceil_div(row_bytes // 16, 32) * 32, 1024)
+        ctas = spec.n * ceil_div(row_bytes, threads * 16)
+        cta = Cta(ctas, threads, 32, 0, 0, threads / 32, 0, 2, 0, 0, table_bytes)
+        plan = queued("vectorized_gather_kernel<16>", "gather_rows", cta, spec, index_bytes)
+        return [plan]
+    elements = spec.n * spec.width
+    ctas = ceil_div(elements, 1024)
+    cta = Cta(ctas, 128, 32, 0, 8, 4, 32, 0, 2, 0, table_bytes)
+    plan = queued("scatter_gather_elementwise<128,8>", "gather_elements", cta, spec, index_bytes)
+    return [plan]
+
+
+def lower_scatter_add(spec: ScatterAdd, dev: Any) -> list[Plan]:
+    """``index_add_``: a grid-stride loop of atomics over at most eight CTAs an SM."""
+    n = spec.n * spec.width
+    ctas = min(ceil_div(n, 128), 8 * int(dev["sm_count"]))
+    steps = n / (ctas * 128)
+    cta = Cta(
+        ctas, 128, 32, 0, steps, 4, 4 * steps, 0, 0, 0, 0, n, spec.n / min(spec.table, spec.n)
+    )
+    return [queued("indexFuncLargeIndex<add>", "scatter", cta, spec)]
+
+
+def lower_pool2d(spec: Pool2d, dev: Any) -> list[Plan]:
+    """One thread an output; a step is one element of the window."""
+    window = spec.r * spec.window_w
+    ctas = ceil_div(spec.outputs, 256)
+    cta = Cta(ctas, 256, 32, 0, window, 8, 8 * window, 1, 0)
+    return [queued(f"pool_forward<{spec.function}>", "pool", cta, spec)]
+
+
+def lower_moe_routing(spec: MoeRouting, dev: Any) -> list[Plan]:
+    """Softmax over the experts, then top-k with one CTA a token."""
+    softmax = Softmax(rows=spec.tokens, cols=spec.experts, dtype=spec.dtype)
+    warps = max(min(ceil_div(spec.experts, 32), 32), 1)
+    cta = Cta(spec.tokens, 32 * warps, 32, 256, spec.top_k, warps, spec.top_k * warps, 1, 0)
+    return [*lower_softmax(softmax, dev), queued("gatherTopK", "topk", cta, spec)]
+
+
+def lower_hashgrid(spec: HashGridEncoding, dev: Any) -> list[Plan]:
+    """tiny-cuda-nn's grid kernel: 512 threads a CTA, one level each, all corners fetched."""
+    corners = 1 << spec.dims
+    ctas = ceil_div(spec.n, 512) * spec.levels
+    entry = dtype_of(spec.dtype).bytes(spec.features)
+    fetched = spec.n * spec.levels * corners * max(entry / SECTOR, 1.0)
+    table = dtype_of(spec.dtype).bytes(spec.parameters)
+    read = min(spec.bytes_read - 4 * spec.n * spec.dims, table)
+    points = 4 * spec.n * spec.dims
+    cta = Cta(ctas, 512, 64, 0, corners, 16, 16 * corners, 2, 0, fetched, read)
+    return [queued("kernel_grid", "hashgrid", cta, spec, points)]

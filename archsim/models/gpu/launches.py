@@ -1,0 +1,64 @@
+"""Plans of kernels with many CTAs, from what their launch configuration says."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from archsim.graph.ops import OpSpec
+from archsim.models.gpu.plan import QUEUE, Plan
+from archsim.models.gpu.vector import leaf_paths
+
+
+class Cta(NamedTuple):
+    """A launch and what one CTA does.
+
+    ``trips`` are the exposed round trips to memory at the start, ``step_trips`` those of a step.
+    ``sectors`` are L2 sectors that are fetched one by one, ``random_bytes`` what random rows
+    read from memory, ``atomics`` atomic additions and ``hottest`` the most to one address.
+    """
+
+    ctas: float
+    threads: float
+    registers: float
+    shared_bytes: float
+    steps: float
+    warps: float
+    warp_steps: float
+    trips: float = 1.0
+    step_trips: float = 0.0
+    sectors: float = 0.0
+    random_bytes: float = 0.0
+    atomics: float = 0.0
+    hottest: float = 0.0
+
+
+@cache
+def place(kernel: str) -> float:
+    """Return where the constants of ``memory_kernels.<kernel>`` start in a device record."""
+    return float(leaf_paths().index(f"memory_kernels.{kernel}.start_clk"))
+
+
+def ceil_div(a: int, b: int) -> int:
+    """Return ``a / b`` rounded up."""
+    return -(-a // b)
+
+
+def queued(
+    name: str,
+    kernel: str,
+    cta: Cta,
+    spec: OpSpec,
+    read_bytes: float | None = None,
+    written_bytes: float | None = None,
+) -> Plan:
+    """Return the plan of one kernel of ``spec``; its traffic is the operator's by default."""
+    params = (
+        place(kernel), cta.ctas, cta.threads, cta.registers, cta.shared_bytes, cta.steps,
+        cta.warps, cta.warp_steps,
+        spec.bytes_read if read_bytes is None else read_bytes,
+        spec.bytes_written if written_bytes is None else written_bytes,
+        cta.trips, cta.step_trips, cta.sectors, cta.random_bytes, cta.atomics, cta.hottest,
+    )  # fmt: skip
+    config = {"grid": int(cta.ctas), "block": int(cta.threads)}
+    return Plan(name, QUEUE, params, spec.flops, config)
