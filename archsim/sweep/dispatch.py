@@ -1,0 +1,195 @@
+"""Feeds points to an executor in batches, in a bounded window, and survives dying workers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from typing import Any
+
+from archsim.errors import ArchsimError
+from archsim.sweep import worker
+from archsim.sweep.executor import ExecutorFactory
+from archsim.sweep.worker import Batch, WorkerSetup
+
+Item = tuple[int, str | None]
+"""A point's index and its key, where it is known."""
+Task = Callable[[str, Sequence[Item]], Batch]
+
+BATCH_SECONDS = 0.05
+"""Work aimed at per task: far above the cost of a task (0.3 ms), short enough to lose little."""
+MAX_BATCH = 512
+GROWTH = 4
+WINDOW = 3
+"""Tasks in flight per worker: one running, others queued so that no worker waits."""
+STARTS = 3
+"""Attempts to start the workers before giving up."""
+LONE_ATTEMPTS = 2
+"""How often a point that was in flight when a worker died is tried alone."""
+
+
+class WorkersError(ArchsimError):
+    """The worker processes could not start."""
+
+
+class BatchSize:
+    """How many points make a task, from the measured seconds per point."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.points = 1
+
+    def learn(self, points: int, seconds: float) -> None:
+        """Adapt to a batch of ``points`` that took ``seconds`` in the worker."""
+        ideal = self._limit if seconds <= 0 else int(BATCH_SECONDS * points / seconds)
+        self.points = max(1, min(ideal, self.points * GROWTH, self._limit))
+
+
+class Crew:
+    """The workers of one sweep: an executor that is replaced when it breaks."""
+
+    def __init__(self, factory: ExecutorFactory, setup: WorkerSetup, workers: int) -> None:
+        self.workers = workers
+        self._factory = factory
+        self._setup = setup
+        self._executor: Executor | None = None
+
+    def submit(self, task: Task, items: Sequence[Item]) -> Future[Batch]:
+        """Send one task, starting the workers first where none run."""
+        if self._executor is None:
+            self._executor = self._started()
+        return self._executor.submit(task, self._setup.token, items)
+
+    def drop(self) -> None:
+        """Give up a broken executor; the next task starts another."""
+        self.close(kill=True)
+
+    def close(self, kill: bool) -> None:
+        """End the workers: at once with ``kill``, else after their tasks."""
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        killer = getattr(executor, "kill", None)
+        if kill and killer is not None:
+            killer()
+        else:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def _started(self) -> Executor:
+        for _ in range(STARTS):
+            executor = self._factory(self._setup, self.workers)
+            try:
+                executor.submit(worker.ready, self._setup.token).result()
+            except BrokenExecutor:
+                executor.shutdown(wait=True)
+            except BaseException:
+                executor.shutdown(wait=False, cancel_futures=True)
+                raise
+            else:
+                return executor
+        raise WorkersError(
+            f"workers must be able to start as processes, but {STARTS} attempts ended at once; "
+            "try --workers 1"
+        )
+
+
+def dispatch(
+    crew: Crew,
+    task: Task,
+    points: Iterator[Item],
+    total: int,
+    accept: Callable[[list[Any]], None],
+    lose: Callable[[Item], None],
+) -> None:
+    """Run ``task`` over ``points`` and hand results to ``accept`` as they arrive.
+
+    ``total`` is the number of points, used to spread the last batches evenly. ``lose`` is called
+    for a point whose worker died each time it was tried.
+    """
+    inline = crew.workers == 1
+    size = BatchSize(1 if inline else MAX_BATCH)
+    window = 1 if inline else WINDOW * crew.workers
+    flying: dict[Future[Batch], list[Item]] = {}
+    left = total
+    while True:
+        while len(flying) < window:
+            share = max(1, left // (2 * crew.workers))
+            items = list(itertools.islice(points, min(size.points, share)))
+            if not items:
+                break
+            left -= len(items)
+            try:
+                flying[crew.submit(task, items)] = items
+            except BrokenExecutor:
+                points = itertools.chain(items, points)
+                left += len(items)
+                break
+        else:
+            items = []
+        if not flying and not items:
+            return
+        if not flying:
+            crew.drop()
+            continue
+        suspects = _collect(flying, size, accept)
+        if suspects:
+            crew.drop()
+            for item in suspects:
+                _alone(crew, task, item, accept, lose)
+
+
+def _collect(
+    flying: dict[Future[Batch], list[Item]],
+    size: BatchSize,
+    accept: Callable[[list[Any]], None],
+) -> list[Item]:
+    """Accept finished batches; return the points of a broken executor, all of them."""
+    done, _ = wait(flying, return_when=FIRST_COMPLETED)
+    broken = False
+    for future in done:
+        if isinstance(future.exception(), BrokenExecutor):
+            broken = True
+            continue
+        items = flying.pop(future)
+        batch = future.result()
+        size.learn(len(items), batch.seconds)
+        accept(batch.results)
+    if not broken:
+        return []
+    suspects = _salvage(flying, accept)
+    flying.clear()
+    return suspects
+
+
+def _salvage(
+    flying: dict[Future[Batch], list[Item]], accept: Callable[[list[Any]], None]
+) -> list[Item]:
+    """Accept what a broken executor still finished; return the other points by index."""
+    suspects: list[Item] = []
+    for future, items in flying.items():
+        try:
+            batch = future.result()
+        except BrokenExecutor:
+            suspects.extend(items)
+        else:
+            accept(batch.results)
+    return sorted(suspects)
+
+
+def _alone(
+    crew: Crew,
+    task: Task,
+    item: Item,
+    accept: Callable[[list[Any]], None],
+    lose: Callable[[Item], None],
+) -> None:
+    """Try a point with nothing else in flight, so that a death is its own."""
+    for _ in range(LONE_ATTEMPTS):
+        try:
+            batch = crew.submit(task, [item]).result()
+        except BrokenExecutor:
+            crew.drop()
+        else:
+            accept(batch.results)
+            return
+    lose(item)
