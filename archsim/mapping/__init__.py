@@ -1,0 +1,1 @@
+"""Kernel choice and placement: which kernels a machine runs for an operator."""

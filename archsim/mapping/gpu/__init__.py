@@ -1,0 +1,1 @@
+"""Which kernels the GPU libraries have: names, tiles, legality."""

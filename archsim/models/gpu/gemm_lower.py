@@ -1,0 +1,124 @@
+"""From a matrix product to its kernels: memset, tile kernel, split-K reduction."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from archsim.formats import dtype as dtype_of
+from archsim.graph.ops import BatchedGemm, Gemm
+from archsim.mapping.gpu import names
+from archsim.mapping.gpu.tiles import nvjet_table, short_table
+from archsim.models.gpu.gemm_choice import choose, fill
+from archsim.models.gpu.gemm_steps import TYPES
+from archsim.models.gpu.plan import FIXED, GEMM, OUTPUTS, PARAMS, Plan
+
+MEMSET_ABOVE_TILES = 2
+"""A dynamic tile scheduler, whose counter a memset clears, where tiles exceed this many waves."""
+
+_TYPE_NAMES = {"fp16": "hsh", "bf16": "tst", "fp8": "qqtst", "fp8_e5m2": "qqtst"}
+
+
+def lower_gemm(spec: Gemm, dev: Any) -> list[Plan]:
+    """Return the kernels of one matrix product."""
+    return matrix_plans(
+        dev, spec.m, spec.n, spec.k, 1, spec.dtype, dtype_of(spec.result_dtype).bits / 8
+    )
+
+
+def lower_bmm(spec: BatchedGemm, dev: Any) -> list[Plan]:
+    """Return the kernels of a batch of matrix products."""
+    return matrix_plans(
+        dev, spec.m, spec.n, spec.k, spec.b, spec.dtype, dtype_of(spec.dtype).bits / 8
+    )
+
+
+def template(
+    m: int, n: int, k: int, batch: int, dtype: str, out_bytes: float
+) -> np.ndarray[Any, Any]:
+    """Return a plan's numbers with the shape filled in and no tile yet."""
+    p = np.zeros(PARAMS)
+    size = dtype_of(dtype).bits / 8
+    stride = int(k * size) or 1
+    p[:4] = m, n, k, batch
+    p[10:13] = 1, 1, 1
+    p[14], p[15], p[16] = TYPES[dtype], size, out_bytes
+    p[21] = p[22] = stride & -stride
+    p[23] = 1
+    return p
+
+
+def matrix_plans(
+    dev: Any, m: int, n: int, k: int, batch: int, dtype: str, out_bytes: float
+) -> list[Plan]:
+    """Choose the tile kernel and return the launches around it."""
+    p = template(m, n, k, batch, dtype, out_bytes)
+    table = table_for(dtype, dev)
+    scratch = np.zeros(OUTPUTS)
+    reduce_us = float(dev["tensor_kernels_gemm_reduce_us"])
+    row, split = choose(dev, p, table, scratch, reduce_us)
+    fill(table[row], p, split, dev["sm_count"])
+    if split > 1:
+        p[16] = 4.0
+    return launches(dev, p, dtype, out_bytes)
+
+
+def table_for(dtype: str, dev: Any) -> np.ndarray[Any, Any]:
+    """Return the candidates for operands of ``dtype`` on a device."""
+    if dev["tensor_kernels_wgmma"] and dtype in _TYPE_NAMES:
+        return nvjet_table()
+    table = short_table(dtype)
+    return table if dev["tensor_kernels_wgmma"] else table[table[:, 0] != names.XMMA]
+
+
+def launches(dev: Any, p: np.ndarray[Any, Any], dtype: str, out_bytes: float) -> list[Plan]:
+    """Return memset, tile kernel and reduction of the chosen candidate ``p``."""
+    m, n, k, batch = (int(v) for v in p[:4])
+    tiles = ceil(m / p[4]) * ceil(n / p[5]) * batch
+    plans = []
+    if p[13] == names.WGMMA and tiles > MEMSET_ABOVE_TILES * dev["sm_count"]:
+        plans.append(memset())
+    config = describe(p)
+    name = kernel_name(p, dtype)
+    plans.append(Plan(name, GEMM, tuple(p.tolist()), 2.0 * batch * m * n * k, config))
+    if p[10] > 1:
+        plans.append(reduction(p, out_bytes))
+    return plans
+
+
+def memset() -> Plan:
+    """Return the memset of a few bytes that clears a kernel's counters."""
+    return Plan("Memset (Device)", FIXED, (), 0.0)
+
+
+def reduction(p: np.ndarray[Any, Any], out_bytes: float) -> Plan:
+    """Return the kernel that sums the parts of a split-K product."""
+    q = np.zeros(PARAMS)
+    q[:4] = p[:4]
+    q[10], q[13], q[15], q[16], q[23] = p[10], names.REDUCE, 4.0, out_bytes, 1
+    return Plan("cublasLt::splitKreduce_kernel", GEMM, tuple(q.tolist()), 0.0)
+
+
+def describe(p: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Return the kernel's shape for people."""
+    return {
+        "tile": [int(p[4]), int(p[5]), int(p[6])], "stages": int(p[7]),
+        "cluster": [int(p[8]), int(p[9])], "grid": int(p[11]), "split_k": int(p[10]),
+    }  # fmt: skip
+
+
+def kernel_name(p: np.ndarray[Any, Any], dtype: str) -> str:
+    """Return the library's name of the chosen kernel."""
+    tm, tn, tk, stages, cm, cn = (int(v) for v in p[4:10])
+    if p[13] == names.WGMMA:
+        coop = ("", "_coopA", "_coopB")[int(p[17])]
+        split = "_splitK" if p[10] > 1 else ""
+        side = "N" if p[18] else "T"
+        way = "v" if cn > cm else "h"
+        kind = _TYPE_NAMES[dtype]
+        return f"nvjet_sm90_{kind}_{tn}x{tm}_{tk}x{stages}_{cn}x{cm}_{way}_bz{coop}{split}_TN{side}"
+    family = ("", "sm90_xmma_gemm", "cutlass_80_tensorop_gemm", "sm80_xmma_ffma_gemm",
+              "sm90_xmma_dmma_gemm")[int(p[13])]  # fmt: skip
+    return f"{family}_{dtype}_{tm}x{tn}_{tk}x{stages}"
