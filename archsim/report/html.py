@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -39,5 +38,5 @@ def write_report(path: str | Path, data: ReportData) -> Path:
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(render_html(data), encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+    partial.replace(path)
     return path

@@ -179,5 +179,8 @@ def _validation(validation: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _summary(stats: Mapping[str, Any]) -> dict[str, Any]:
     picked = {k: plain(stats.get(k)) for k in ("n", "mape", "median", "max", "correlation")}
-    return {**picked, "repeat": plain(stats.get("repeat")), "baseline": plain(
-        (stats.get("baseline") or {}).get("mape"))}
+    return {
+        **picked,
+        "repeat": plain(stats.get("repeat")),
+        "baseline": plain((stats.get("baseline") or {}).get("mape")),
+    }

@@ -71,6 +71,11 @@ class CaseResult:
         """Absolute error in per cent."""
         return error_percent(*self.pair)
 
+    @property
+    def factor(self) -> float:
+        """The larger of the two times over the smaller."""
+        return max(self.pair) / min(self.pair)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON: the shape, both times and both lists of kernels."""
         answer = self.predicted
@@ -156,8 +161,8 @@ class Validation:
         return {op: summarise(c for c in cases if c.op == op) for op in CLASSES if op in present}
 
     def worst(self, count: int = WORST) -> tuple[CaseResult, ...]:
-        """Return the cases with the largest error, largest first."""
-        return tuple(sorted(self.cases, key=lambda c: (-c.error, c.index))[:count])
+        """Return the cases whose ratio of the two times is furthest from 1, furthest first."""
+        return tuple(sorted(self.cases, key=lambda c: (-c.factor, c.index))[:count])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON: all cases at the top level, each half beside it."""

@@ -17,7 +17,7 @@ function drawPareto(state, onPick) {
   const pick = (rows, values) => rows.map((i) => values[i]);
   const marks = { size: many ? 4 : 8, opacity: many ? 0.5 : 0.85, color: hue(1) };
   if (colour && colour.values.length > 1) {
-    Object.assign(marks, { color: colour.index, colorscale: dark() ? "YlGnBu" : "Viridis", reversescale: true,
+    Object.assign(marks, { color: colour.index, colorscale: SCALES[dark() ? "dark" : "light"],
       colorbar: { title: { text: shorten(colour.name, 24), side: "right" }, thickness: 12,
         ...ticks(colour) } });
   }
@@ -84,13 +84,14 @@ function drawRoofline(detail) {
   const ops = detail.operators.filter((op) => op.flops > 0 && op.bytes > 0 && op.us > 0);
   const total = detail.operators.reduce((sum, op) => sum + op.us * op.count, 0);
   const x = ops.map((op) => op.flops / op.bytes);
-  const low = Math.min(0.25, ...x), high = Math.max(1000, ...x);
+  const low = Math.min(0.25, ...x), high = Math.max(narrow() ? 3e4 : 1e4, ...x);
   const lines = roofs(low, high).map((roof) => ({
     type: "scatter", mode: "lines", x: roof.x, y: roof.y, showlegend: false,
     line: { color: css("--soft"), width: 1.5 }, hoverinfo: "skip" }));
   const labels = roofs(low, high).map((roof) => ({
     x: Math.log10(roof.x[2]), y: Math.log10(roof.peak), xanchor: "right", yanchor: "bottom", showarrow: false,
-    text: `${esc(roof.names)} · ${si(roof.peak, "FLOP/s")}`, font: { size: 12, color: css("--soft") } }));
+    text: `${esc(roof.names)} · ${si(roof.peak, "FLOP/s")}`, font: { size: 12, color: css("--soft") },
+    bgcolor: css("--bg"), borderpad: 1 }));
   const points = DATA.terms.map((term, t) => {
     const mine = ops.filter((op) => dominant(op) === t);
     return { type: "scatter", mode: "markers", name: term,
@@ -119,7 +120,7 @@ function drawOperators(detail) {
   const at = rows.map((_, i) => i);
   const traces = DATA.terms.map((term, t) => ({
     type: "bar", orientation: "h", name: term, y: at, x: rows.map((r) => r.terms[t]),
-    marker: { color: hue(t), pattern: { shape: PATTERNS[t], size: 6, solidity: 0.25, fgcolor: css("--bg") } },
+    marker: { color: hue(t), pattern: { shape: PATTERNS[t], size: 6, solidity: 0.22, fillmode: "overlay", fgcolor: css("--bg") } },
     text: rows.map((r) => `<b>${esc(r.op ? shorten(r.op.name, 60) : r.name)}</b><br>${term}: ${duration(r.terms[t])}, ${num(100 * r.terms[t] / total, 3)} % of all`),
     textposition: "none", hovertemplate: "%{text}<extra></extra>" })).filter((trace) => trace.x.some((v) => v > 0));
   $("operators-chart").style.height = `${130 + 26 * rows.length}px`;
@@ -143,7 +144,7 @@ function drawValidation(validation) {
       text: mine.map((c) => `<b>${esc(op)}</b> (${c[3] ? "check" : "fit"} half)<br>measured ${duration(c[1])}, predicted ${duration(c[2])}<br>${num(100 * (c[2] / c[1] - 1), 3)} %`),
       hovertemplate: "%{text}<extra></extra>" };
   });
+  $("validation-chart").style.height = narrow() ? "600px" : "560px";
   draw("validation-chart", [...lines, ...points], {
-    xaxis: axis("measured (µs)", "log"), yaxis: axis("predicted (µs)", "log"),
-    ...(narrow() ? { height: 560 } : {}) });
+    xaxis: axis("measured (µs)", "log"), yaxis: axis("predicted (µs)", "log") });
 }

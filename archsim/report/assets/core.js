@@ -20,7 +20,7 @@ function num(value, digits = 4) {
   if (value === null || value === undefined) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e7 || size < 1e-3) return value.toExponential(digits - 1).replace("e+", "e");
+  if (size >= 1e7 || size < 1e-3) return (+value.toPrecision(digits)).toExponential().replace("e+", "e");
   const text = size >= 10 ** digits ? String(Math.round(value)) : String(+value.toPrecision(digits));
   return text.replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, " ");
 }
@@ -54,6 +54,9 @@ const HUES = {
   light: ["#7a7f87", "#0b62a8", "#7b3fa0", "#00795c", "#c75000", "#b08900", "#b3261e", "#4a5a00", "#00838f", "#ad1457", "#5d4037", "#283593", "#558b2f", "#6a1b9a"],
   dark: ["#a4abb5", "#6db7f5", "#c9a0ec", "#3fcf9f", "#ff9a52", "#f0cf4f", "#ff8f85", "#c3d36a", "#4dd0e1", "#f48fb1", "#bcaaa4", "#9fa8da", "#aed581", "#ce93d8"],
 };
+const SCALES = {
+  light: [[0, "#cfa900"], [0.5, "#1f8f80"], [1, "#3b1c72"]], dark: [[0, "#4f83dc"], [0.5, "#3fcf9f"], [1, "#fde76a"]],
+};
 const PATTERNS = ["", "", ".", "\\", "", "/"];
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star", "pentagon", "hexagon", "triangle-down", "hourglass", "bowtie", "star-square", "triangle-right"];
 const hue = (i) => HUES[dark() ? "dark" : "light"][i % HUES.light.length];
@@ -76,12 +79,16 @@ function layout(more) {
     font: { family: "system-ui, sans-serif", size: narrow() ? 12 : 14, color: css("--ink") },
     margin: { l: 60, r: 16, t: 16, b: 50 }, hovermode: "closest",
     hoverlabel: { align: "left", font: { size: 13 } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--line"), activecolor: css("--accent") },
     legend: { orientation: "h", y: -0.2, x: 0, xanchor: "left", yanchor: "top" },
   }, more);
 }
 
-const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
-const draw = (id, traces, more) => Plotly.react(id, traces, layout(more), CONFIG);
+const config = () => ({
+  responsive: true, displaylogo: false, displayModeBar: narrow() ? false : "hover",
+  modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+});
+const draw = (id, traces, more) => Plotly.react(id, traces, layout(more), config());
 
 function table(id, columns, rows, onPick, current) {
   // columns: [title, class]; rows: arrays of text, or {cells, class, pick}.

@@ -58,7 +58,7 @@ function showSelected() {
   const whose = own ? `design ${DATA.keys[row]}` : `the best design (${DATA.keys[row]}); the operators of the selected one are not embedded`;
   const free = detail.operators.filter((op) => !(op.flops > 0)).length;
   $("roofline-hint").textContent = `Operators of ${whose}. Area is the share of time, shape and colour the largest term. Roofs are those of the base device`
-    + (free ? `; ${free} operators without arithmetic are not drawn.` : ".");
+    + (free ? `; ${free} without arithmetic ${free === 1 ? "is" : "are"} not drawn.` : ".");
   $("operators-hint").textContent = `Operators of ${whose}, longest first`
     + (detail.left_out ? `; ${detail.left_out} more are left out.` : ".");
   if (VISIBLE.roofline) drawRoofline(detail);

@@ -1,5 +1,9 @@
 // Tables, cards and the YAML of one design.
 function yamlScalar(value) {
+  if (typeof value === "number" && Math.abs(value) >= 1e6) {
+    const short = value.toExponential().replace("e+", "e");
+    return short.length < String(value).length ? short : String(value);
+  }
   if (typeof value !== "string") return value === null ? "null" : String(value);
   const bare = /^[A-Za-zµ_/][\w ./µ()+%²·-]*$/.test(value) && !/ $/.test(value)
     && !/^(true|false|null|yes|no|on|off|y|n|nan|inf)$/i.test(value);
@@ -102,9 +106,9 @@ function showFront(state, onPick) {
 function showOperators(detail) {
   const total = detail.operators.reduce((sum, op) => sum + op.us * op.count, 0);
   table("operators-table",
-    [["operator", "text"], ["kind", "text"], ["count"], ["µs each"], ["low – high"], ["bound µs"], ["share"], ["mostly", "text"], ["kernels", "text wide"]],
+    [["operator", "text name"], ["kind", "text"], ["count"], ["µs each"], ["low – high"], ["bound µs"], ["share"], ["mostly", "text"], ["kernels", "text wide"]],
     detail.operators.map((op) => [
-      shorten(op.name, 48), op.kind, op.count, num(op.us), op.low_us === op.high_us ? "–" : `${num(op.low_us, 3)} – ${num(op.high_us, 3)}`,
+      shorten(op.name, 80), op.kind, op.count, num(op.us), op.low_us === op.high_us ? "–" : `${num(op.low_us, 3)} – ${num(op.high_us, 3)}`,
       num(op.bound_us, 3), `${(100 * op.us * op.count / total).toFixed(1)} %`, DATA.terms[dominant(op)], op.kernels.join(", ")]));
 }
 
@@ -117,7 +121,7 @@ function showEstimated(detail) {
     rows.map(([path, change]) => [path, `±${num(100 * Math.abs(change), 3)} %`]));
   else $("estimated-table").replaceChildren();
   if (detail.notes.length) {
-    $("estimated-table").append(el("ul", {}, ...detail.notes.map((note) => el("li", {}, note))));
+    $("estimated-table").append(el("p", { class: "hint" }, "Notes of the model:"), el("ul", {}, ...detail.notes.map((note) => el("li", {}, note))));
   }
 }
 

@@ -1,0 +1,210 @@
+"""Validation results for the terminal: measured kernels, models, sustained runs, paper figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from archsim.metrics import TERMS
+from archsim.report.terminal import number, term_bar
+from archsim.units import duration
+from archsim.validate.measured import CaseResult, Failure, Summary, Validation
+from archsim.validate.models import ModelValidation
+from archsim.validate.published import PublishedValidation
+from archsim.validate.stats import Stats
+from archsim.validate.sustained import QUANTITIES, SustainedValidation
+
+
+def percent(value: float | None) -> str:
+    """Return an error in per cent with three digits, a dash for none."""
+    return "–" if value is None else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for i, name in enumerate(columns):
+        left = i == 0 or name.startswith("<")
+        table.add_column(
+            Text(name.lstrip("<")), justify="left" if left else "right", overflow="fold"
+        )
+    return table
+
+
+def _title(text: str) -> Text:
+    return Text(text, style="bold", overflow="fold")
+
+
+def _r(stats: Stats) -> str:
+    return "–" if stats.correlation is None else f"{stats.correlation:.4f}"
+
+
+def render_validation(validation: Validation) -> RenderableType:
+    """Return the errors of the check half, the fit half and all cases, and the worst cases.
+
+    ``<`` marks a class in which the roofline baseline does better.
+    """
+    parts: list[RenderableType] = [
+        _title(f"{validation.source}: {len(validation.cases)} kernels, errors in per cent")
+    ]
+    sides = (
+        ("check half: judges, never fitted on", True),
+        ("fit half", False),
+        ("all cases", None),
+    )
+    for name, side in sides:
+        if validation.half(side):
+            rows = [*validation.by_op(side).items(), ("overall", validation.overall(side))]
+            parts += [Text(), _title(name), _summaries(rows)]
+    if validation.cases:
+        parts += [Text(), _worst(validation.worst())]
+    return Group(*parts, *_failures(validation.failed))
+
+
+def _summaries(rows: Sequence[tuple[str, Summary]]) -> RenderableType:
+    table = _table("class", "n", "MAPE", "median", "max", "r(log)", "repeat", "roofline")
+    for op, row in rows:
+        ours = row.ours
+        behind = ours.mape is not None and row.baseline.mape is not None
+        mark = " <" if behind and (ours.mape or 0.0) > (row.baseline.mape or 0.0) else "  "
+        table.add_row(
+            Text(op, style="bold" if op == "overall" else ""),
+            str(ours.n),
+            percent(ours.mape),
+            percent(ours.median),
+            percent(ours.max),
+            _r(ours),
+            percent(row.repeat),
+            percent(row.baseline.mape) + mark,
+        )
+    return table
+
+
+def _worst(cases: Sequence[CaseResult]) -> RenderableType:
+    parts: list[RenderableType] = [_title(f"the {len(cases)} worst cases")]
+    for case in cases:
+        fields = " ".join(
+            f"{k}={v}" if not isinstance(v, str) else v for k, v in case.shape.items() if k != "op"
+        )
+        ratio = case.predicted.us / case.measured_us
+        parts.append(
+            Text(
+                f"{case.op} {fields} [{'check' if case.check else 'fit'}]: measured "
+                f"{duration(case.measured_us)}, predicted {duration(case.predicted.us)}, "
+                f"x{ratio:.2f}",
+                overflow="fold",
+            )
+        )
+        parts.append(_breakdown(case))
+    return Group(*parts)
+
+
+def _breakdown(case: CaseResult) -> RenderableType:
+    ours = dict(zip(TERMS, case.predicted.terms_us, strict=True))
+    terms = ", ".join(f"{t} {duration(us)}" for t, us in ours.items() if us > 0)
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("ours", Text(terms))
+    if total := sum(ours.values()):
+        table.add_row("", term_bar(ours, 40, total))
+    for kernel in case.predicted.kernels:
+        table.add_row("  kernel", Text(f"{duration(kernel.us)}  {kernel.name}"))
+    for recorded in case.measured_kernels:
+        us = recorded["us"]
+        shown = duration(us) if isinstance(us, int | float) else "?"
+        table.add_row("measured", Text(f"{shown}  {recorded['name'][:100]}"))
+    return table
+
+
+def _failures(failed: Sequence[Failure]) -> list[RenderableType]:
+    if not failed:
+        return []
+    lines = [Text(f"case {f.index} ({f.op}): {f.reason}", overflow="fold") for f in failed]
+    return [Text(), _title(f"{len(failed)} cases could not be priced"), *lines]
+
+
+def render_models(validation: ModelValidation, kernels: int = 5) -> RenderableType:
+    """Return both times of every model, and the heaviest kernels of both sides."""
+    table = _table("model", "batch", "dtype", "measured", "ours", "err %", "graph", "ours", "err %")
+    for c in validation.cases:
+        table.add_row(
+            Text(c.model),
+            str(c.batch),
+            c.dtype,
+            duration(c.measured_us),
+            duration(c.predicted_us),
+            f"{100 * (c.predicted_us / c.measured_us - 1):+.1f}",
+            duration(c.measured_graph_us),
+            duration(c.predicted_graph_us),
+            f"{100 * (c.predicted_graph_us / c.measured_graph_us - 1):+.1f}",
+        )
+    parts: list[RenderableType] = [
+        _title(f"{validation.source}: {len(validation.cases)} models"),
+        table,
+        _line("summed kernel time", validation.kernel_sum),
+        _line("CUDA-graph time", validation.graph),
+    ]
+    for c in validation.cases:
+        launches = f"{c.launches} kernels, measured {number(c.measured_launches)}"
+        parts += [Text(), _title(f"{c.model} batch {c.batch}: {launches}")]
+        both = _table("", "launches", "time", "<heaviest kernels")
+        for side, rows in (("ours", c.kernels), ("measured", c.measured_kernels)):
+            for name, count, us in rows[:kernels]:
+                both.add_row(side, str(count), duration(us), Text(name[:70]))
+        parts.append(both)
+    return Group(*parts, *_failures(validation.failed))
+
+
+def _line(name: str, stats: Stats) -> Text:
+    return Text(
+        f"{name}: MAPE {percent(stats.mape)} %, median {percent(stats.median)} %, "
+        f"max {percent(stats.max)} %, r(log) {_r(stats)}"
+    )
+
+
+def render_sustained(validation: SustainedValidation) -> RenderableType:
+    """Return the errors of time, energy and clock, and every case."""
+    summary = _table("quantity", "n", "MAPE", "median", "max", "r(log)")
+    for quantity in QUANTITIES:
+        s = validation.stats(quantity)
+        summary.add_row(
+            quantity, str(s.n), percent(s.mape), percent(s.median), percent(s.max), _r(s)
+        )
+    table = _table("case", "µs", "ours", "mJ", "ours", "MHz", "ours")
+    for c in validation.cases:
+        cells: list[str] = []
+        for measured, predicted, scale in zip(
+            c.measured, c.predicted, (1.0, 1e3, 1.0), strict=True
+        ):
+            cells += [number(float(f"{x * scale:.4g}")) for x in (measured, predicted)]
+        sizes = "x".join(str(v) for k, v in c.shape.items() if type(v) is int)
+        table.add_row(Text(f"{c.op} {c.shape.get('dtype', '')} {sizes}"), *cells)
+    head = _title(f"{validation.source}: {len(validation.cases)} sustained kernels")
+    return Group(head, summary, Text(), table, *_failures(validation.failed))
+
+
+def render_published(validation: PublishedValidation) -> RenderableType:
+    """Return paper, ours, ratio and tag of every row; ``MISS`` where a counted one is off."""
+    table = _table("id", "paper", "ours", "<unit", "ratio", "±%", "<tag", "<verdict")
+    for row in validation.rows:
+        table.add_row(
+            Text(row.spec.id),
+            number(row.spec.value),
+            number(None if row.ours is None else float(f"{row.ours:.4g}")),
+            Text(row.spec.unit),
+            "–" if row.ratio is None else f"{row.ratio:.3f}",
+            f"{100 * row.spec.tolerance:.0f}",
+            row.spec.tag,
+            row.verdict,
+        )
+    lines = [
+        Text(f"{row.spec.id}: {row.error}", overflow="fold")
+        for row in validation.rows
+        if row.error is not None
+    ]
+    counted = sum(r.spec.counted for r in validation.rows)
+    foot = f"{counted} of {len(validation.rows)} rows counted, {len(validation.missed)} missed"
+    return Group(_title(validation.source), table, *lines, Text(foot))

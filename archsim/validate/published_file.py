@@ -1,0 +1,157 @@
+"""Published figures: a paper's value beside ours, for every machine alike.
+
+A file lists ``rows``; each has ``id, quantity, unit, value, tag, source, tolerance, counted, how``.
+``how`` says where our value comes from: ``run`` (a run file's path, relative to this file, or an
+inline run), ``field`` (below) and optionally ``scale`` (a factor into the row's unit) and ``per``
+(a second run and field to divide by, for ratios). ``field`` is ``metrics.<name>`` or
+``op:<operator>.<quantity>``; ``op:*`` is the only operator of the run, and the quantities are those
+of an operator's result and the rates ``flops_per_s``, ``bytes_per_s`` and ``hbm_bytes_per_s``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archsim.config.yaml_strict import Document, dotted, read_document, show
+from archsim.errors import ConfigError
+
+Run = Mapping[str, Any] | Path
+"""An inline run, or the path of a run file."""
+
+_TAGS = ("V-code", "V-log", "V-abs", "V-2nd", "D", "R-high", "R-med", "R-low")
+_FIELD = re.compile(r"metrics\.\w+|op:.+\.\w+")
+_REQUIRED = ("id", "quantity", "unit", "value", "tag", "source", "tolerance", "counted", "how")
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """Where our value comes from: ``field`` of ``run`` times ``scale``, divided by ``per``."""
+
+    run: Run
+    field: str
+    scale: float = 1.0
+    per: How | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowSpec:
+    """One published figure. ``tolerance`` is relative; ``counted`` rows decide the exit code."""
+
+    id: str
+    quantity: str
+    unit: str
+    value: float
+    tag: str
+    source: str
+    tolerance: float
+    counted: bool
+    how: How
+
+
+def load_published(path: str | Path) -> tuple[RowSpec, ...]:
+    """Return the rows of ``path``; ``ConfigError`` names the place of what breaks a rule."""
+    document = read_document(Path(path), str(path))
+    reader = Reader(document, Path(path).parent)
+    reader.keys((), ("rows",), ("title", "description"))
+    items = document.data["rows"]
+    if not isinstance(items, list) or not items:
+        raise reader.error(("rows",), "a list of at least one row")
+    rows = tuple(reader.row(("rows", i)) for i in range(len(items)))
+    seen: set[str] = set()
+    for i, row in enumerate(rows):
+        if row.id in seen:
+            raise reader.error(("rows", i, "id"), "different from the ids of other rows")
+        seen.add(row.id)
+    return rows
+
+
+class Reader:
+    """Reads rows out of a document, each rule with the place of what breaks it."""
+
+    def __init__(self, document: Document, folder: Path) -> None:
+        self.document = document
+        self.folder = folder
+
+    def at(self, path: tuple[str | int, ...]) -> Any:
+        value = self.document.data
+        for step in path:
+            value = value[step]
+        return value
+
+    def error(self, path: tuple[str | int, ...], rule: str) -> ConfigError:
+        shown = show(self.at(path))
+        return self.document.error(path, f"{dotted(path)} must be {rule}, not {shown}")
+
+    def keys(
+        self, path: tuple[str | int, ...], required: tuple[str, ...], optional: tuple[str, ...]
+    ) -> None:
+        value = self.at(path)
+        if not isinstance(value, dict):
+            raise self.error(path, "a mapping")
+        for key in value:
+            if key not in (*required, *optional):
+                known = ", ".join((*required, *optional))
+                sentence = f"{dotted((*path, key))} must be one of {known}, not {key!r}"
+                raise self.document.error((*path, key), sentence, key=True)
+        for key in required:
+            if key not in value:
+                raise self.document.error(path, f"{dotted((*path, key))} must be given")
+
+    def text(self, path: tuple[str | int, ...]) -> str:
+        value = self.at(path)
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(path, "text")
+        return value
+
+    def number(self, path: tuple[str | int, ...], rule: str, low: float, high: float) -> float:
+        value = self.at(path)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.error(path, rule)
+        if not low < value <= high:
+            raise self.error(path, rule)
+        return float(value)
+
+    def row(self, path: tuple[str | int, ...]) -> RowSpec:
+        self.keys(path, _REQUIRED, ())
+        texts = {k: self.text((*path, k)) for k in ("id", "quantity", "unit", "tag", "source")}
+        if texts["tag"] not in _TAGS:
+            raise self.error((*path, "tag"), f"one of {', '.join(_TAGS)}")
+        counted = self.at((*path, "counted"))
+        if not isinstance(counted, bool):
+            raise self.error((*path, "counted"), "true or false")
+        if counted and texts["tag"].startswith("R-"):
+            raise self.error((*path, "counted"), f"false for a recalled figure ({texts['tag']})")
+        return RowSpec(
+            **texts,
+            value=self.number((*path, "value"), "a number above 0", 0, 1e30),
+            tolerance=self.number((*path, "tolerance"), "a number above 0 and at most 1", 0, 1),
+            counted=counted,
+            how=self.how((*path, "how"), per=True),
+        )
+
+    def how(self, path: tuple[str | int, ...], per: bool) -> How:
+        self.keys(path, ("run", "field"), ("scale", "per") if per else ("scale",))
+        field = self.text((*path, "field"))
+        if not _FIELD.fullmatch(field):
+            raise self.error((*path, "field"), "metrics.<name> or op:<operator>.<quantity>")
+        value = self.at(path)
+        scale = (
+            self.number((*path, "scale"), "a number above 0", 0, 1e30) if "scale" in value else 1.0
+        )
+        divisor = self.how((*path, "per"), per=False) if "per" in value else None
+        return How(self.run((*path, "run")), field, scale, divisor)
+
+    def run(self, path: tuple[str | int, ...]) -> Run:
+        value = self.at(path)
+        if isinstance(value, dict) and value:
+            return value
+        if not isinstance(value, str) or not value.endswith((".yaml", ".yml")):
+            raise self.error(path, "a run or the path of a .yaml run file")
+        file = self.folder / value
+        if not file.is_file():
+            raise self.error(path, f"an existing file in {self.folder}")
+        return file
