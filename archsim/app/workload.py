@@ -1,4 +1,4 @@
-"""From the ``workload`` part of a run file to its graph: a built model, an ONNX file, one operator."""
+"""From a run file's ``workload`` to its graph: a built model, an ONNX file or one operator."""
 
 from __future__ import annotations
 

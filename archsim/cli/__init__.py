@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         result = app(arguments, standalone_mode=False, prog_name="archsim")
     except ArchsimError as error:
         return _fail(str(error), error.exit_code)
-    except UsageError as error:  # type: ignore[misc]  # its class comes from __bases__
-        return _fail(error.format_message(), 2)  # type: ignore[attr-defined]
+    except UsageError as error:  # type: ignore[misc]  # mypy cannot follow __bases__
+        return _fail(error.format_message(), 2)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted; finished points are kept, the same command resumes", 130)
     except BrokenPipeError:

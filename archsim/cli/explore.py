@@ -53,12 +53,13 @@ def run(
 def check(
     file: Annotated[Path, typer.Argument(help="Run file, device file or ONNX model.")],
     overrides: SetOption = None,
+    device: Annotated[str | None, typer.Option(help="Device of an ONNX model.")] = None,
     json: JsonOption = None,
 ) -> None:
     """Validate a file and show the resolved design."""
     from archsim.app import checking
 
-    checking.check_and_print(file, tuple(overrides or ()), json)
+    checking.check_and_print(file, tuple(overrides or ()), device, json)
 
 
 def list_(

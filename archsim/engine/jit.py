@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 import platformdirs
@@ -29,10 +29,10 @@ def _cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("archsim")) / f"numba-{model_digest()[:16]}"
 
 
-numba_config.CACHE_DIR = str(_cache_folder())
+setattr(numba_config, "CACHE_DIR", str(_cache_folder()))  # noqa: B010  # not in numba's stubs
 
 
 def njit(function: F) -> F:
     """Compile ``function`` to machine code on first use and keep the code on disk."""
-    compiled: F = numba.njit(cache=True, fastmath=False, error_model="numpy")(function)
-    return compiled
+    compiled: Any = numba.njit(cache=True, fastmath=False, error_model="numpy")(function)
+    return cast("F", compiled)

@@ -1,0 +1,73 @@
+"""``archsim check``: validate a file and show what it resolves to, evaluating nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from archsim.app.output import print_table, write_json
+from archsim.app.running import Request, load
+from archsim.app.workload import build_graph
+from archsim.config import Constant, Device, RunFile, is_device_file, load_device
+from archsim.config.digest import digest, plain
+from archsim.graph import Graph
+
+
+def check_and_print(
+    file: Path, overrides: tuple[str, ...], device: str | None, json_file: Path | None
+) -> None:
+    """Print the resolved design of a run file, device file or ONNX model."""
+    if file.suffix.lower() != ".onnx" and is_device_file(file):
+        loaded = load_device(file, overrides)
+        _print_device(loaded)
+        write_json(json_file, {"device": plain(loaded), "digest": digest(loaded)})
+        return
+    run = load(Request(file=file, device=device, overrides=overrides))
+    graph = build_graph(run.workload.to_dict())
+    _print_run(run, graph)
+    facts = _graph_facts(graph)
+    write_json(json_file, {"run": run.context(), "digest": run.digest, "graph": facts})
+
+
+def _print_run(run: RunFile, graph: Graph) -> None:
+    device = getattr(run.device, "title", getattr(run.device, "name", ""))
+    swept = {p: ", ".join(map(str, v)) for p, v in run.sweep.axes.items()}
+    rows: dict[str, Any] = {
+        "name": run.name,
+        "workload": ", ".join(f"{k}={v}" for k, v in run.workload.to_dict().items()),
+        **_graph_facts(graph),
+        "device": device,
+        "points": run.sweep.count,
+        **{f"sweep {path}": values for path, values in swept.items()},
+        "minimize": ", ".join(run.minimize),
+        "digest": run.digest,
+    }
+    print_table("Run", [{"what": k, "value": v} for k, v in rows.items()])
+    _print_device(run.device)
+
+
+def _graph_facts(graph: Graph) -> dict[str, Any]:
+    return {
+        "operators": len(graph.ops),
+        "distinct operators": len(graph.counts),
+        "parameters": graph.parameters,
+        "MACs": graph.macs,
+        "FLOPs": graph.flops,
+    }
+
+
+def _print_device(device: Device) -> None:
+    print_table(
+        f"Device {getattr(device, 'title', '')}",
+        [_row(path, constant) for path, constant in device.constants()],
+    )
+
+
+def _row(path: str, constant: Constant) -> dict[str, str]:
+    spread = f" ±{100 * constant.uncertainty:g} %" if constant.uncertainty else ""
+    return {
+        "constant": path,
+        "value": f"{constant.value:g} {constant.unit}",
+        "basis": constant.basis + spread,
+        "source": constant.source,
+    }

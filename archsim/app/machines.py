@@ -1,0 +1,36 @@
+"""The machine models by name, imported when first needed, and the metrics each answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from archsim.config import Device
+from archsim.graph import Graph
+from archsim.metrics import PointResult
+
+Evaluate = Callable[[Graph], PointResult]
+
+COMMON_METRICS = ("latency_us", "latency_low_us", "latency_high_us", "energy_j", "power_w")
+METRICS = {
+    "gpu": (
+        *COMMON_METRICS, "kernel_sum_us", "kernels", "sm_clock_hz", "flops", "tflops",
+        "hbm_bytes", "hbm_utilisation", "mfu", "throughput_per_s",
+    ),
+}  # fmt: skip
+"""What ``minimize`` may name, by machine."""
+
+
+def evaluator(device: Device, execution: str) -> Evaluate:
+    """Return the function that prices a graph on ``device``, caching what it has priced."""
+    return _MAKERS[getattr(device, "machine")](device, execution)  # noqa: B009
+
+
+def _gpu(device: Any, execution: Any) -> Evaluate:
+    from archsim.models.gpu import GpuModel
+
+    model = GpuModel(device)
+    return lambda graph: model.evaluate(graph, execution)
+
+
+_MAKERS: dict[str, Callable[[Any, Any], Evaluate]] = {"gpu": _gpu}

@@ -1,0 +1,83 @@
+"""One design point: its identity and its answer. Called by sweeps in any process."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from archsim.app.machines import Evaluate, evaluator
+from archsim.app.workload import build_graph
+from archsim.config import Design, digest
+from archsim.version import model_digest
+
+Context = Mapping[str, Any]
+Overrides = Mapping[str, Any]
+
+_DEVICES_KEPT = 64
+
+
+class _Session:
+    """What the points of one run share: the base design and the devices already built."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.design = Design.from_context(context)
+        self.base_digest = digest(dict(context))
+        self.workload = self.design.workload.to_dict()
+        self._evaluators: OrderedDict[tuple[tuple[str, Any], ...], Evaluate] = OrderedDict()
+
+    def workload_at(self, overrides: Overrides) -> dict[str, Any]:
+        """The workload with the point's ``workload.`` values set."""
+        chosen = {
+            path.removeprefix("workload."): value
+            for path, value in overrides.items()
+            if path.startswith("workload.")
+        }
+        return {**self.workload, **chosen} if chosen else self.workload
+
+    def evaluator_at(self, overrides: Overrides) -> Evaluate:
+        """The model of the point's device, built once per distinct device."""
+        chosen = {p: v for p, v in overrides.items() if not p.startswith("workload.")}
+        key = tuple(sorted(chosen.items()))
+        found = self._evaluators.get(key)
+        if found is None:
+            point = self.design.point(chosen)
+            found = self._evaluators[key] = evaluator(point.device, point.execution)
+            if len(self._evaluators) > _DEVICES_KEPT:
+                self._evaluators.popitem(last=False)
+        else:
+            self._evaluators.move_to_end(key)
+        return found
+
+
+_session: _Session | None = None
+
+
+def _session_of(context: Context) -> _Session:
+    """The session of ``context``; a worker sees one context at a time."""
+    global _session
+    if _session is None or _session.context is not context:
+        _session = _Session(context)
+    return _session
+
+
+def identify(context: Context, overrides: Overrides) -> str:
+    """Return the point's key: base design, overrides, workload graph and model version."""
+    session = _session_of(context)
+    graph = build_graph(session.workload_at(overrides))
+    return digest(
+        {
+            "base": session.base_digest,
+            "overrides": dict(overrides),
+            "graph": graph.digest,
+            "model": model_digest(),
+        }
+    )
+
+
+def evaluate(context: Context, overrides: Overrides) -> dict[str, Any]:
+    """Return the point's answer as plain data (``PointResult.to_dict``)."""
+    session = _session_of(context)
+    graph = build_graph(session.workload_at(overrides))
+    return session.evaluator_at(overrides)(graph).to_dict()

@@ -1,0 +1,223 @@
+"""``archsim run`` and ``archsim report``: from a run file to results, Pareto front and report."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archsim.app.device_summary import device_summary
+from archsim.app.output import write_json
+from archsim.app.vocabulary import vocabulary
+from archsim.config import RunFile, load_run
+from archsim.config.load import run_from_document
+from archsim.config.yaml_strict import parse_document
+from archsim.errors import ConfigError
+from archsim.report.data import ReportData, best
+from archsim.sweep.run import SweepSummary, run_sweep
+from archsim.sweep.space import ABSENT, Space
+from archsim.sweep.store import read_detail
+
+EVALUATE = "archsim.app.points:evaluate"
+IDENTIFY = "archsim.app.points:identify"
+STORE = "store.sqlite"
+RUN = "run.json"
+REPORT = "report.html"
+DETAILED = 40
+"""Pareto points whose operators go into the report."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks ``run`` for."""
+
+    file: Path
+    device: str | None = None
+    batch: int | None = None
+    overrides: tuple[str, ...] = ()
+    workers: int = 1
+    output: Path | None = None
+    yes: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run: its folder, what the sweep did, and what a report shows."""
+
+    folder: Path
+    summary: SweepSummary
+    report: ReportData
+
+
+def load(request: Request) -> RunFile:
+    """Return the validated run of ``request``: a run file, or an ONNX model on a device."""
+    if request.file.suffix.lower() == ".onnx":
+        return _onnx_run(request)
+    if request.batch is not None:
+        raise ConfigError("--batch is for ONNX models; use --set workload.batch=N with a run file")
+    overrides = request.overrides
+    if request.device is not None:
+        return _with_device(request)
+    return load_run(request.file, overrides, vocabulary())
+
+
+def run(request: Request) -> Outcome:
+    """Run ``request`` and write its output folder."""
+    loaded = load(request)
+    loaded.confirm_size(request.yes)
+    folder = request.output or Path("archsim-out") / loaded.name
+    _prepare(folder, loaded)
+    with _progress() as progress:
+        summary = run_sweep(
+            space_of(loaded), loaded.context(), evaluate=EVALUATE, identify=IDENTIFY,
+            store_path=folder / STORE, workers=request.workers, progress=progress,
+            minimize=loaded.minimize, output=folder,
+        )  # fmt: skip
+    data = report_data(folder)
+    _write_report(folder, data)
+    return Outcome(folder, summary, data)
+
+
+def run_and_print(request: Request, json_file: Path | None) -> None:
+    """Run, print the summary, and write JSON where asked for."""
+    outcome = run(request)
+    _print(outcome.report, outcome.folder)
+    write_json(json_file, _as_json(outcome.folder))
+    if outcome.summary.points and outcome.summary.failed == outcome.summary.points:
+        failure = outcome.summary.failures[0]
+        raise ConfigError(f"every point failed: {failure.reason}")
+
+
+def report_and_print(folder: Path, json_file: Path | None) -> None:
+    """Write the report of a finished run again and print its summary."""
+    data = report_data(folder)
+    _write_report(folder, data)
+    _print(data, folder)
+    write_json(json_file, _as_json(folder))
+
+
+def space_of(loaded: RunFile) -> Space:
+    """Return the sweep's points by index."""
+    sweep = loaded.sweep
+    if sweep.mode == "list":
+        columns = {p: [row.get(p, ABSENT) for row in sweep.rows] for p in sweep.axes}
+        return Space("list", columns)
+    return Space(sweep.mode, sweep.axes)
+
+
+def report_data(folder: Path) -> ReportData:
+    """Collect what a report shows from a finished run's output folder."""
+    described = _read_json(folder / RUN)
+    results = _read_json(folder / "results.json")
+    points = [_shown(point) for point in results["points"]]
+    front = _front(folder)
+    wanted = dict.fromkeys(front[:DETAILED])
+    if (top := best(points, described["minimize"])) is not None:
+        wanted[top["key"]] = None
+    details = {p["key"]: _detail(folder, p) for p in points if p["key"] in wanted}
+    return ReportData(
+        title=described["title"], minimize=described["minimize"], axes=described["axes"],
+        points=points, pareto=front, details=details, device=described["device_summary"],
+        config=described["context"],
+    )  # fmt: skip
+
+
+def _onnx_run(request: Request) -> RunFile:
+    if request.device is None:
+        raise ConfigError(f"{request.file}: an ONNX model needs --device, such as --device h200")
+    workload: dict[str, Any] = {"onnx": str(request.file.absolute())}
+    if request.batch is not None:
+        workload["batch"] = request.batch
+    name = "".join(c if c.isalnum() or c in "_-" else "_" for c in request.file.stem)
+    return _run_from({"name": name, "workload": workload, "device": request.device}, request)
+
+
+def _with_device(request: Request) -> RunFile:
+    """The run file with its device replaced by ``--device``."""
+    from archsim.config.yaml_strict import read_document
+
+    document = read_document(request.file, str(request.file))
+    document.data["device"] = request.device
+    return run_from_document(document, request.file, request.overrides, vocabulary())
+
+
+def _run_from(data: dict[str, Any], request: Request) -> RunFile:
+    """The run of plain ``data``, relative to the working folder."""
+    document = parse_document(json.dumps(data), str(request.file))
+    return run_from_document(document, Path("run.yaml"), request.overrides, vocabulary())
+
+
+def _prepare(folder: Path, loaded: RunFile) -> None:
+    """Make the output folder and write down what runs in it."""
+    described = {
+        "title": loaded.name,
+        "minimize": list(loaded.minimize),
+        "axes": list(loaded.sweep.axes),
+        "device_summary": device_summary(loaded.device),
+        "context": loaded.context(),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(described, indent=1, sort_keys=True) + "\n"
+        (folder / RUN).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"--output: {folder} must be a folder that can be written ({error.strerror})"
+        ) from None
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{file.parent} must be the output folder of a finished run, but it has no {file.name}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} must be readable JSON ({error})") from None
+
+
+def _shown(point: dict[str, Any]) -> dict[str, Any]:
+    """A stored point in the report's words."""
+    status = "done" if point["status"] == "ok" else "failed"
+    return {**point, "status": status, "error": point["reason"]}
+
+
+def _front(folder: Path) -> list[str]:
+    """The keys of the Pareto front, as ``pareto.csv`` lists them."""
+    with (folder / "pareto.csv").open(encoding="utf-8", newline="") as file:
+        return [row["key"] for row in csv.DictReader(file)]
+
+
+def _detail(folder: Path, point: dict[str, Any]) -> dict[str, Any]:
+    stored = read_detail(folder / STORE, point["key"]) or {}
+    return {"metrics": point["metrics"], **stored}
+
+
+def _write_report(folder: Path, data: ReportData) -> None:
+    from archsim.report.html import write_report
+
+    write_report(folder / REPORT, data)
+
+
+def _print(data: ReportData, folder: Path) -> None:
+    from rich.console import Console
+
+    from archsim.report.terminal import render_run
+
+    console = Console()
+    console.print(render_run(data, folder / REPORT, console.width))
+
+
+def _as_json(folder: Path) -> dict[str, Any]:
+    described = _read_json(folder / RUN)
+    results = _read_json(folder / "results.json")
+    return {"run": described["context"], "minimize": described["minimize"], **results}
+
+
+def _progress() -> Any:
+    from archsim.app.progress import progress_bar
+
+    return progress_bar()
