@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from archsim.config.constant import Constant, constant
+from archsim.config.derive import check_gpu
 from archsim.config.device import Device
 from archsim.config.gpu_chip import L2, Clock, Launch, Memory, Power, Sm, Tensor
 from archsim.config.gpu_memory_kernels import MemoryKernels
@@ -17,8 +18,6 @@ class GpuDevice(Device):
     """One GPU: its chip, and the constants of the kernel libraries that run on it."""
 
     machine: Literal["gpu"]
-    name: str
-    title: str
     architecture: Architecture
     compute_capability: str
     sm_count: Constant = constant("1", minimum=1, maximum=4096, integer=True)
@@ -31,3 +30,7 @@ class GpuDevice(Device):
     power: Power
     tensor_kernels: TensorKernels
     memory_kernels: MemoryKernels
+
+    def cross_checks(self) -> None:
+        """Raise where two fields contradict each other."""
+        check_gpu(self)

@@ -1,0 +1,149 @@
+"""Turns pydantic's errors into one sentence with the place, the field, the rule and the value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from archsim.config.leaves import field_class, rule_at
+from archsim.config.suggest import closest, hint
+from archsim.config.yaml_strict import Document, Path, dotted, show
+from archsim.errors import ConfigError
+
+_MISSING = object()
+_CONSTANT = "a constant {value, unit, basis, source, uncertainty}"
+
+_RULES: dict[str, str] = {
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "int_parsing": "an integer",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "finite_number": "a finite number",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "string_pattern_mismatch": "text of the form {pattern}",
+    "string_too_short": "text of at least {min_length} characters",
+    "string_too_long": "text of at most {max_length} characters",
+    "too_short": "a list of at least {min_length} values",
+    "too_long": "a list of at most {max_length} values",
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number below {lt}",
+    "less_than_equal": "a number of at most {le}",
+    "literal_error": "{expected}",
+    "rule": "{rule}",
+}
+
+
+def explain(
+    error: ValidationError,
+    document: Document,
+    cls: type[BaseModel],
+    at: Path = (),
+    prefix: Path = (),
+) -> ConfigError:
+    """Return the most telling of ``error``'s failures as one sentence.
+
+    ``cls`` was validated on the data at ``at`` of ``document``; ``prefix`` replaces ``at`` in the
+    path that the sentence shows. Misspelt keys come first (they explain missing ones), then the
+    others in the order of the file, missing keys last.
+    """
+    data = _get(document.data, at)
+    failures = [_Failure(item, data, cls) for item in error.errors(include_url=False)]
+    first = min(failures, key=lambda failure: failure.rank(document, at))
+    where = (*at, *first.path)
+    return document.error(
+        where, first.sentence(dotted((*prefix, *first.path)), dotted(prefix)), first.at_key
+    )
+
+
+class _Failure:
+    """One of pydantic's errors, its location mapped back onto the data."""
+
+    def __init__(self, item: Any, data: Any, cls: type[BaseModel]) -> None:
+        self.kind: str = item["type"]
+        self.context: dict[str, Any] = item.get("ctx") or {}
+        leaf = str(self.context.get("leaf", "")) if self.kind == "rule" else ""
+        self.missing = self.kind == "missing"
+        self.path = _real_path((*item["loc"], *filter(None, leaf.split("."))), data, self.missing)
+        self.value = _get(data, self.path)
+        self.message: str = item["msg"]
+        self.at_key = self.kind == "extra_forbidden"
+        self.cls = cls
+        holder = _class_at(cls, self.path[:-1])
+        self.known = tuple(holder.model_fields) if holder else ()
+
+    def rank(self, document: Document, at: Path) -> tuple[int, tuple[int, int]]:
+        """Return the sort key: misspelt, wrong, unknown, missing; then the place."""
+        mark = document.values.get((*at, *self.path), (0, 0))
+        if self.at_key:
+            return (0 if closest(str(self.path[-1]), self.known) else 2), mark
+        return (3 if self.missing else 1), mark
+
+    def sentence(self, path: str, root: str) -> str:
+        """Return ``path must be <rule>, not <value>``."""
+        if self.at_key:
+            key = str(self.path[-1])
+            holder = path.rpartition(".")[0] or root or "the file"
+            return f"{holder} must not have the key {show(key)}{hint(key, self.known)}"
+        if self.missing:
+            return f"{path} must be given, not left out"
+        value = self.context.get("value") if self.value is _MISSING else self.value
+        tail = ""
+        if self.kind == "literal_error" and isinstance(value, str):
+            near = closest(value, _literals(self.context["expected"]))
+            tail = f"; did you mean {near!r}?" if near else ""
+        return f"{path or 'the file'} must be {self.rule()}, not {show(value)}{tail}"
+
+    def rule(self) -> str:
+        """Return what the value should have been, in words."""
+        if self.kind in ("model_type", "model_attributes_type"):
+            return _CONSTANT if self.context.get("class_name") == "Constant" else "a mapping"
+        if self.kind in ("float_type", "float_parsing", "finite_number"):
+            rule = rule_at(self.cls, self.path)
+            return rule.describe() if rule else _RULES[self.kind]
+        if self.kind == "string_pattern_mismatch" and self.context.get("pattern") == r"\S":
+            return "text that is not blank"
+        if self.kind in _RULES:
+            return _RULES[self.kind].format(**self.context)
+        return self.message.removeprefix("Value error, ").removeprefix("Input should be ")
+
+
+def _literals(expected: str) -> list[str]:
+    return expected.replace(" or ", ", ").replace("'", "").split(", ")
+
+
+def _get(data: Any, path: Path) -> Any:
+    for part in path:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return _MISSING
+    return data
+
+
+def _real_path(location: Path, data: Any, missing: bool) -> Path:
+    """Drop the union and validator names that pydantic mixes into a location."""
+    path: list[str | int] = []
+    for index, part in enumerate(location):
+        last = index == len(location) - 1
+        step = _get(data, (part,))
+        if step is _MISSING and not (last and (missing or isinstance(data, dict))):
+            continue
+        path.append(part)
+        data = step
+    return tuple(path)
+
+
+def _class_at(cls: type[BaseModel], path: Path) -> type[BaseModel] | None:
+    found: type[BaseModel] | None = cls
+    for part in path:
+        info = found.model_fields.get(str(part)) if found else None
+        found = field_class(info.annotation) if info else None
+    return found
