@@ -27,14 +27,15 @@ CREATE TABLE points (
     metrics TEXT NOT NULL,
     error TEXT NOT NULL,
     reason TEXT NOT NULL,
-    crc INTEGER NOT NULL
+    crc INTEGER NOT NULL,
+    detail INTEGER
 ) WITHOUT ROWID;
-CREATE TABLE details (key TEXT PRIMARY KEY NOT NULL, detail BLOB NOT NULL);
+CREATE TABLE details (id INTEGER PRIMARY KEY, detail BLOB NOT NULL);
 """
 SETTINGS: Final = """
 PRAGMA synchronous = NORMAL;
 PRAGMA cache_size = -8000;
-PRAGMA wal_autocheckpoint = 2000;
+PRAGMA wal_autocheckpoint = 4000;
 """
 CREATE_RUN: Final = """
 CREATE TEMP TABLE run (key TEXT PRIMARY KEY NOT NULL, idx INTEGER NOT NULL) WITHOUT ROWID;

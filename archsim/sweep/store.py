@@ -22,10 +22,11 @@ from archsim.sweep.locking import FileLock
 from archsim.sweep.record import LOST, OK, Record, checksum
 from archsim.sweep.schema import CREATE_RUN, SETTINGS, check_file, check_schema, create
 
-INSERT = """INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT = """INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET overrides = excluded.overrides, status = excluded.status,
     metrics = excluded.metrics, error = excluded.error, reason = excluded.reason,
-    crc = excluded.crc WHERE status = 'lost'"""
+    crc = excluded.crc, detail = excluded.detail WHERE status = 'lost'"""
+DETAIL = "INSERT INTO details (detail) VALUES (?)"
 RUN = """INSERT INTO run VALUES (?, ?)
     ON CONFLICT (key) DO UPDATE SET idx = min(idx, excluded.idx)"""
 TODO = """INSERT INTO todo SELECT idx, key FROM run LEFT JOIN points USING (key)
@@ -36,7 +37,7 @@ PAGE = 4096
 
 
 class Row(NamedTuple):
-    """One point of this run: its place (index) in the space, and the stored columns that are shown."""
+    """One point of this run: its index in the space, and the stored columns that are shown."""
 
     place: int
     key: str
@@ -103,15 +104,14 @@ class Store:
         with guard(self.path):
             execute("BEGIN IMMEDIATE")
             try:
-                cursor = execute(INSERT, (*record[1:7], record.crc))
-                if record.detail and cursor.rowcount:
-                    execute("REPLACE INTO details VALUES (?, ?)", (record.key, record.detail))
-                execute("COMMIT")
+                detail = execute(DETAIL, (record.detail,)).lastrowid if record.detail else None
+                new = execute(INSERT, (*record[1:7], record.crc, detail)).rowcount > 0
+                execute("COMMIT" if new else "ROLLBACK")
             except BaseException:
                 if self._db.in_transaction:
                     execute("ROLLBACK")
                 raise
-        return cursor.rowcount > 0
+        return new
 
     def add_to_run(self, pairs: Iterable[tuple[str, int]]) -> None:
         """Count ``(key, index)`` pairs to this run; of equal keys the lowest index stays."""
@@ -205,7 +205,8 @@ def read_detail(path: Path, key: str) -> dict[str, Any] | None:
 
 
 def _detail(db: sqlite3.Connection, key: str) -> dict[str, Any] | None:
-    row = db.execute("SELECT detail FROM details WHERE key = ?", (key,)).fetchone()
+    query = "SELECT details.detail FROM points JOIN details ON id = points.detail WHERE key = ?"
+    row = db.execute(query, (key,)).fetchone()
     if row is None:
         return None
     try:
