@@ -23,6 +23,9 @@ Basis = Literal[
 ]
 """Where a value comes from. ``chosen`` is a value that a sweep or ``--set`` put there."""
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
+"""Names of devices and runs: safe as the name of a file or folder."""
+
 
 class Group(BaseModel):
     """Base of every configuration class: a frozen group of named fields.
@@ -110,6 +113,17 @@ class Rule:
         ]
         return " ".join([kind, " and ".join(words)]).rstrip()
 
+    def json_schema(self) -> dict[str, Any]:
+        """Return the range as JSON Schema of a bare number."""
+        bounds = {
+            "exclusiveMinimum": self.above,
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "exclusiveMaximum": self.below,
+        }
+        kept: dict[str, Any] = {key: b for key, b in bounds.items() if math.isfinite(b)}
+        return {"type": "integer" if self.integer else "number", **kept}
+
     def check(self, constant: Constant | None) -> Constant | None:
         """Return ``constant``; a wrong unit or value raises an error that names the leaf."""
         if constant is None:
@@ -147,7 +161,7 @@ def constant(
     info: Any = Field(
         default=None if optional else ...,
         description=doc,
-        json_schema_extra={"x-unit": unit, "x-rule": rule.describe()},
+        json_schema_extra={"x-unit": unit, "x-value": rule.json_schema()},
     )
     info.metadata.extend([AfterValidator(rule.check), rule])
     return info

@@ -7,13 +7,12 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from archsim.config.constant import Constant, Group
+from archsim.config.constant import NAME_PATTERN, Constant, Group
+from archsim.config.explain import rule_words
 from archsim.config.leaves import Leaf, leaves
 from archsim.config.suggest import hint
 from archsim.config.yaml_strict import Scalar, shorten, show
 from archsim.errors import ConfigError
-
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 
 
 class Device(Group):
@@ -80,8 +79,8 @@ class Device(Group):
         if found is None and path.endswith(".value"):
             found = known.get(path.removesuffix(".value"))
             found = found if found and found.rule else None
-        if found is None or found.path == ("machine",):
-            near = hint(path, known)
+        if found is None or path == "machine":
+            near = hint(path, [name for name in known if name != "machine"])
             raise ConfigError(f"device.{shorten(path)} must be a field of the device schema{near}")
         return found
 
@@ -103,8 +102,9 @@ class Device(Group):
         try:
             return leaf.adapter.validate_python(value, strict=True)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]["msg"].removeprefix("Input should be ")
-            raise ConfigError(f"device.{path} must be {first}, not {show(value)}") from None
+            first = error.errors(include_url=False)[0]
+            words = rule_words(first["type"], first.get("ctx") or {}, first["msg"])
+            raise ConfigError(f"device.{path} must be {words}, not {show(value)}") from None
 
     def constants(self) -> Iterable[tuple[str, Constant]]:
         """Return every constant of the device with its dotted path, in schema order."""

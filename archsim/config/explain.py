@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from archsim.config.constant import NAME_PATTERN
 from archsim.config.leaves import field_class, rule_at
 from archsim.config.suggest import closest, hint
 from archsim.config.yaml_strict import Document, Path, dotted, show
@@ -27,7 +29,6 @@ _RULES: dict[str, str] = {
     "list_type": "a list",
     "tuple_type": "a list",
     "dict_type": "a mapping",
-    "string_pattern_mismatch": "text of the form {pattern}",
     "string_too_short": "text of at least {min_length} characters",
     "string_too_long": "text of at most {max_length} characters",
     "too_short": "a list of at least {min_length} values",
@@ -38,6 +39,11 @@ _RULES: dict[str, str] = {
     "less_than_equal": "a number of at most {le}",
     "literal_error": "{expected}",
     "rule": "{rule}",
+}
+
+_PATTERNS = {
+    r"\S": "text that is not blank",
+    NAME_PATTERN: "a name of letters, digits, _, - and . that starts with a letter or digit",
 }
 
 
@@ -103,16 +109,22 @@ class _Failure:
 
     def rule(self) -> str:
         """Return what the value should have been, in words."""
-        if self.kind in ("model_type", "model_attributes_type"):
-            return _CONSTANT if self.context.get("class_name") == "Constant" else "a mapping"
         if self.kind in ("float_type", "float_parsing", "finite_number"):
             rule = rule_at(self.cls, self.path)
-            return rule.describe() if rule else _RULES[self.kind]
-        if self.kind == "string_pattern_mismatch" and self.context.get("pattern") == r"\S":
-            return "text that is not blank"
-        if self.kind in _RULES:
-            return _RULES[self.kind].format(**self.context)
-        return self.message.removeprefix("Value error, ").removeprefix("Input should be ")
+            if rule:
+                return rule.describe()
+        return rule_words(self.kind, self.context, self.message)
+
+
+def rule_words(kind: str, context: Mapping[str, Any], message: str) -> str:
+    """Return in words what a value must be that failed pydantic's check ``kind``."""
+    if kind in ("model_type", "model_attributes_type"):
+        return _CONSTANT if context.get("class_name") == "Constant" else "a mapping"
+    if kind == "string_pattern_mismatch":
+        return _PATTERNS.get(context["pattern"], f"text of the form {context['pattern']}")
+    if kind in _RULES:
+        return _RULES[kind].format(**context)
+    return message.removeprefix("Value error, ").removeprefix("Input should be ")
 
 
 def _literals(expected: str) -> list[str]:

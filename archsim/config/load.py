@@ -22,7 +22,7 @@ from archsim.config.overrides import (
 )
 from archsim.config.paths import find_device, is_name
 from archsim.config.run_file import RunData, RunFile
-from archsim.config.suggest import hint
+from archsim.config.suggest import hint, near
 from archsim.config.sweep import parse_sweep
 from archsim.config.vocabulary import Vocabulary
 from archsim.config.yaml_strict import Document, Path, read_document, show
@@ -93,15 +93,13 @@ def device_from_document(document: Document, at: Path = ()) -> Device:
         data = data[part]
     if "machine" not in data:
         known = ", ".join(machine_names())
-        near = hint("machine", data)
-        near = near if near.startswith(";") else ""
-        raise document.error(at, f"device.machine must be given (one of {known}){near}")
+        sentence = f"device.machine must be given (one of {known}){near('machine', data)}"
+        raise document.error(at, sentence)
     machine = data["machine"]
     if not isinstance(machine, str) or machine not in machine_names():
-        near = hint(machine, machine_names()) if isinstance(machine, str) else ""
         sentence = f"device.machine must be one of {', '.join(machine_names())}"
-        near = near if near.startswith(";") else ""
-        raise document.error((*at, "machine"), f"{sentence}, not {show(machine)}{near}")
+        tail = near(machine, machine_names())
+        raise document.error((*at, "machine"), f"{sentence}, not {show(machine)}{tail}")
     cls = machine_class(machine)
     try:
         return cls.model_validate_json(json.dumps(data))

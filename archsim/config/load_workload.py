@@ -7,7 +7,7 @@ from typing import Any
 
 from archsim.config.paths import find_onnx
 from archsim.config.run_file import FORMS, WorkloadChoice
-from archsim.config.suggest import hint
+from archsim.config.suggest import hint, near
 from archsim.config.vocabulary import Vocabulary
 from archsim.config.yaml_strict import Document, Path, Scalar, show
 from archsim.errors import ConfigError
@@ -63,9 +63,8 @@ def _onnx_problem(name: str, value: Scalar) -> str | None:
     if name == "dtype":
         if value in DTYPES:
             return None
-        near = hint(value, DTYPES) if isinstance(value, str) else ""
-        near = near if near.startswith(";") else ""
-        return f"workload.dtype must be one of {', '.join(DTYPES)}, not {show(value)}{near}"
+        sentence = f"workload.dtype must be one of {', '.join(DTYPES)}, not {show(value)}"
+        return sentence + near(value, DTYPES)
     known = ("onnx", "batch", "dtype")
     return f"workload must not have the key {show(name)}{hint(name, known)}"
 
@@ -74,9 +73,8 @@ def _form(document: Document, at: Path, data: dict[str, Any]) -> str:
     present = [form for form in FORMS if form in data]
     if not present:
         for key in data:
-            near = hint(key, FORMS)
-            if near.startswith(";"):
-                sentence = f"workload must not have the key {show(key)}{near}"
+            if meant := near(key, FORMS):
+                sentence = f"workload must not have the key {show(key)}{meant}"
                 raise document.error((*at, key), sentence, key=True)
         raise document.error(at, f"workload must have one of the keys {', '.join(FORMS)}")
     if len(present) > 1:

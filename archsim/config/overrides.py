@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from archsim.config.suggest import hint
+from archsim.config.suggest import near
 from archsim.config.yaml_strict import Document, Scalar, parse_value, shorten, show
 from archsim.errors import ConfigError
 
+_PLACE = re.compile(r"^value(:\d+:\d+)?: ")
 _TOP_LEVEL = ("device", "minimize", "name", "execution")
 
 Overrides = Mapping[str, Scalar] | Iterable[str]
@@ -53,7 +55,10 @@ def _parse(text: str) -> Override:
         raise ConfigError(f"{origin}: an override must be path=value, not {show(text)}")
     if not value.strip():
         raise ConfigError(f"{origin}: {shorten(path.strip())} must be given a value")
-    return Override(path.strip(), parse_value(value, origin), origin)
+    try:
+        return Override(path.strip(), parse_value(value, "value"), origin)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {path.strip()}: {_PLACE.sub('', str(error))}") from None
 
 
 def device_values(overrides: Iterable[Override]) -> dict[str, Override]:
@@ -79,11 +84,10 @@ def apply_to_run(document: Document, overrides: Iterable[Override]) -> list[Over
             document.data[item.path] = item.value
             document.replaced[item.path,] = item.origin
         else:
-            near = hint(head, ("workload", *_TOP_LEVEL))
-            near = near if near.startswith(";") and near != f"; did you mean {head!r}?" else ""
+            heads = [name for name in ("workload", *_TOP_LEVEL) if name != head]
             raise item.error(
                 "a path must start with workload. or device., or be one of "
-                f"{', '.join(_TOP_LEVEL)}, not {show(item.path)}{near}"
+                f"{', '.join(_TOP_LEVEL)}, not {show(item.path)}{near(head, heads)}"
             )
     return rest
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import archsim
-from archsim.config.device import NAME_PATTERN
+from archsim.config.constant import NAME_PATTERN
 from archsim.config.suggest import hint
 from archsim.config.yaml_strict import show
 from archsim.errors import ConfigError

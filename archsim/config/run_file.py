@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from archsim.config.constant import Group
-from archsim.config.device import NAME_PATTERN, Device
+from archsim.config.constant import NAME_PATTERN, Group
+from archsim.config.device import Device
 from archsim.config.digest import digest, plain
 from archsim.config.machines import machine_class
 from archsim.config.sweep import MAX_POINTS_WITHOUT_YES, Sweep

@@ -14,10 +14,14 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def hint(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?``, or the known names where none is near and few are known."""
+def near(name: object, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?`` where a known name is near, else nothing."""
+    found = closest(name, known) if isinstance(name, str) else None
+    return f"; did you mean {found!r}?" if found is not None else ""
+
+
+def hint(name: object, known: Iterable[str]) -> str:
+    """Return what ``near`` does, or the known names where none is near and few are known."""
     names = list(known)
-    near = closest(name, names)
-    if near is not None:
-        return f"; did you mean {near!r}?"
-    return f" (known: {', '.join(names)})" if 0 < len(names) <= 24 else ""
+    listed = f" (known: {', '.join(names)})" if 0 < len(names) <= 24 else ""
+    return near(name, names) or listed

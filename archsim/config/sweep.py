@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal
 
-from archsim.config.suggest import hint
-from archsim.config.yaml_strict import Document, Path, Scalar, shorten, show
+from archsim.config.suggest import hint, near
+from archsim.config.yaml_strict import Document, Path, Scalar, show
 
 Mode = Literal["grid", "zip", "list"]
 
@@ -101,9 +101,9 @@ def _mode(document: Document, at: Path, data: dict[str, Any]) -> tuple[Mode, Pat
         return "grid", at, data
     mode = data["mode"]
     if mode not in ("grid", "zip"):
-        near = hint(mode, ("grid", "zip")) if isinstance(mode, str) else ""
+        tail = near(mode, ("grid", "zip"))
         raise document.error(
-            (*at, "mode"), f"sweep.mode must be grid or zip, not {show(mode)}{near}"
+            (*at, "mode"), f"sweep.mode must be grid or zip, not {show(mode)}{tail}"
         )
     return mode, at, {key: value for key, value in data.items() if key != "mode"}
 
@@ -111,11 +111,10 @@ def _mode(document: Document, at: Path, data: dict[str, Any]) -> tuple[Mode, Pat
 def _path(document: Document, place: Path, key: str, known: Mapping[str, Any]) -> str:
     path = key.removesuffix(".value") if key.startswith("device.") else key
     if path != "device" and not path.startswith(("workload.", "device.")):
-        near = hint(key.partition(".")[0], ("workload", "device", *MODES, "mode"))
-        near = near if near.startswith(";") else ""
+        tail = near(key.partition(".")[0], ("workload", "device", *MODES, "mode"))
         raise document.error(
             place,
-            f"sweep must have paths that start with workload. or device., not {show(key)}{near}",
+            f"sweep must have paths that start with workload. or device., not {show(key)}{tail}",
             key=True,
         )
     if path in known:
@@ -198,8 +197,7 @@ def _range(document: Document, place: Path, path: str, spec: dict[str, Any]) -> 
     """Return the values of ``{start, stop, num or step, scale}``; both ends belong to it."""
     for key in spec:
         if key not in _RANGE_KEYS:
-            near = hint(key, _RANGE_KEYS)
-            sentence = f"range of {path} must not have the key {shorten(repr(key))}{near}"
+            sentence = f"range of {path} must not have the key {show(key)}{hint(key, _RANGE_KEYS)}"
             raise document.error((*place, key), sentence, key=True)
     scale = spec.get("scale", "linear")
     if scale not in ("linear", "log"):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from archsim.config.suggest import hint
+from archsim.config.suggest import hint, near
 from archsim.config.yaml_strict import show
 
 
@@ -36,11 +36,9 @@ class Vocabulary:
         known = tuple(known)
         if not known or value in known:
             return None
-        near = hint(value, known) if isinstance(value, str) else ""
-        near = near if near.startswith(";") else ""
         return (
             f"workload.{form} must be one of the {len(known)} that `archsim list` shows, "
-            f"not {show(value)}{near}"
+            f"not {show(value)}{near(value, known)}"
         )
 
     def check_choice(self, form: str, head: Any, name: str, value: object) -> str | None:

@@ -1,7 +1,7 @@
 """Strict YAML: YAML 1.2 core scalars, nothing executed, nothing silently dropped, marks kept.
 
-PyYAML alone reads ``25e9`` and ``1e-9`` as text, ``no`` as false, ``010`` as 8 and keeps the last
-of two equal keys. Here its parser only splits the text into events. Numbers follow YAML 1.2 (010
+PyYAML alone reads 25e9 and 1e-9 as text, "no" as false, 010 as 8 and keeps the last of two equal
+keys. Here its parser only splits the text into events. Numbers follow YAML 1.2 (010
 is ten, 0o10 eight, 0x10 sixteen); duplicate keys, tags, anchors, aliases, merge keys, NaN,
 infinities and second documents are refused, each with its line and column.
 """

@@ -1,0 +1,180 @@
+"""JSON Schema of run files and device files, for editors (yaml-language-server) and checkers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archsim.config.leaves import leaves
+from archsim.config.machines import machine_class, machine_names
+from archsim.config.paths import device_files
+from archsim.config.run_file import RunData
+from archsim.config.suggest import near
+from archsim.config.sweep import MAX_AXIS_VALUES
+from archsim.config.vocabulary import Vocabulary
+from archsim.config.yaml_strict import show
+from archsim.errors import ConfigError
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_SCALAR = {"type": ["string", "number", "boolean", "null"]}
+
+
+def json_schema(kind: str, vocabulary: Vocabulary | None = None) -> dict[str, Any]:
+    """Return the schema of ``kind``: ``run``, or a machine's device files.
+
+    With ``vocabulary`` the run schema completes the names of models and metrics.
+    """
+    if kind == "run":
+        return _run_schema(vocabulary)
+    if kind not in machine_names():
+        known = ("run", *machine_names())
+        sentence = f"schema must be one of {', '.join(known)}, not {show(kind)}"
+        raise ConfigError(f"{sentence}{near(kind, known)}")
+    return {"$schema": DRAFT, **_device_schema(kind)}
+
+
+def _device_schema(machine: str) -> dict[str, Any]:
+    schema = machine_class(machine).model_json_schema()
+    _narrow(schema)
+    schema["title"] = f"archsim {machine} device file"
+    return schema
+
+
+def _narrow(node: Any) -> None:
+    """Give each constant's field its own unit and range beside the common definition."""
+    if isinstance(node, list):
+        for item in node:
+            _narrow(item)
+    if not isinstance(node, dict):
+        return
+    for item in node.values():
+        _narrow(item)
+    if "x-value" in node:
+        unit = {"const": node["x-unit"]}
+        fields = {"properties": {"unit": unit, "value": node.pop("x-value")}}
+        if "$ref" in node:
+            node["allOf"] = [{"$ref": node.pop("$ref")}, fields]
+        else:
+            node["allOf"] = [fields]
+
+
+def _run_schema(vocabulary: Vocabulary | None) -> dict[str, Any]:
+    schema = RunData.model_json_schema()
+    fields = schema["properties"]
+    fields.pop("search")
+    definitions: dict[str, Any] = {}
+    fields["workload"] |= _workload(vocabulary)
+    fields["device"] |= _device(definitions)
+    fields["sweep"] |= _sweep(definitions)
+    if vocabulary and vocabulary.metrics:
+        fields["minimize"]["items"] = {"enum": list(vocabulary.metrics)}
+    return {"$schema": DRAFT, **schema, "title": "archsim run file", "$defs": definitions}
+
+
+def _workload(vocabulary: Vocabulary | None) -> dict[str, Any]:
+    models = {"enum": list(vocabulary.models)} if vocabulary else {"type": "string"}
+    operators = {"enum": list(vocabulary.operators)} if vocabulary else {"type": "string"}
+    onnx = {
+        "onnx": {"type": "string", "pattern": r"\.onnx$"},
+        "batch": {"type": "integer", "minimum": 1},
+        "dtype": {"type": "string"},
+    }
+    return {
+        "oneOf": [
+            _form("model", {"model": models}, _SCALAR),
+            _form("onnx", onnx, False),
+            _form("op", {"op": operators}, _SCALAR),
+        ]
+    }
+
+
+def _form(name: str, properties: dict[str, Any], others: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": [name],
+        "properties": properties,
+        "additionalProperties": others,
+    }
+
+
+def _device(definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return a name, a file, or one of the machines' schemas, put into ``definitions``."""
+    inline = []
+    for machine in machine_names():
+        schema = _device_schema(machine)
+        for name, definition in schema.pop("$defs", {}).items():
+            definitions[f"{machine}.{name}"] = _moved(definition, machine)
+        definitions[machine] = _moved(schema, machine)
+        inline.append({"$ref": f"#/$defs/{machine}"})
+    names = {"enum": sorted(device_files())}
+    return {"anyOf": [names, {"type": "string", "pattern": r"\.ya?ml$"}, *inline]}
+
+
+def _moved(node: Any, machine: str) -> Any:
+    """Return ``node`` with its references into ``$defs`` prefixed by ``machine``."""
+    if isinstance(node, list):
+        return [_moved(item, machine) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: value.replace("#/$defs/", f"#/$defs/{machine}.")
+        if key == "$ref"
+        else _moved(value, machine)
+        for key, value in node.items()
+    }
+
+
+def _sweep(definitions: dict[str, Any]) -> dict[str, Any]:
+    axes: dict[str, Any] = {"device": _axis({"type": "string"})}
+    row: dict[str, Any] = {"device": {"type": "string"}}
+    for machine in machine_names():
+        for path, leaf in leaves(machine_class(machine)).items():
+            if path != "machine":
+                value = leaf.rule.json_schema() if leaf.rule else _SCALAR
+                axes.setdefault(f"device.{path}", _axis(value))
+                row.setdefault(f"device.{path}", value)
+    others = {r"^workload\.": _axis(_SCALAR), r"^device\.": _axis(_SCALAR)}
+    definitions["sweep.axes"] = _object(axes, others)
+    definitions["sweep.range"] = _range()
+    columns = {"$ref": "#/$defs/sweep.axes"}
+    points = _object(row, {r"^workload\.": _SCALAR, r"^device\.": _SCALAR})
+    alone = {
+        "grid": columns,
+        "zip": columns,
+        "list": {"type": "array", "minItems": 1, "items": points},
+    }
+    forms = [_object({name: form}, {}) | {"required": [name]} for name, form in alone.items()]
+    mixed = {**axes, "mode": {"enum": ["grid", "zip"], "default": "grid"}}
+    return {"anyOf": [_object(mixed, others), *forms]}
+
+
+def _object(properties: dict[str, Any], patterns: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "properties": properties,
+        "patternProperties": patterns,
+        "additionalProperties": False,
+    }
+
+
+def _axis(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of one axis: a list of values, or a range."""
+    values = {"type": "array", "minItems": 1, "items": value}
+    return {"anyOf": [values, {"$ref": "#/$defs/sweep.range"}]}
+
+
+def _range() -> dict[str, Any]:
+    number = {"type": "number"}
+    return {
+        "type": "object",
+        "required": ["start", "stop"],
+        "properties": {
+            "start": number,
+            "stop": number,
+            "num": {"type": "integer", "minimum": 2, "maximum": MAX_AXIS_VALUES},
+            "step": {"type": "number", "exclusiveMinimum": 0},
+            "scale": {"enum": ["linear", "log"], "default": "linear"},
+        },
+        "oneOf": [{"required": ["num"]}, {"required": ["step"]}],
+        "additionalProperties": False,
+    }
