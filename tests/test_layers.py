@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 RANKS = {
     "version": 0, "units": 0, "errors": 0, "formats": 1, "config": 2, "numeric": 3,
     "functional": 4, "graph": 4, "frontend": 4, "metrics": 5, "mapping": 6, "engine": 6,
-    "models": 7, "sweep": 8, "report": 8, "validate": 8, "calibrate": 8, "app": 9, "cli": 10,
+    "models": 7, "sweep": 8, "validate": 8, "calibrate": 8, "report": 9, "app": 10, "cli": 11,
 }  # fmt: skip
 BELOW_APP = {part for part, rank in RANKS.items() if rank < RANKS["app"]}
 OTHERS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from archsim.app.output import write_json
 from archsim.app.vocabulary import vocabulary
 from archsim.config import RunFile, load_run
 from archsim.config.load import run_from_document
+from archsim.config.paths import run_files
 from archsim.config.yaml_strict import parse_document
 from archsim.errors import ConfigError
 from archsim.report.data import ReportData, best
@@ -52,7 +53,9 @@ class Outcome:
 
 
 def load(request: Request) -> RunFile:
-    """Return the validated run of ``request``: a run file, or an ONNX model on a device."""
+    """Return the validated run of ``request``: a file, a preset's name, or an ONNX model."""
+    if not request.file.exists() and (preset := run_files().get(str(request.file))):
+        request = replace(request, file=preset)
     if request.file.suffix.lower() == ".onnx":
         return _onnx_run(request)
     if request.batch is not None:

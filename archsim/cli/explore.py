@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="Run file (YAML) or ONNX model.")],
+    file: Annotated[Path, typer.Argument(help="Run file, preset name or ONNX model.")],
     device: Annotated[
         str | None, typer.Option(help="Device name or file; needed with an ONNX model.")
     ] = None,
