@@ -126,9 +126,10 @@ def _attention(case: Case, where: str) -> ops.OpSpec:
     if not isinstance(causal, bool):
         raise ConfigError(f"{where}.causal must be true or false, not {_brief(causal)}")
     heads = dimension(case, "h", where)
-    h_kv = dimension(case, "h_kv", where) if "h_kv" in case else heads
+    field = "hkv" if "hkv" in case else "h_kv"
+    h_kv = dimension(case, field, where) if field in case else heads
     if heads % h_kv:
-        raise ConfigError(f"{where}.h_kv must divide h ({heads}), not {h_kv}")
+        raise ConfigError(f"{where}.{field} must divide h ({heads}), not {h_kv}")
     impl = text(case, "impl", where) if "impl" in case else "auto"
     build = _dims(ops.Attention, "b", "h", "sq", "skv", "d", h_kv=h_kv, causal=causal, impl=impl)
     return build(case, where)
@@ -136,10 +137,17 @@ def _attention(case: Case, where: str) -> ops.OpSpec:
 
 def _conv2d(case: Case, where: str) -> ops.OpSpec:
     hw, r = dimension(case, "hw", where), dimension(case, "r", where)
+    pad = case.get("pad", r // 2)
+    if type(pad) is not int or not 0 <= pad <= r:
+        raise ConfigError(f"{where}.pad must be an integer from 0 to {r}, not {_brief(pad)}")
+    layout = choice({"layout": "nhwc", **case}, "layout", where, ("nhwc", "nchw"))
     build = _dims(
-        ops.Conv2d, "n", "cin", "cout", "r", "stride", "groups", h=hw, w=hw, s=r, padding=r // 2
+        ops.Conv2d,
+        *("n", "cin", "cout", "r", "stride", "groups"),
+        **{"h": hw, "w": hw, "s": r, "padding": pad, "layout": layout},
+        bias=case.get("bias") is True,
     )
-    return build(case, where)
+    return build({"groups": 1, **case}, where)
 
 
 def _scatter_add(case: Case, where: str) -> ops.OpSpec:
@@ -147,17 +155,31 @@ def _scatter_add(case: Case, where: str) -> ops.OpSpec:
     return _dims(ops.ScatterAdd, "table", "n", width=width)(case, where)
 
 
+def _cast(case: Case, where: str) -> ops.OpSpec:
+    target = choice(case, "to", where, tuple(DTYPES))
+    return _dims(ops.Elementwise, "n", function="cast", out_dtype=target)(case, where)
+
+
+def _pointwise(function: str, arity: int = 1) -> _Build:
+    return _dims(ops.Elementwise, "n", function=function, arity=arity)
+
+
 _BUILDERS: dict[str, _Build] = {
     "gemm": _dims(ops.Gemm, "m", "n", "k"),
     "gemm_sparse24": _dims(ops.SparseGemm, "m", "n", "k"),
+    "linear": _dims(ops.Gemm, "m", "n", "k", bias=True, weight=True),
     "bmm": _dims(ops.BatchedGemm, "b", "m", "n", "k"),
     "attention": _attention,
     "softmax": _dims(ops.Softmax, "rows", "cols"),
     "layernorm": _dims(ops.LayerNorm, "rows", "cols"),
     "transpose": _dims(ops.Transpose, "rows", "cols"),
     "reduce_sum": _dims(ops.Reduce, "rows", "cols", function="sum"),
-    "gelu": _dims(ops.Elementwise, "n", function="gelu"),
-    "add": _dims(ops.Elementwise, "n", function="add", arity=2),
+    "reduce_mean": _dims(ops.Reduce, "rows", "cols", function="mean"),
+    "gelu": _pointwise("gelu"),
+    "add": _pointwise("add", 2),
+    "mul": _pointwise("mul", 2),
+    **{name: _pointwise(name) for name in ("relu", "silu", "exp", "neg", "rsqrt")},
+    "cast": _cast,
     "copy": _dims(ops.Copy, "n"),
     "gather": _dims(ops.Gather, "table", "width", "n"),
     "scatter_add": _scatter_add,

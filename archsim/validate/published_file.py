@@ -55,7 +55,7 @@ class RowSpec:
 def load_published(path: str | Path) -> tuple[RowSpec, ...]:
     """Return the rows of ``path``; ``ConfigError`` names the place of what breaks a rule."""
     document = read_document(Path(path), str(path))
-    reader = Reader(document, Path(path).parent)
+    reader = _Reader(document, Path(path).parent)
     reader.keys((), ("rows",), ("title", "description"))
     items = document.data["rows"]
     if not isinstance(items, list) or not items:
@@ -69,7 +69,7 @@ def load_published(path: str | Path) -> tuple[RowSpec, ...]:
     return rows
 
 
-class Reader:
+class _Reader:
     """Reads rows out of a document, each rule with the place of what breaks it."""
 
     def __init__(self, document: Document, folder: Path) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 MEASURED_FIELDS = frozenset(
-    {"flops", "bytes", "us", "us_min", "us_max", "span_us", "kernels", "top", "params", "joules",
-     "watts", "sm_mhz", "power_samples", "kernel_sum_us", "graph_us"}
+    {"flops", "bytes", "us", "us_min", "us_max", "span_us", "us_warm", "us_warm_min",
+     "us_warm_max", "span_us_warm", "kernels", "top", "params", "joules", "watts", "sm_mhz",
+     "power_samples", "kernel_sum_us", "graph_us", "sweep"}
 )  # fmt: skip
 """Fields of a case that describe the measurement or follow from the shape."""
 
