@@ -1,0 +1,39 @@
+"""The suites by name: which cases each measures and how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from importlib import resources
+from typing import Any
+
+from workloads.measure import random_suite, structured
+from workloads.measure.counts import Case
+
+RESULTS = (
+    "us", "us_min", "us_max", "span_us", "kernels", "us_warm", "us_warm_min", "us_warm_max",
+    "span_us_warm", "sm_mhz", "joules", "watts", "power_samples", "error",
+)  # fmt: skip
+
+
+def reference() -> list[Case]:
+    """The cases of the shipped dataset, to compare two devices or two days."""
+    text = (resources.files("workloads.measured") / "h200_kernels.json").read_text()
+    cases: list[dict[str, Any]] = json.loads(text)["cases"]
+    return [{k: v for k, v in case.items() if k not in RESULTS} for case in cases]
+
+
+OPERATOR_SUITES: dict[str, Callable[[], Sequence[Case]]] = {
+    "reference": reference,
+    "operators": random_suite.suite,
+    "structured": structured.suite,
+    "choice": random_suite.choice_suite,
+}
+REPEATS = {"choice": 4}
+
+OTHER_SUITES: dict[str, Callable[..., None]] = {}
+
+
+def names() -> tuple[str, ...]:
+    """Every suite's name."""
+    return (*OPERATOR_SUITES, *OTHER_SUITES)
