@@ -10,6 +10,7 @@ from typing import Any
 
 from archsim.app.device_summary import device_summary
 from archsim.app.output import write_json
+from archsim.app.points import evaluate
 from archsim.app.vocabulary import vocabulary
 from archsim.config import RunFile, load_run
 from archsim.config.load import run_from_document
@@ -99,6 +100,18 @@ def report_and_print(folder: Path, json_file: Path | None) -> None:
     _write_report(folder, data)
     _print(data, folder)
     write_json(json_file, _as_json(folder))
+
+
+def evaluate_run(described: Path | dict[str, Any]) -> dict[str, Any]:
+    """Return the answer (``PointResult.to_dict``) of a run of one point, a file or plain data."""
+    if isinstance(described, Path):
+        loaded = load_run(described, (), vocabulary())
+    else:
+        loaded = _run_from(described, Request(file=Path("run.yaml")))
+    if loaded.sweep.count != 1:
+        raise ConfigError(f"the run must have one point, not {loaded.sweep.count}")
+    (values,) = loaded.sweep.points()
+    return evaluate(loaded.context(), values)
 
 
 def space_of(loaded: RunFile) -> Space:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from archsim.app.device_summary import device_summary
 from archsim.app.output import write_json
 from archsim.config import load_device
 from archsim.errors import ConfigError
@@ -50,3 +51,44 @@ def _model(device: str | None) -> Any:
     if not isinstance(loaded, GpuDevice):
         raise ConfigError(f"--device must be a GPU, not {device!r}")
     return GpuModel(loaded)
+
+
+def _measured(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
+    from archsim.report.terminal_validate import render_validation
+    from archsim.validate import Roofline, load_dataset, validate_measured
+
+    model = _model(device)
+    summary = device_summary(model.device)
+    factor = float(model.device.tensor.sparse_factor)
+    baseline = Roofline(summary["peaks"], summary["bandwidth"], factor)
+    result = validate_measured(load_dataset(file), model.price, baseline)
+    return render_validation(result), result.to_dict(), 0
+
+
+def _models(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
+    from archsim.app.measured_models import predictor
+    from archsim.report.terminal_validate import render_models
+    from archsim.validate import load_dataset, validate_models
+
+    result = validate_models(load_dataset(file), predictor(_model(device)))
+    return render_models(result), result.to_dict(), 0
+
+
+def _sustained(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
+    from archsim.report.terminal_validate import render_sustained
+    from archsim.validate import load_dataset, spec_from_case, validate_sustained
+
+    model = _model(device)
+    result = validate_sustained(
+        load_dataset(file), lambda case: model.sustain(spec_from_case(case))
+    )
+    return render_sustained(result), result.to_dict(), 0
+
+
+def _published(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
+    from archsim.app.running import evaluate_run
+    from archsim.report.terminal_validate import render_published
+    from archsim.validate import validate_published
+
+    result = validate_published(file, evaluate_run)
+    return render_published(result), result.to_dict(), result.exit_code
