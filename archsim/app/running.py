@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,12 +103,12 @@ def report_and_print(folder: Path, json_file: Path | None) -> None:
     write_json(json_file, _as_json(folder))
 
 
-def evaluate_run(described: Path | dict[str, Any]) -> dict[str, Any]:
+def evaluate_run(described: Path | Mapping[str, Any]) -> dict[str, Any]:
     """Return the answer (``PointResult.to_dict``) of a run of one point, a file or plain data."""
     if isinstance(described, Path):
         loaded = load_run(described, (), vocabulary())
     else:
-        loaded = _run_from(described, Request(file=Path("run.yaml")))
+        loaded = _run_from(dict(described), Request(file=Path("run.yaml")))
     if loaded.sweep.count != 1:
         raise ConfigError(f"the run must have one point, not {loaded.sweep.count}")
     (values,) = loaded.sweep.points()
