@@ -26,6 +26,22 @@ Basis = Literal[
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 """Names of devices and runs: safe as the name of a file or folder."""
 
+CEILINGS: dict[str, float] = {
+    "Hz": 1e12,
+    "B/s": 1e18,
+    "B": 1e18,
+    "W": 1e7,
+    "us": 1e9,
+    "clk": 1e9,
+    "B/clk": 1e9,
+    "flop/clk": 1e9,
+    "op/clk": 1e9,
+}
+"""The most that a field of a unit accepts where it gives no ``maximum``: typing errors such as a
+doubled exponent stand out here. Other units accept up to ``DEFAULT_CEILING``."""
+
+DEFAULT_CEILING = 1e12
+
 
 class Group(BaseModel):
     """Base of every configuration class: a frozen group of named fields.
@@ -48,10 +64,13 @@ class Constant(Group):
     """A number with its provenance; ``float(c)`` and ``int(c)`` give the bare value."""
 
     value: float = Field(description="the number, in `unit`")
-    unit: str = Field(min_length=1, description="the unit that the schema asks for")
+    unit: str = Field(min_length=1, max_length=40, description="the unit that the schema asks for")
     basis: Basis = Field(description="where the value comes from")
     source: str = Field(
-        min_length=1, pattern=r"\S", description="document, page or dataset behind the value"
+        min_length=1,
+        max_length=1000,
+        pattern=r"\S",
+        description="document, page or dataset behind the value",
     )
     uncertainty: float = Field(
         default=0.0, ge=0, le=10, description="relative half-width: 0.2 means +-20 %"
@@ -90,9 +109,9 @@ class Rule:
     def accepts(self, value: float) -> bool:
         """Return whether ``value`` is finite, in range and whole where it has to be."""
         return (
-            math.isfinite(value)
-            and self.above < value < self.below
+            self.above < value < self.below
             and self.minimum <= value <= self.maximum
+            and math.isfinite(value)
             and (not self.integer or value == math.floor(value))
         )
 
@@ -145,8 +164,8 @@ def constant(
     unit: str,
     *,
     above: float = -math.inf,
-    minimum: float = -math.inf,
-    maximum: float = math.inf,
+    minimum: float | None = None,
+    maximum: float | None = None,
     below: float = math.inf,
     integer: bool = False,
     doc: str | None = None,
@@ -154,9 +173,16 @@ def constant(
 ) -> Any:
     """Return the declaration of a ``Constant`` field with its unit and bounds.
 
+    A side without a bound has the unit's entry in ``CEILINGS``.
+
     ``optional`` is for ``Constant | None`` fields: a device may lack the part they describe. Any
     other constant that a file lacks is an error, never a default.
     """
+    ceiling = CEILINGS.get(unit, DEFAULT_CEILING)
+    if maximum is None:
+        maximum = ceiling
+    if minimum is None:
+        minimum = -ceiling if above == -math.inf else -math.inf
     rule = Rule(unit, above, minimum, maximum, below, integer)
     info: Any = Field(
         default=None if optional else ...,

@@ -22,7 +22,7 @@ class Device(Group):
     """Kind of machine; decides which other keys the file has."""
     name: str = Field(pattern=NAME_PATTERN)
     """Short name, as files and tables use it."""
-    title: str = Field(min_length=1)
+    title: str = Field(min_length=1, max_length=200)
     """Full name, for people."""
 
     def cross_checks(self) -> None:
