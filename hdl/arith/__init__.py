@@ -1,0 +1,1 @@
+"""Arithmetic: multiply-accumulate, requantisation, tables."""

@@ -1,0 +1,77 @@
+"""The processing element of a systolic array: a multiply-accumulate with a drain register."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+
+def pe_signature(a_bits: int, b_bits: int, acc_bits: int) -> wiring.Signature:
+    """Return the ports of an output-stationary processing element."""
+    return wiring.Signature(
+        {
+            "a_i": In(signed(a_bits)),
+            "b_i": In(signed(b_bits)),
+            "first_i": In(1),
+            "last_i": In(1),
+            "a_o": Out(signed(a_bits)),
+            "b_o": Out(signed(b_bits)),
+            "first_o": Out(1),
+            "last_o": Out(1),
+            "shift": In(1),
+            "drain_i": In(signed(acc_bits)),
+            "drain_o": Out(signed(acc_bits)),
+        }
+    )
+
+
+class OutputStationaryPe(wiring.Component):
+    """``acc += a * b``; the finished sum waits in a drain register and leaves downwards.
+
+    Operands and flags move one element right or down a cycle. ``first`` comes with the first
+    pair of a sum and clears it, ``last`` with its last pair. ``CAPTURE`` cycles after ``last_i``
+    the sum is in the drain register, which keeps it until ``shift`` was high for one cycle; from
+    the next cycle on it takes ``drain_i`` every cycle until its next capture.
+
+    Ports (widths in bits): ``a_i``/``a_o`` (``a_bits``), ``b_i``/``b_o`` (``b_bits``),
+    ``first_i``/``first_o``, ``last_i``/``last_o`` (1), ``shift`` (1, in),
+    ``drain_i``/``drain_o`` (``acc_bits``). All outputs are registers.
+    """
+
+    CAPTURE = 4
+
+    def __init__(
+        self, *, a_bits: int, b_bits: int, acc_bits: int, multiplier: str = "generic"
+    ) -> None:
+        self.a_bits = a_bits
+        self.b_bits = b_bits
+        self.acc_bits = acc_bits
+        self.multiplier = multiplier
+        super().__init__(pe_signature(a_bits, b_bits, acc_bits))
+
+    def elaborate(self, _platform: object) -> Module:
+        m = Module()
+        product = Signal(signed(self.a_bits + self.b_bits))
+        first = Signal()
+        last = Signal(2)
+        total = Signal(signed(self.acc_bits))
+        held = Signal()
+        m.d.sync += [
+            self.a_o.eq(self.a_i),
+            self.b_o.eq(self.b_i),
+            self.first_o.eq(self.first_i),
+            self.last_o.eq(self.last_i),
+            first.eq(self.first_o),
+            last.eq((last << 1) | self.last_o),
+            product.eq(self.a_o * self.b_o),
+            total.eq(Mux(first, 0, total) + product),
+        ]
+        with m.If(last[1]):
+            m.d.sync += [self.drain_o.eq(total), held.eq(~self.shift)]
+        with m.Else():
+            with m.If(self.shift):
+                m.d.sync += held.eq(0)
+            with m.If(~held):
+                m.d.sync += self.drain_o.eq(self.drain_i)
+        return m

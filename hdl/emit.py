@@ -1,0 +1,33 @@
+"""Verilog text of the matrix engine: each repeated module once."""
+
+from __future__ import annotations
+
+import re
+
+from amaranth.back import verilog
+from amaranth.lib import wiring
+
+from archsim.config.matrix import MatrixParams
+from hdl.arith.requant import PostLane
+from hdl.matrix.array import PE, ROW, SystolicRow, make_pe
+from hdl.matrix.engine import LANE
+from hdl.matrix.top import MatrixTop
+
+TOP = "matrix_top"
+
+
+def emit(params: MatrixParams) -> str:
+    """Return the Verilog of the whole engine, top module ``matrix_top``."""
+    parts = (
+        (PE, make_pe(params)),
+        (ROW, SystolicRow(params, verilog=True)),
+        (LANE, PostLane(params)),
+        (TOP, MatrixTop(params, verilog=True)),
+    )
+    return "\n".join(_convert(component, name) for name, component in parts)
+
+
+def _convert(component: wiring.Component, name: str) -> str:
+    text: str = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    # s_axis__tdata -> s_axis_tdata: the names that other tools expect of a bus
+    return re.sub(r"\b([sm]_ax\w*?)__", r"\1_", text)

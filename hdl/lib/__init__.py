@@ -1,0 +1,1 @@
+"""Building blocks: buffers, FIFOs, streams, AXI."""

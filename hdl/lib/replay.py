@@ -1,0 +1,96 @@
+"""A ring buffer whose reader may rewind: operands are written once and read many times."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hdl.lib.counting import increment
+
+
+class ReplayBuffer(wiring.Component):
+    """Words enter by a stream and leave on request, in order; the reader decides what to keep.
+
+    A read with ``release`` frees the oldest word and may happen only while the read position is
+    the oldest word. A read with ``rewind`` sends the next read back to the oldest live word.
+
+    Parameters: ``width`` bits of a word, ``depth`` words.
+
+    Ports:
+
+    * ``i``: stream of ``width`` bits; ready while a word is free.
+    * ``available`` (1, out): a word can be taken in this cycle. Idle 0.
+    * ``take``, ``release``, ``rewind`` (1, in): read now; ``take`` only while ``available``, the
+      others only with ``take``.
+    * ``data`` (width, out): the word, in the second cycle after its ``take``.
+    """
+
+    LATENCY = 2
+
+    def __init__(self, *, width: int, depth: int) -> None:
+        if depth < 2:
+            raise ValueError(f"depth must be at least 2, not {depth!r}")
+        self.width = width
+        self.depth = depth
+        self.level = Signal(range(depth + 1))
+        self.ahead = Signal(range(depth + 1))
+        self.oldest = Signal(range(depth))
+        super().__init__(
+            {
+                "i": In(stream.Signature(width)),
+                "available": Out(1),
+                "take": In(1),
+                "release": In(1),
+                "rewind": In(1),
+                "data": Out(width),
+            }
+        )
+
+    def elaborate(self, _platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
+        write = memory.write_port()
+        read = memory.read_port()
+        head = Signal(range(self.depth))
+        position = Signal(range(self.depth))
+        full = Signal()
+        push = Signal()
+        m.d.comb += [
+            self.i.ready.eq(~full),
+            push.eq(self.i.valid & ~full),
+            write.en.eq(push),
+            write.addr.eq(head),
+            write.data.eq(self.i.payload),
+            read.en.eq(1),
+            read.addr.eq(position),
+        ]
+        m.d.sync += self.data.eq(read.data)
+        with m.If(push):
+            m.d.sync += head.eq(increment(head, self.depth))
+        self._counts(m, push, full)
+        with m.If(self.take):
+            m.d.sync += position.eq(increment(position, self.depth))
+            with m.If(self.release):
+                m.d.sync += self.oldest.eq(increment(self.oldest, self.depth))
+            with m.If(self.rewind):
+                m.d.sync += position.eq(
+                    Mux(self.release, increment(self.oldest, self.depth), self.oldest)
+                )
+        return m
+
+    def _counts(self, m: Module, push: Signal, full: Signal) -> None:
+        """Live words (``level``) and words not yet read in this pass (``ahead``)."""
+        level = Signal.like(self.level)
+        ahead = Signal.like(self.ahead)
+        m.d.comb += [
+            level.eq(self.level + push - (self.take & self.release)),
+            ahead.eq(Mux(self.take & self.rewind, level, self.ahead + push - self.take)),
+        ]
+        m.d.sync += [
+            self.level.eq(level),
+            self.ahead.eq(ahead),
+            full.eq(level == self.depth),
+            self.available.eq(ahead != 0),
+        ]
