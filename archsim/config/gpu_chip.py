@@ -21,6 +21,8 @@ class Sm(Group):
     shared_bytes: Constant = constant("B", minimum=1024, doc="shared memory usable by CTAs")
     shared_bytes_per_clk: Constant = constant("B/clk", above=0, doc="shared memory port")
     l1_bytes_per_clk: Constant = constant("B/clk", above=0, doc="L1 hit bandwidth, measured")
+    l1_bytes: Constant = constant("B", above=0, doc="L1 cache beside a kernel's shared memory")
+    l1_lines_per_clk: Constant = constant("1/clk", above=0, doc="distinct 128-byte lines looked up")
     l2_bytes_per_clk: Constant = constant("B/clk", above=0, doc="L2-to-SM port of one SM")
     issue_per_clk: Constant = constant("1/clk", above=0, doc="warp instructions issued")
     fp32_flop_per_clk: Constant = constant("flop/clk", above=0, doc="fp32 FMA counts two")
@@ -61,9 +63,23 @@ class L2(Group):
     atomics_per_clk: Constant = constant(
         "1/clk", above=0, doc="atomic additions of the whole L2, spread addresses"
     )
-    atomic_line_clk: Constant = constant(
+    atomic_slice_per_clk: Constant = constant(
+        "1/clk", above=0, doc="atomic additions of one slice, spread addresses"
+    )
+    atomic_address_clk: Constant = constant(
         "clk", above=0, doc="clocks between atomic additions to one address"
     )
+    slice_bytes: Constant = constant("B", above=0, doc="consecutive bytes that share a slice")
+    full_hit_fraction: Constant = constant(
+        "1", above=0, maximum=1, doc="share of the capacity up to which a footprint stays whole"
+    )
+    no_hit_fraction: Constant = constant(
+        "1", above=0, maximum=2, doc="share of the capacity from which nothing stays"
+    )
+    dirty_fraction: Constant = constant(
+        "1", minimum=0, maximum=1, doc="share of written bytes that outlive the kernel in L2"
+    )
+    dirty_bytes: Constant = constant("B", minimum=0, doc="most bytes that do")
     far_hit_cycles: Constant = constant("clk", above=0, doc="latency of a hit in the far partition")
 
 
@@ -80,6 +96,9 @@ class Memory(Group):
     )
     sector_bytes: Constant = constant("B", above=0, doc="smallest transfer")
     latency_cycles: Constant = constant("clk", above=0, doc="load latency past L2")
+    tail_us: Constant = constant(
+        "us", minimum=0, doc="growth of the slowest cold load per doubling of CTAs"
+    )
 
 
 class Launch(Group):

@@ -6,13 +6,16 @@ from archsim.config.constant import Constant, Group, constant
 
 
 class Stream(Group):
-    """Vectorised elementwise kernels and device-to-device copies."""
+    """Vectorised elementwise kernels and device-to-device copies; fixed times beside loads."""
 
-    fixed_us: Constant = constant("us", minimum=0, doc="first load to last store of one input")
-    operand_us: Constant = constant("us", minimum=0, doc="further fixed time per further input")
-    copy_us: Constant = constant("us", minimum=0, doc="fixed time of a device-to-device copy")
-    math_us: Constant = constant("us", minimum=0, doc="fixed time of a function's arithmetic")
-    strided_us: Constant = constant("us", minimum=0, doc="fixed time of a kernel with strides")
+    fixed_us: Constant = constant("us", minimum=0, doc="one input, simple function")
+    operand_us: Constant = constant("us", minimum=0, doc="further time per further input")
+    math_us: Constant = constant("us", minimum=0, doc="further time of a transcendental function")
+    strided_us: Constant = constant("us", minimum=0, doc="further time of index arithmetic")
+    cast_us: Constant = constant("us", minimum=0, doc="further time of a widening cast")
+    copy_us: Constant = constant("us", minimum=0, doc="device-to-device copy")
+    copy_tail_us: Constant = constant("us", minimum=0, doc="copy that ends inside a 4 KiB page")
+    copy_small_bytes_per_s: Constant = constant("B/s", above=0, doc="copies below 1 MB")
 
 
 class CtaKernel(Group):
@@ -22,6 +25,7 @@ class CtaKernel(Group):
     step_clk: Constant = constant("clk", minimum=0, doc="latency of one step")
     start_slots: Constant = constant("1", minimum=0, doc="instructions of a warp without steps")
     step_slots: Constant = constant("1", minimum=0, doc="instructions of a warp in one step")
+    wide: Constant = constant("1", above=0, doc="the same for 4-byte elements over 2-byte ones")
 
 
 class MemoryKernels(Group):
@@ -33,11 +37,14 @@ class MemoryKernels(Group):
     scattered_fraction: Constant = constant(
         "1", above=0, maximum=1, doc="reachable share of memory bandwidth, random sectors"
     )
+    l2_bytes_per_clk: Constant = constant("B/clk", above=0, doc="loads and stores from L2")
     stream: Stream
     layernorm: CtaKernel
     softmax_warp: CtaKernel
+    softmax_registers: CtaKernel
     softmax_block: CtaKernel
     reduce: CtaKernel
+    reduce_shared: CtaKernel
     transpose: CtaKernel
     gather_rows: CtaKernel
     gather_elements: CtaKernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from archsim.engine.jit import njit
@@ -25,15 +26,54 @@ def hbm_us(dev: Any, read_bytes: float, write_bytes: float) -> float:
     """Return the time of ``read_bytes`` and ``write_bytes`` at the mix's reachable bandwidth.
 
     A pure read reaches ``memory.read_fraction``, an even mix ``memory.write_fraction`` of the
-    peak; between them the fraction falls in proportion to the share of writes.
+    peak; between them the fraction falls in proportion to the share of writes. A part of what is
+    written is still in L2 when the kernel ends and costs it nothing.
     """
-    total = read_bytes + write_bytes
+    written = write_bytes - kept_dirty(dev, write_bytes)
+    total = read_bytes + written
     if total <= 0.0:
         return 0.0
-    mixed = min(2.0 * write_bytes / total, 1.0)
+    mixed = min(2.0 * write_bytes / (read_bytes + write_bytes), 1.0)
     read = dev.memory_read_fraction
     fraction = read + (dev.memory_write_fraction - read) * mixed
     return total / (dev.memory_bandwidth_bytes_per_s * fraction) * 1e6
+
+
+@njit
+def kept_dirty(dev: Any, write_bytes: float) -> float:
+    """Return how many written bytes are still in L2 at the end of a kernel."""
+    return min(dev.l2_dirty_fraction * write_bytes, dev.l2_dirty_bytes)
+
+
+@njit
+def held(dev: Any, footprint_bytes: float) -> float:
+    """Return the share of a footprint that L2 still holds when it is touched again."""
+    full = dev.l2_full_hit_fraction * dev.l2_capacity_bytes
+    none = dev.l2_no_hit_fraction * dev.l2_capacity_bytes
+    if footprint_bytes <= full:
+        return 1.0
+    if footprint_bytes >= none:
+        return 0.0
+    return (none - footprint_bytes) / (none - full)
+
+
+@njit
+def round_trip_clk(dev: Any, resident: float) -> float:
+    """Return the load latency when ``resident`` of the data lies in L2."""
+    hit = dev.l2_hit_cycles
+    return hit + (1.0 - resident) * (dev.memory_latency_cycles - hit)
+
+
+@njit
+def tail_us(dev: Any, ctas: float, resident: float) -> float:
+    """Return what the slowest of many cold loads takes beyond the mean one."""
+    return dev.memory_tail_us * (1.0 - resident) * log2(min(ctas, 8.0 * dev.sm_count))
+
+
+@njit
+def log2(x: float) -> float:
+    """Return the binary logarithm of ``x``, at least 0."""
+    return max(math.log2(max(x, 1.0)), 0.0)
 
 
 @njit
@@ -51,10 +91,14 @@ def queue_clk(per_sm: float, slots: float, latency_clk: float, busy_clk: float) 
 
 @njit
 def resident_ctas(dev: Any, threads: float, registers: float, shared_bytes: float) -> float:
-    """Return how many CTAs of this size fit on one SM (at least one)."""
+    """Return how many CTAs of this size fit on one SM (at least one).
+
+    Registers are handed out to warps in units of 256, eight a thread.
+    """
     slots = min(dev.sm_ctas_entries, dev.sm_threads_entries // threads)
     if registers > 0.0:
-        slots = min(slots, dev.sm_registers_entries // (registers * threads))
+        granted = math.ceil(registers / 8.0) * 8.0
+        slots = min(slots, dev.sm_registers_entries // (granted * threads))
     if shared_bytes > 0.0:
         slots = min(slots, dev.sm_shared_bytes // shared_bytes)
     return max(slots, 1.0)
@@ -112,6 +156,12 @@ def traffic(dev: Any, out: Any, read_bytes: float, write_bytes: float, resident:
     out[BOUND_HBM_US] = forced / dev.memory_bandwidth_bytes_per_s * 1e6
     l2_rate = dev.l2_bytes_per_clk * dev.clock_boost_hz
     out[BOUND_L2_US] = (read_bytes + write_bytes) / l2_rate * 1e6
+
+
+@njit
+def l2_stream_us(dev: Any, moved_bytes: float) -> float:
+    """Return the time in which loads and stores move ``moved_bytes`` through L2."""
+    return moved_bytes / (dev.memory_kernels_l2_bytes_per_clk * dev.clock_boost_hz) * 1e6
 
 
 @njit

@@ -20,19 +20,28 @@ from archsim.models.gpu.plan import Plan
 from archsim.models.gpu.rows import lower_softmax
 
 SECTOR = 32
+LINE = 128
 
 
 def lower_transpose(spec: Transpose, dev: Any) -> list[Plan]:
-    """An elementwise copy kernel that reads one sector per element, except where rows are few."""
+    """An elementwise copy kernel: coalesced writes, reads that jump a row per element.
+
+    A warp looks up one line per element, or one per two where two rows share a line. L2 serves
+    one sector per element, unless a CTA covers several columns of the same sector.
+    """
     size = dtype_of(spec.dtype).bytes(1)
     per_thread = 4 if size <= 2 else 2
     n = spec.rows * spec.cols
-    cta_elements = 128 * per_thread
-    ctas = ceil_div(n, cta_elements)
-    columns = max(cta_elements / spec.rows, 1.0)
-    rows = min(spec.rows, cta_elements)
-    sectors = ctas * rows * (1 + (columns - 1) * min(size / SECTOR, 1.0))
-    cta = Cta(ctas, 128, 18, 0, 1, 4, 4 * per_thread, 1, 0, min(sectors, n))
+    elements = 128 * per_thread
+    ctas = ceil_div(n, elements)
+    rows = min(spec.rows, elements)
+    columns = elements / rows
+    per_row = min(1.0 + (columns - 1.0) * size / SECTOR, columns)
+    shared_lines = min(spec.cols * size / LINE, 1.0)
+    sectors = min(ctas * rows * per_row, n) * max(shared_lines, SECTOR / LINE)
+    lines = elements * shared_lines
+    cta = Cta(ctas, 128, 18, 0, per_thread, 4, 4 * per_thread, 1, 0, sectors, wide=size > 2,
+              lines=lines)  # fmt: skip
     return [queued(f"elementwise_kernel<128,{per_thread}> copy", "transpose", cta, spec)]
 
 
@@ -41,17 +50,23 @@ def lower_gather(spec: Gather, dev: Any) -> list[Plan]:
     row_bytes = dtype_of(spec.dtype).bytes(spec.width)
     fetched = max(ceil_div(row_bytes, SECTOR), 1) * SECTOR
     distinct = spec.table * -math.expm1(-spec.n / spec.table)
-    table_bytes = distinct * fetched
+    table_bytes = min(distinct * fetched, spec.table * row_bytes)
     index_bytes = dtype_of(spec.index_dtype).bytes(spec.n)
     if row_bytes % 16 == 0:
-        threads = min(ceil_div(row_bytes // 16, 32) * 32, 1024)
+        threads = min(ceil_div(row_bytes // 16, 32) * 32, 256)
         ctas = spec.n * ceil_div(row_bytes, threads * 16)
-        cta = Cta(ctas, threads, 32, 0, 0, threads / 32, 0, 2, 0, 0, table_bytes)
+        warps = threads // 32
+        cta = Cta(ctas, threads, 32, 0, 0, warps, 0, 2, 0, 0, table_bytes)
         plan = queued("vectorized_gather_kernel<16>", "gather_rows", cta, spec, index_bytes)
         return [plan]
+    missing = table_bytes / (spec.n * row_bytes)
     elements = spec.n * spec.width
     ctas = ceil_div(elements, 1024)
-    cta = Cta(ctas, 128, 32, 0, 8, 4, 32, 0, 2, 0, table_bytes)
+    per_thread = min(8, ceil_div(elements, 128))
+    cta = Cta(
+        ctas, 128, 32, 0, per_thread, 4, 4 * per_thread, 0, 1 + min(missing, 1.0),
+        spec.n * max(row_bytes / SECTOR, 1), table_bytes,
+    )  # fmt: skip
     plan = queued("scatter_gather_elementwise<128,8>", "gather_elements", cta, spec, index_bytes)
     return [plan]
 
@@ -61,10 +76,15 @@ def lower_scatter_add(spec: ScatterAdd, dev: Any) -> list[Plan]:
     n = spec.n * spec.width
     ctas = min(ceil_div(n, 128), 8 * int(dev["sm_count"]))
     steps = n / (ctas * 128)
+    size = dtype_of(spec.dtype).bytes(1)
+    together = min(spec.width, SECTOR // size)
+    table = spec.table * spec.width
+    touched = table * -math.expm1(-spec.n * together / (table * 1.0))
+    sectors = min(touched * SECTOR / together, table * size)
     cta = Cta(
-        ctas, 128, 32, 0, steps, 4, 4 * steps, 0, 0, 0, 0, n, spec.n / min(spec.table, spec.n)
+        ctas, 128, 32, 0, steps, 4, 4 * steps, 1, 0, 0, sectors, n / together, table / together
     )
-    return [queued("indexFuncLargeIndex<add>", "scatter", cta, spec)]
+    return [queued("indexFuncLargeIndex<add>", "scatter", cta, spec, None, sectors)]
 
 
 def lower_pool2d(spec: Pool2d, dev: Any) -> list[Plan]:
@@ -89,8 +109,6 @@ def lower_hashgrid(spec: HashGridEncoding, dev: Any) -> list[Plan]:
     ctas = ceil_div(spec.n, 512) * spec.levels
     entry = dtype_of(spec.dtype).bytes(spec.features)
     fetched = spec.n * spec.levels * corners * max(entry / SECTOR, 1.0)
-    table = dtype_of(spec.dtype).bytes(spec.parameters)
-    read = min(spec.bytes_read - 4 * spec.n * spec.dims, table)
     points = 4 * spec.n * spec.dims
-    cta = Cta(ctas, 512, 64, 0, corners, 16, 16 * corners, 2, 0, fetched, read)
+    cta = Cta(ctas, 512, 64, 0, corners, 16, 16 * corners, 2, 0, fetched, spec.bytes_read - points)
     return [queued("kernel_grid", "hashgrid", cta, spec, points)]

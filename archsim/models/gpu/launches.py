@@ -14,8 +14,10 @@ class Cta(NamedTuple):
     """A launch and what one CTA does.
 
     ``trips`` are the exposed round trips to memory at the start, ``step_trips`` those of a step.
-    ``sectors`` are L2 sectors that are fetched one by one, ``random_bytes`` what random rows
-    read from memory, ``atomics`` atomic additions and ``hottest`` the most to one address.
+    ``sectors`` are L2 sectors fetched one by one (whole kernel), ``random_bytes`` what random
+    rows read from memory, ``atomics`` atomic additions onto ``targets`` addresses, ``wide`` marks
+    4-byte elements, ``again_bytes`` is read a second time, ``lines`` are distinct 128-byte lines
+    that a CTA looks up.
     """
 
     ctas: float
@@ -30,7 +32,10 @@ class Cta(NamedTuple):
     sectors: float = 0.0
     random_bytes: float = 0.0
     atomics: float = 0.0
-    hottest: float = 0.0
+    targets: float = 1.0
+    wide: bool = False
+    again_bytes: float = 0.0
+    lines: float = 0.0
 
 
 @cache
@@ -52,13 +57,17 @@ def queued(
     read_bytes: float | None = None,
     written_bytes: float | None = None,
 ) -> Plan:
-    """Return the plan of one kernel of ``spec``; its traffic is the operator's by default."""
+    """Return the plan of one kernel of ``spec``; its traffic is the operator's by default.
+
+    The order of the numbers is that of ``queue``'s parameter names.
+    """
     params = (
         place(kernel), cta.ctas, cta.threads, cta.registers, cta.shared_bytes, cta.steps,
         cta.warps, cta.warp_steps,
         spec.bytes_read if read_bytes is None else read_bytes,
         spec.bytes_written if written_bytes is None else written_bytes,
-        cta.trips, cta.step_trips, cta.sectors, cta.random_bytes, cta.atomics, cta.hottest,
+        cta.trips, cta.step_trips, cta.sectors, cta.random_bytes, cta.atomics, cta.targets,
+        cta.wide, cta.again_bytes, cta.lines,
     )  # fmt: skip
     config = {"grid": int(cta.ctas), "block": int(cta.threads)}
     return Plan(name, QUEUE, params, spec.flops, config)

@@ -10,44 +10,127 @@ from archsim.models.gpu.launches import Cta, ceil_div, queued
 from archsim.models.gpu.plan import Plan
 
 WARP = 32
+MAX_THREADS = 512
+"""Threads of a CTA of PyTorch's reduction kernel."""
+ROW_PER_CTA_VALUES = 256
+"""Values a thread would reduce from which a whole CTA takes one row."""
 
 
 def lower_layernorm(spec: LayerNorm | RmsNorm, dev: Any) -> list[Plan]:
-    """One CTA of 128 threads a row; a step takes four elements a thread."""
+    """One CTA of 128 threads a row; a step takes four elements a thread, in two passes.
+
+    A row length that is no multiple of four takes two kernels of single elements instead.
+    """
+    size = dtype_of(spec.dtype).bytes(1)
+    if spec.cols % 4:
+        return _layernorm_unaligned(spec, size)
+    registers = 39 if size > 2 else 32
+    row_bytes = spec.cols * size
+    again = _second_pass(spec.rows, row_bytes, registers, dev)
+    cta = Cta(
+        spec.rows, 128, registers, 24, ceil_div(spec.cols, 512), 4, ceil_div(spec.cols, 128),
+        0, 2, wide=size > 2, again_bytes=again,
+    )  # fmt: skip
+    return [queued("vectorized_layer_norm_kernel", "layernorm", cta, spec)]
+
+
+def _second_pass(rows: int, row_bytes: float, registers: int, dev: Any) -> float:
+    """Bytes that a second pass over rows reads beyond L1."""
+    slots = min(16, int(dev["sm_registers_entries"]) // (128 * ceil_div(registers, 8) * 8))
+    return 0.0 if slots * row_bytes <= dev["sm_l1_bytes"] else float(rows * row_bytes)
+
+
+def _layernorm_unaligned(spec: LayerNorm | RmsNorm, size: int) -> list[Plan]:
+    """Moments with 512 threads a row, then normalisation with 256 threads a row."""
     steps = ceil_div(spec.cols, 512)
-    warp_steps = ceil_div(spec.cols, 128)
-    cta = Cta(spec.rows, 128, 32, 24, steps, 4, warp_steps, 2, 1)
-    return [queued("vectorized_layer_norm", "layernorm", cta, spec)]
+    moments = Cta(
+        spec.rows, 512, 28, 768, steps, 16, ceil_div(spec.cols, WARP), 0, 1, wide=size > 2
+    )
+    steps = ceil_div(spec.cols, 256)
+    apply = Cta(spec.rows, 256, 24, 0, steps, 8, ceil_div(spec.cols, WARP), 0, 1, wide=size > 2)
+    read = size * spec.rows * spec.cols
+    return [
+        queued("RowwiseMomentsCUDAKernel", "layernorm", moments, spec, read, 8 * spec.rows),
+        queued("LayerNormForwardCUDAKernel", "layernorm", apply, spec),
+    ]
 
 
 def lower_softmax(spec: Softmax, dev: Any) -> list[Plan]:
     """A warp a row (two rows up to 128 columns) up to 2048 columns, else a CTA a row."""
-    width = max(1 << (spec.cols - 1).bit_length(), 1)
-    if width <= 2048:
-        return [_softmax_warp(spec, width)]
     size = dtype_of(spec.dtype).bytes(1)
-    threads = 1024
-    per_thread = 16 // size
-    steps = ceil_div(spec.cols, threads * per_thread)
-    warp_steps = ceil_div(spec.cols, WARP * per_thread)
-    cta = Cta(spec.rows, threads, 30, 128, steps, 32, warp_steps, 2, 1)
-    return [queued("cunn_SoftMaxForward", "softmax_block", cta, spec)]
-
-
-def _softmax_warp(spec: Softmax, width: int) -> Plan:
-    lanes = max(width // WARP, 1)
-    batch = 2 if width <= 128 else 1
-    registers = 24 + lanes if lanes < 64 else 80
-    rows = 4 * batch
+    if spec.cols <= 2048:
+        return [_softmax_warp(spec, size)]
+    vector = 16 // size
+    row_bytes = spec.cols * size
+    if spec.cols <= SOFTMAX_REGISTER_COLS:
+        per_thread = ceil_div(spec.cols, 1024)
+        registers = 28 + 2 * max(per_thread - 3, 0) if per_thread < 7 else 37
+        cta = Cta(
+            spec.rows, 1024, min(registers, 32) if per_thread < 7 else registers, 128, per_thread,
+            32, 32 * per_thread, 1, 0, wide=size > 2,
+        )  # fmt: skip
+        return [queued("cunn_SoftMaxForwardReg", "softmax_registers", cta, spec)]
+    steps = ceil_div(spec.cols, 1024 * vector)
+    staged = row_bytes <= SOFTMAX_SHARED_BYTES
+    name = "cunn_SoftMaxForwardSmem" if staged else "cunn_SoftMaxForward"
+    again = 0.0 if staged else 2.0 * spec.rows * row_bytes
+    shared = row_bytes + 128 if staged else 128
     cta = Cta(
-        ceil_div(spec.rows, rows), 128, registers, 0, lanes * batch, 4,
-        4 * batch * ceil_div(spec.cols, WARP), 1, 0,
+        spec.rows, 1024, 32, shared, steps, 32, ceil_div(spec.cols, WARP * vector),
+        1 if staged else 3, 1, wide=size > 2, again_bytes=again,
+    )  # fmt: skip
+    return [queued(name, "softmax_block", cta, spec)]
+
+
+SOFTMAX_REGISTER_COLS = 9 * 1024
+"""Columns up to which the block softmax keeps its row in registers."""
+SOFTMAX_SHARED_BYTES = 48 * 1024 - 128
+"""Row bytes up to which the block softmax keeps its row in shared memory."""
+
+
+def _softmax_warp(spec: Softmax, size: int) -> Plan:
+    """Rows of at most 2048 columns; the elements of a lane are a chain that nothing hides."""
+    width = max(1 << (spec.cols - 1).bit_length(), WARP)
+    lanes = width // WARP
+    batch = 2 if width <= 128 else 1
+    elements = batch * lanes if batch == 2 else ceil_div(spec.cols, WARP)
+    registers = {1: 19, 2: 24, 4: 30, 8: 30, 16: 32, 32: 48, 64: 80}[lanes]
+    trips = 0.02 if size > 2 else 0.2
+    cta = Cta(
+        ceil_div(spec.rows, 4 * batch), 128, registers, 0, elements, 4, 4 * elements, 1, trips,
+        wide=size > 2,
     )  # fmt: skip
     return queued(f"softmax_warp_forward<{width.bit_length() - 1}>", "softmax_warp", cta, spec)
 
 
 def lower_reduce(spec: Reduce, dev: Any) -> list[Plan]:
-    """A warp a row, 16 rows a CTA; a step takes four elements a lane."""
-    steps = spec.cols / 128
-    cta = Cta(ceil_div(spec.rows, 16), 512, 32, 16, steps, 16, 16 * steps, 1, 1)
-    return [queued("reduce_kernel<512,1>", "reduce", cta, spec)]
+    """PyTorch's reduction over the last axis, by its own rules for the shape of a CTA.
+
+    Rows of at least 128 columns are read in vectors of 16 bytes. Threads lie along the row (at
+    most a warp unless there are few rows), the rest of 512 along rows; where a thread would
+    reduce 256 values the whole CTA shares one row.
+    """
+    size = dtype_of(spec.dtype).bytes(1)
+    vector = 16 // size if spec.cols >= 128 else 1
+    width = min(_power_below(spec.cols // vector), MAX_THREADS)
+    height = min(_power_below(spec.rows), MAX_THREADS)
+    x = min(width, WARP)
+    y = min(height, MAX_THREADS // x)
+    x = min(width, MAX_THREADS // y)
+    per_thread = ceil_div(spec.cols, x)
+    shared = per_thread >= min(16 * y, ROW_PER_CTA_VALUES) and y > 1
+    rows = 1 if shared else y
+    loads = vector if vector > 1 else 4
+    steps = ceil_div(spec.cols, x * loads * (y if shared else 1))
+    warps = max(x * y // WARP, 1)
+    cta = Cta(
+        ceil_div(spec.rows, rows), x * y, 32, 16, steps, warps, warps * steps, 0, 1,
+        wide=size > 2,
+    )  # fmt: skip
+    kernel = "reduce_shared" if shared or x > WARP else "reduce"
+    return [queued("reduce_kernel<512,1>", kernel, cta, spec)]
+
+
+def _power_below(n: int) -> int:
+    """The largest power of two up to ``n``."""
+    return 1 << (max(n, 1).bit_length() - 1)

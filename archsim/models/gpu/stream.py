@@ -1,7 +1,7 @@
-"""Contiguous streaming kernels: elementwise functions, casts and copies.
+"""Streaming kernels: elementwise functions, casts and copies.
 
-Parameters: 0 bytes read, 1 bytes written, 2 elements, 3 warp instructions per 32 elements,
-4 inputs, 5 kind: 0 simple function, 1 copy, 2 function with arithmetic of its own.
+Parameters: 0 bytes read, 1 bytes written, 2 warp instructions, 3 CTAs, 4 inputs, 5 kind (``SIMPLE``
+to ``COPY``), 6 whether a copy ends inside a page.
 """
 
 from __future__ import annotations
@@ -12,38 +12,64 @@ from archsim.engine.jit import njit
 from archsim.models.gpu.common import (
     attribute,
     bound_compute,
+    dispatch_us,
     hbm_us,
     issue_us,
+    l2_stream_us,
     overlap,
+    round_trip_clk,
     start,
+    tail_us,
+    to_us,
     traffic,
 )
-from archsim.models.gpu.plan import BOUND_L2_US, COMPUTE, ENERGY_J, HBM, L2, RESIDENT
+from archsim.models.gpu.plan import COMPUTE, ENERGY_J, HBM, L2, RESIDENT
+
+SIMPLE = 0  # a function of a few instructions
+MATH = 1  # a transcendental function
+STRIDED = 2  # operands addressed by index arithmetic
+CAST = 3  # a widening cast, element by element
+COPY = 4  # device to device, by the driver
+
+SMALL_COPY_BYTES = 1e6
+"""Copies below this size run in a kernel of fewer CTAs."""
 
 
 @njit
-def _fixed_us(dev: Any, inputs: float, kind: float) -> float:
-    """Time from the first load to the last store of a kernel that moves next to nothing."""
-    if kind == 1.0:
-        return dev.memory_kernels_stream_copy_us
+def _fixed_us(dev: Any, p: Any) -> float:
+    """Time of a kernel that moves next to nothing, beside launch and the round trip."""
+    kind = int(p[5])
+    if kind == COPY:
+        late = p[6] if p[1] > SMALL_COPY_BYTES else 0.0
+        return dev.memory_kernels_stream_copy_us + late * dev.memory_kernels_stream_copy_tail_us
     us = dev.memory_kernels_stream_fixed_us
-    us += (inputs - 1.0) * dev.memory_kernels_stream_operand_us
-    if kind == 2.0:
+    us += (p[4] - 1.0) * dev.memory_kernels_stream_operand_us
+    if kind == MATH:
         us += dev.memory_kernels_stream_math_us
+    elif kind == STRIDED:
+        us += dev.memory_kernels_stream_strided_us
+    elif kind == CAST:
+        us += dev.memory_kernels_stream_cast_us
     return us
 
 
 @njit
 def time_stream(dev: Any, p: Any, out: Any) -> None:
     """Price one streaming kernel: memory against instruction issue, plus fill and drain."""
+    resident = p[RESIDENT]
     start(dev, out)
-    traffic(dev, out, p[0], p[1], p[RESIDENT])
-    instructions = p[2] * p[3] / 32.0
-    out[COMPUTE] = issue_us(dev, instructions)
-    bound_compute(out, out[COMPUTE])
-    out[L2] = out[BOUND_L2_US]
-    out[HBM] = hbm_us(dev, p[0] * (1.0 - p[RESIDENT]), p[1])
+    traffic(dev, out, p[0], p[1], resident)
+    bound_compute(out, issue_us(dev, p[2]))
+    out[COMPUTE] = max(issue_us(dev, p[2]), dispatch_us(dev, p[3]))
+    out[L2] = l2_stream_us(dev, p[0] + p[1])
+    if int(p[5]) == COPY and p[1] < SMALL_COPY_BYTES:
+        small = (p[0] + p[1]) / dev.memory_kernels_stream_copy_small_bytes_per_s * 1e6
+        out[L2] = max(out[L2], small)
+    out[HBM] = hbm_us(dev, p[0] * (1.0 - resident), p[1] * (1.0 - resident))
     memory = max(out[L2], out[HBM])
     body = overlap(out[COMPUTE], memory, dev.memory_kernels_overlap_power)
-    out[ENERGY_J] = instructions * dev.power_instruction_pj * 1e-12
-    attribute(out, body, _fixed_us(dev, p[4], p[5]))
+    out[ENERGY_J] = p[2] * dev.power_instruction_pj * 1e-12
+    exposed = _fixed_us(dev, p)
+    if p[0] > 0.0:
+        exposed += to_us(dev, round_trip_clk(dev, resident)) + tail_us(dev, p[3], resident)
+    attribute(out, body, exposed)
