@@ -119,6 +119,9 @@ def render_breakdown(detail: Mapping[str, Any], width: int = 80, most: int = 8) 
             Text(name), term_bar(terms, size, us), Text(duration(us)), Text(_share(us, total))
         )
     legend = Text("  ".join(f"{_FILL[t]} {t} {_share(sums[t], total)}" for t in TERMS if sums[t]))
+    latency = detail.get("metrics", {}).get("latency_us", total)
+    if latency - total > 0.005 * latency:
+        table.add_row(Text("between kernels"), "", Text(duration(latency - total)), "")
     left = len(operators) - most
     more = [Text(f"… {left} shorter operators")] if left > 0 else []
     return Group(Text("Best design: where the time goes", style="bold"), table, *more, legend)

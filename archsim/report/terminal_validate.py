@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -110,13 +110,20 @@ def _breakdown(case: CaseResult) -> RenderableType:
     table.add_row("ours", Text(terms))
     if total := sum(ours.values()):
         table.add_row("", term_bar(ours, 40, total))
-    for kernel in case.predicted.kernels:
-        table.add_row("  kernel", Text(f"{duration(kernel.us)}  {kernel.name}"))
-    for recorded in case.measured_kernels:
-        us = recorded["us"]
-        shown = duration(us) if isinstance(us, int | float) else "?"
-        table.add_row("measured", Text(f"{shown}  {recorded['name'][:100]}"))
+    for count, name, us in _grouped((k.name, k.us) for k in case.predicted.kernels):
+        table.add_row("  kernel", Text(f"{duration(us)}  {count}{name}"))
+    recorded = ((k["name"], k["us"]) for k in case.measured_kernels)
+    for count, name, us in _grouped((name, us or 0.0) for name, us in recorded):
+        table.add_row("measured", Text(f"{duration(us)}  {count}{name[:60]}"))
     return table
+
+
+def _grouped(kernels: Iterable[tuple[str, float]]) -> list[tuple[str, str, float]]:
+    """Return kernels of one name as one row: ``"3 x "``, the name, the summed time."""
+    times: dict[str, list[float]] = {}
+    for name, us in kernels:
+        times.setdefault(name, []).append(us)
+    return [(f"{len(u)} x " if len(u) > 1 else "", name, sum(u)) for name, u in times.items()]
 
 
 def _failures(failed: Sequence[Failure]) -> list[RenderableType]:

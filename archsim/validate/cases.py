@@ -144,7 +144,11 @@ def _conv2d(case: Case, where: str) -> ops.OpSpec:
     build = _dims(
         ops.Conv2d,
         *("n", "cin", "cout", "r", "stride", "groups"),
-        **{"h": hw, "w": hw, "s": r, "padding": pad, "layout": layout},
+        h=hw,
+        w=hw,
+        s=r,
+        padding=pad,
+        layout=layout,
         bias=case.get("bias") is True,
     )
     return build({"groups": 1, **case}, where)

@@ -10,7 +10,7 @@ from typing import Any
 from archsim.errors import CheckError, ConfigError, MissingConstantError, UnsupportedOperatorError
 from archsim.graph.ops import OpSpec
 from archsim.metrics import TERMS, OperatorResult
-from archsim.validate.cases import CLASSES, Case, Dataset, positive_number, spec_from_case
+from archsim.validate.cases import CLASSES, LARGEST, Case, Dataset, positive_number, spec_from_case
 from archsim.validate.split import is_check, shape
 from archsim.validate.stats import Stats, error_percent, stats
 
@@ -242,6 +242,12 @@ def _result(
         baseline_us=baseline,
         repeat=spread,
         measured_kernels=tuple(
-            {"name": str(k.get("name", "")), "us": k.get("dur_us")} for k in listed
+            {"name": str(k.get("name", "")), "us": _time(k.get("dur_us"))} for k in listed
         ),
     )
+
+
+def _time(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= LARGEST else None

@@ -60,11 +60,18 @@ function showSelected() {
   $("roofline-hint").textContent = `Operators of ${whose}. Area is the share of time, shape and colour the largest term. Roofs are those of the base device`
     + (free ? `; ${free} without arithmetic ${free === 1 ? "is" : "are"} not drawn.` : ".");
   $("operators-hint").textContent = `Operators of ${whose}, longest first`
-    + (detail.left_out ? `; ${detail.left_out} more are left out.` : ".");
+    + (detail.left_out ? `; ${detail.left_out} more are left out.` : ".") + gaps(detail, row);
   if (VISIBLE.roofline) drawRoofline(detail);
   drawOperators(detail);
   showOperators(detail);
   showEstimated(detail);
+}
+
+function gaps(detail, row) {
+  const latency = (DATA.metrics.find((m) => m.name === "latency_us") || { values: [] }).values[row];
+  const total = detail.operators.reduce((sum, op) => sum + op.us * op.count, 0);
+  if (!latency || latency - total < 0.005 * latency || detail.left_out) return "";
+  return ` Together they take ${duration(total)} of a latency of ${duration(latency)}; the rest lies between kernels.`;
 }
 
 function reveal() {

@@ -44,14 +44,33 @@ function override(config, path, value) {
   return true;
 }
 
+const ORDER = ["workload", "device", "execution", "sweep", "minimize", "machine", "name", "title", "value", "unit", "basis", "source", "uncertainty"];
+
+function ordered(value) {
+  // Plain data with the keys people look for first; the others keep their order.
+  if (isLeaf(value) || Array.isArray(value)) return value;
+  const rank = (key) => ORDER.includes(key) ? ORDER.indexOf(key) : ORDER.length;
+  const entries = Object.entries(value).map(([k, v]) => [k, ordered(v)]);
+  return Object.fromEntries(entries.sort((a, b) => rank(a[0]) - rank(b[0])));
+}
+
 function designConfig(row) {
-  const config = structuredClone(DATA.config);
+  // "devices" holds the devices that a sweep names; the one of this design takes its place.
+  const { devices = {}, ...config } = structuredClone(DATA.config);
   const unset = {};
-  for (const a of DATA.axes) {
-    if (!override(config, a.name, axisValue(a, row))) unset[a.name] = axisValue(a, row);
+  const deviceFirst = [...DATA.axes].sort((a, b) => (b.name === "device") - (a.name === "device"));
+  for (const a of deviceFirst) {
+    const value = axisValue(a, row);
+    if (a.name === "device" && Object.hasOwn(devices, value)) config.device = devices[value];
+    else if (!override(config, a.name, value)) unset[a.name] = value;
   }
   if (Object.keys(unset).length) config.set = unset;
-  return config;
+  return ordered(config);
+}
+
+function showYaml(id, text) {
+  $(id).replaceChildren(...text.split(/(?<=\n)/).map((line) =>
+    /basis: chosen\b/.test(line) ? el("span", { class: "chosen" }, line) : document.createTextNode(line)));
 }
 
 function showDesign(row) {
@@ -63,7 +82,7 @@ function showDesign(row) {
   ];
   $("design-head").replaceChildren(
     el("p", { class: "hint" }, `Design ${DATA.keys[row]}${best}${front}.`), el("div", { class: "cards" }, ...cards));
-  $("design-yaml").textContent = yaml(designConfig(row));
+  showYaml("design-yaml", yaml(designConfig(row)));
 }
 
 const card = (value, name) => el("div", { class: "card" }, el("b", {}, value), el("span", {}, name));
