@@ -63,10 +63,13 @@ def _conv_spec(
 ) -> Conv2d:
     window = _window(ctx, node, x.shape, list(w.shape[2:]))
     n, cin, height, width = _image(x.shape)
+    groups = ctx.attribute(node, "group", 1)
+    if w.shape[1] * groups != cin:
+        raise ValueError(f"{cin} channels and a filter for {w.shape[1] * groups}")
     return Conv2d(
         n=n, cin=cin, cout=w.shape[0], h=height, w=width, r=window.size[0], s=window.size[1],
         stride=window.stride[0], padding=window.padding[0], bias=bias, dtype=dtype,
-        groups=ctx.attribute(node, "group", 1), dilation=window.dilation,
+        groups=groups, dilation=window.dilation,
         stride_w=window.stride[1] if window.stride[1] != window.stride[0] else None,
         padding_w=window.padding[1] if window.padding[1] != window.padding[0] else None,
         extra_h=window.extra[0], extra_w=window.extra[1],

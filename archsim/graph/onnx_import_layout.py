@@ -16,6 +16,8 @@ def reshape(ctx: Importer, node: onnx.NodeProto, inputs: Inputs) -> None:
     """Nodes that launch nothing."""
     x = required(inputs, 0)
     shape = ctx.infer(node)[0][0]
+    if prod(shape) != x.size:
+        raise ValueError(f"{x.size} elements cannot have the shape {shape}")
     ctx.view(node, x, shape)
 
 

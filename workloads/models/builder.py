@@ -143,8 +143,8 @@ class GraphBuilder:
 
     def bmm(self, a: Tensor, b: Tensor, name: str, *, b_: int, m: int, n: int, k: int) -> Tensor:
         """``b_`` products of ``m x k`` and ``k x n`` matrices, both activations or a weight."""
-        spec = BatchedGemm(b=b_, m=m, n=n, k=k, dtype=self.dtype, weight=b.parameter)
-        return self.emit(name, spec, (a, b), (b_, m, n))
+        spec = BatchedGemm(b=b_, m=m, n=n, k=k, dtype=a.dtype, weight=b.parameter)
+        return self.emit(name, spec, (a, b), (b_, m, n), a.dtype)
 
     def attention(
         self,

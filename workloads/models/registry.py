@@ -70,8 +70,8 @@ FRAMEWORK = Choice(
 def _near(value: object, known: str) -> str:
     """A hint at the nearest of the comma-separated ``known`` words, if one is near."""
     words = known.split(", ")
-    close = get_close_matches(str(value), words, n=1)
-    close = close or [w for w in words if len(str(value)) > 2 and w.startswith(str(value))]
+    close = [w for w in words if len(str(value)) > 2 and w.startswith(str(value))]
+    close = close or get_close_matches(str(value), words, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
