@@ -22,7 +22,7 @@ class Device(Group):
     """Kind of machine; decides which other keys the file has."""
     name: str = Field(pattern=NAME_PATTERN)
     """Short name, as files and tables use it."""
-    title: str = Field(min_length=1, max_length=200)
+    title: str = Field(min_length=1, max_length=200, pattern=r"\S")
     """Full name, for people."""
 
     def cross_checks(self) -> None:
@@ -66,7 +66,7 @@ class Device(Group):
             device.cross_checks()
         except ValueError as error:
             context = getattr(error, "context", None) or {}
-            name = context.get("leaf") or next(iter(shown), "")
+            name = (context.get("leaf") or next(iter(shown), "")).removesuffix(".value")
             value = show(context.get("value"))
             raise ConfigError(f"device.{name} {error}, not {value}") from None
         return device

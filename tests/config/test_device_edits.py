@@ -56,6 +56,7 @@ def test_an_edit_equals_the_device_read_with_it(device: Device) -> None:
         ("clock.boost_hz", 1.0, "must be at least clock.base_hz"),
         ("power.idle_w", 1e6, "must be at least power.idle_w"),
     ],
+    ids=lambda value: str(value)[:40],
 )
 def test_wrong_edits_are_one_sentence(
     device: Device, path: str, value: object, sentence: str

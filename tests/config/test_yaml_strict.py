@@ -65,7 +65,7 @@ REFUSED = {
     "list root": ("- 1\n", "1:1", "must hold a mapping, not a list"),
     "scalar root": ("hello", "1:1", "must hold a mapping, not 'hello'"),
     "tab": ("a:\n\t- 1\n", "2:1", "valid YAML"),
-    "unclosed": ("a: [1, 2", "1:9", "valid YAML"),
+    "unclosed": ("a: [1, 2", "2:1", "valid YAML"),
     "depth": ("a: " + "[" * 5000, "1:36", f"at most {MAX_DEPTH} deep"),
     "list key": ("? [1]\n: 2", "1:3", "key must be plain text"),
     "integer key": ("1: 2", "1:1", "key must be text, not 1"),
