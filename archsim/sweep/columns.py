@@ -48,8 +48,8 @@ def kind_of(values: Iterable[Any]) -> Kind:
     types = {type(value) for value in present}
     if types == {bool}:
         return "bool"
-    if types == {int} and all(-INT64 <= value < INT64 for value in present):
-        return "int64"
+    if types == {int}:
+        return "int64" if all(-INT64 <= value < INT64 for value in present) else "string"
     if types and types <= {int, float}:
         return "float64"
     return "string"

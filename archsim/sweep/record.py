@@ -44,10 +44,14 @@ def checksum(key: str, status: str, metrics: str, reason: str) -> int:
     return zlib.crc32("\0".join((key, status, metrics, reason)).encode())
 
 
+UNRESOLVED = "unresolved-"
+"""Begins the keys of points that could not be identified."""
+
+
 def unresolved_key(context: dict[str, Any], overrides: dict[str, Any], reason: str) -> str:
     """Return the key of a point that ``identify`` could not identify, for ``reason``."""
     text = canonical(["unresolved", context, overrides, reason])
-    return hashlib.sha256(text.encode()).hexdigest()
+    return UNRESOLVED + hashlib.sha256(text.encode()).hexdigest()
 
 
 def lost_record(index: int, key: str, overrides: dict[str, Any]) -> Record:

@@ -6,6 +6,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -214,8 +215,17 @@ class _Sweep:
         index, key = item
         overrides = self._setup.space[index]
         if key is None:
-            key = unresolved_key(self._setup.context, overrides, "lost")
+            key = self._key_of_lost(item, overrides)
         self._finish([lost_record(index, key, overrides)])
+
+    def _key_of_lost(self, item: Item, overrides: dict[str, Any]) -> str:
+        """Identify in a worker, in case that is what kills it."""
+        try:
+            results = self._crew.submit(worker.identify_batch, [item]).result().results
+        except BrokenExecutor:
+            self._crew.drop()
+            return unresolved_key(self._setup.context, overrides, "lost")
+        return str(results[0][1])
 
     def _belongs(self, key: str, index: int) -> None:
         self._pairs.append((key, index))

@@ -13,6 +13,7 @@ APPLICATION_ID: Final = 0x41524353
 """``ARCS``, in the header of every store."""
 VERSION: Final = 1
 HEADER: Final = b"SQLite format 3\0"
+HEADER_BYTES: Final = 100
 FULL_CHECK_BYTES: Final = 64 << 20
 """Files up to this size are checked whole on opening; larger ones as they are read."""
 
@@ -56,12 +57,15 @@ def create(path: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raise ``ConfigError`` unless ``path`` is a file with SQLite's header."""
+    """Raise ``ConfigError`` unless ``path`` is a file with SQLite's header,
+    ``sqlite3.DatabaseError`` where that header is cut short."""
     if path.is_dir():
         raise ConfigError(f"{path}: the sweep store must be a file, not a folder")
     with path.open("rb") as file:
-        head = file.read(len(HEADER))
-    if head != HEADER:
+        head = file.read(HEADER_BYTES)
+    if head.startswith(HEADER) and len(head) < HEADER_BYTES:
+        raise sqlite3.DatabaseError("truncated")
+    if not head.startswith(HEADER):
         what = "an empty file" if not head else "another kind of file"
         raise ConfigError(
             f"{path}: the sweep store must be an SQLite file that archsim wrote, not {what}; "

@@ -21,7 +21,7 @@ from multiprocessing import connection, parent_process
 from typing import Any, NamedTuple
 
 from archsim.errors import ArchsimError
-from archsim.sweep.record import FAILED, LOST, OK, Record, unresolved_key
+from archsim.sweep.record import FAILED, LOST, OK, UNRESOLVED, Record, unresolved_key
 from archsim.sweep.space import Space, canonical
 
 Identify = Callable[[dict[str, Any], dict[str, Any]], str]
@@ -115,7 +115,7 @@ def identify_batch(token: str, items: Sequence[tuple[int, str | None]]) -> Batch
 
 
 def evaluate_batch(token: str, items: Sequence[tuple[int, str | None]]) -> Batch:
-    """Return the ``Record`` of each point; a key that is None is computed first."""
+    """Return the ``Record`` of each point; a missing or unresolved key is computed first."""
     worker = _workers[token]
     began = time.perf_counter()
     records = [_record(worker, index, key) for index, key in items]
@@ -141,7 +141,7 @@ def _key(worker: _Worker, overrides: dict[str, Any]) -> tuple[str, BaseException
 def _record(worker: _Worker, index: int, key: str | None) -> Record:
     overrides = worker.setup.space[index]
     text = canonical(overrides)
-    if key is None:
+    if key is None or key.startswith(UNRESOLVED):
         key, error = _key(worker, overrides)
         if error is not None:
             return _failure(index, key, text, error)

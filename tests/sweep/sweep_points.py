@@ -10,7 +10,7 @@ from archsim.errors import ConfigError
 
 
 def identify(context, overrides):
-    if overrides.get("x") == context.get("unidentified"):
+    if "unidentified" in context and overrides.get("x") == context["unidentified"]:
         raise ConfigError(f"x must be identifiable, not {overrides['x']}")
     resolved = {**context.get("base", {}), **overrides}
     text = json.dumps([context.get("version", 1), resolved], sort_keys=True)
@@ -43,7 +43,7 @@ def evaluate(context, overrides):
 
 
 def evaluate_other(context, overrides):
-    return {"metrics": {"bandwidth": 1.0}}
+    return {"metrics": {"bandwidth": 1.0 + overrides["bandwidth"]}}
 
 
 NOT_A_FUNCTION = 3

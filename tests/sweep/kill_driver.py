@@ -1,0 +1,40 @@
+"""A sweep as a process of its own, to be killed: ``kill_driver.py FOLDER WORKERS``.
+
+Each committed point's key is appended to ``FOLDER/acknowledged`` after its commit.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from archsim.sweep import Space, Store, run_sweep
+
+SPACE = Space("grid", {"x": list(range(20)), "y": list(range(1, 16))})
+CONTEXT = {"bad": [3], "seconds": 0.0015}
+
+
+def main(folder, workers):
+    folder.mkdir(parents=True, exist_ok=True)
+    log = os.open(folder / "acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    commit = Store.commit
+
+    def acknowledged(store, record):
+        new = commit(store, record)
+        os.write(log, f"{record.key} {record.status}\n".encode())
+        return new
+
+    Store.commit = acknowledged
+    run_sweep(
+        SPACE,
+        CONTEXT,
+        evaluate="sweep_points:evaluate",
+        identify="sweep_points:identify",
+        store_path=folder / "store.sqlite",
+        workers=workers,
+        minimize=("latency_us", "energy_j"),
+        output=folder,
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
