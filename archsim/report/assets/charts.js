@@ -9,21 +9,30 @@ function describe(row) {
   return [...parts, ...values].join("<br>");
 }
 
+const WEBGL = Boolean(document.createElement("canvas").getContext("webgl"));
+
+function plotted() {
+  // Without WebGL a browser draws a few thousand marks well: then every n-th design is shown.
+  const step = WEBGL ? 1 : Math.ceil(DATA.keys.length / 3000);
+  $("pareto-note").textContent = step > 1 ? `This browser has no WebGL: one design in ${step} is drawn.` : "";
+  return DATA.keys.map((_, i) => i).filter((i) => i % step === 0);
+}
+
 function drawPareto(state, onPick) {
   const [mx, my] = [state.x, state.y].map((name) => DATA.metrics.find((m) => m.name === name));
   const colour = DATA.axes.find((a) => a.name === state.colour);
-  const all = DATA.keys.map((_, i) => i);
+  const all = plotted();
   const many = all.length > 3000;
   const pick = (rows, values) => rows.map((i) => values[i]);
   const marks = { size: many ? 4 : 8, opacity: many ? 0.5 : 0.85, color: hue(1) };
   if (colour && colour.values.length > 1) {
-    Object.assign(marks, { color: colour.index, colorscale: SCALES[dark() ? "dark" : "light"],
+    Object.assign(marks, { color: pick(all, colour.index), cmin: 0, cmax: colour.values.length - 1, colorscale: SCALES[dark() ? "dark" : "light"],
       colorbar: { title: { text: shorten(colour.name, 24), side: "right" }, thickness: 12,
         ...ticks(colour) } });
   }
   const front = DATA.pareto.slice().sort((a, b) => mx.values[a] - mx.values[b]);
   const cloud = { type: many ? "scattergl" : "scatter", mode: "markers", name: "designs",
-    x: mx.values, y: my.values, marker: marks, hoverinfo: "none", customdata: all };
+    x: pick(all, mx.values), y: pick(all, my.values), marker: marks, hoverinfo: "none", customdata: all };
   const best = { type: "scatter", mode: state.frontLine ? "lines+markers" : "markers", name: "Pareto-optimal",
     x: pick(front, mx.values), y: pick(front, my.values), customdata: front,
     line: { color: css("--mark"), width: 1.5, dash: "dot", shape: "hv" },

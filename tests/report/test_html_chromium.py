@@ -1,0 +1,134 @@
+"""The page in headless Chromium: charts drawn, clicks answered, nothing executed from names."""
+
+import re
+import subprocess
+
+import pytest
+
+from archsim.report import render_html
+
+pytestmark = pytest.mark.system
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--enable-unsafe-swiftshader", "--enable-logging=stderr",
+    "--virtual-time-budget=20000", "--dump-dom",
+)  # fmt: skip
+
+PROBE = """<script>
+window.addEventListener("error", (e) => console.error("UNCAUGHT " + e.message));
+setTimeout(() => {
+  const say = (name, value) => document.body.setAttribute("data-" + name, value);
+  const points = (id) => document.querySelectorAll(`#${id} .scatterlayer .point`).length;
+  const chart = document.getElementById("pareto-chart");
+  say("hacked", String(window.hacked));
+  say("drawn", (chart.data || []).reduce((sum, t) => sum + t.x.length, 0));
+  say("marks", points("pareto-chart"));
+  say("roofline", points("roofline-chart"));
+  say("bars", document.querySelectorAll("#operators-chart .bars .point").length);
+  say("validation", points("validation-chart"));
+  say("wide", document.documentElement.scrollWidth - window.innerWidth);
+  const [batch] = DATA.axes;
+  const clicked = batch.index.findIndex((v, i) => i !== DATA.best && batch.values[v] === 8);
+  const event = { points: [{ customdata: clicked }], event: { clientX: 9, clientY: 9 } };
+  if (chart.emit && clicked >= 0) {
+    chart.emit("plotly_click", event);
+    say("clicked", document.getElementById("design-yaml").textContent);
+    chart.emit("plotly_hover", event);
+    say("tip", document.getElementById("tip").textContent);
+  }
+  const back = () => getComputedStyle(document.body).backgroundColor;
+  const before = back();
+  document.getElementById("theme").click();
+  say("theme", before + " " + back());
+  const pick = document.getElementById("pick-y");
+  if (pick) {
+    pick.value = "power_w";
+    pick.dispatchEvent(new Event("change"));
+    say("picked", chart.layout.yaxis.title.text);
+  }
+  say("done", "yes");
+}, 3000);
+</script></body>"""
+
+
+@pytest.fixture
+def browse(require_system, tmp_path):
+    """Return a function: page, window size -> attributes the probe found; fails on an error."""
+    program = require_system("chromium")
+
+    def browse(page, size="1280,900"):
+        file = tmp_path / "page.html"
+        file.write_text(page.replace("</body>", PROBE), encoding="utf-8")
+        done = subprocess.run(
+            [program, *FLAGS, f"--window-size={size}", f"--user-data-dir={tmp_path / 'chrome'}",
+             file.as_uri()],
+            capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        said = [x for x in done.stderr.splitlines() if "CONSOLE" in x]
+        console = [x for x in said if "GL Driver Message" not in x]  # software WebGL's hints
+        assert console == []
+        (body,) = re.findall(r"<body[^>]*>", done.stdout)
+        return dict(re.findall(r'data-([a-z]+)="([^"]*)"', body))
+
+    return browse
+
+
+def test_every_chart_is_drawn_and_a_click_shows_the_design(browse, make_run, validation):
+    run = make_run(validation=validation)
+    found = browse(render_html(run))
+    assert found["done"] == "yes"
+    assert int(found["drawn"]) == 18 + len(run.pareto) + 1
+    assert int(found["marks"]) == 18 + len(run.pareto) + 1
+    assert int(found["roofline"]) == 2
+    assert int(found["bars"]) >= 3 * 3
+    assert int(found["validation"]) == 12
+    assert int(found["wide"]) <= 0
+    assert "batch: 8" in found["clicked"]
+    assert "basis: chosen" in found["clicked"]
+    assert "workload.batch: 8" in found["tip"]
+    assert found["picked"] == "power (W)"
+    assert len(set(re.findall(r"rgb\([^)]*\)", found["theme"]))) == 2
+
+
+def test_hostile_names_stay_text(browse, run, hostile):
+    assert hostile in run.title
+    found = browse(render_html(run))
+    assert found["hacked"] == "undefined"
+    assert "onerror" in found["clicked"]
+
+
+def test_a_phone_sees_no_sideways_scroll(browse, make_run, validation):
+    found = browse(render_html(make_run(validation=validation)), "500,900")
+    assert int(found["wide"]) <= 0
+    assert int(found["bars"]) >= 3 * 3
+
+
+def test_one_design_alone_has_its_operators_and_no_scatter(browse, make_run):
+    run = make_run()
+    point = run.points[0]
+    alone = make_run(points=[point], pareto=[point["key"]], title="one")
+    found = browse(render_html(alone))
+    assert found["drawn"] == "0"
+    assert int(found["bars"]) >= 3 * 3
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_designs_are_drawn(browse, make_run):
+    points = [
+        {
+            "key": f"{i:064x}"[::-1],
+            "overrides": {"workload.batch": 2 ** (i % 7)},
+            "metrics": {
+                "latency_us": 1000.0 + (i * 7919) % 10007,
+                "energy_j": 1.0 + i % 101,
+                "power_w": 300.0 + i % 13,
+            },
+        }
+        for i in range(100_000)
+    ]
+    run = make_run(points=points, axes=["workload.batch"], pareto=[], details={})
+    found = browse(render_html(run))
+    assert int(found["drawn"]) == 100_001
+    assert "batch: 8" in found["clicked"]
