@@ -41,15 +41,42 @@ class GemmKernels(Group):
 class AttentionKernels(Group):
     """Fused attention kernels."""
 
-    launch_us: Constant = constant("us", minimum=0, doc="launch to first step, and drain")
-    tile_us: Constant = constant("us", minimum=0, doc="epilogue of a query tile")
-    cudnn_fraction: Constant = constant(
-        "1", above=0, maximum=1, doc="share of tensor plus exponential peak in cuDNN's kernel"
+    cudnn_us: Constant = constant("us", minimum=0, doc="cuDNN flash kernel, launch and drain")
+    cudnn_tensor_fraction: Constant = constant(
+        "1", above=0, maximum=1, doc="share of the tensor peak in cuDNN's main loop"
     )
-    flash_fraction: Constant = constant(
-        "1", above=0, maximum=1, doc="the same share in FlashAttention-2"
+    cudnn_exp_fraction: Constant = constant(
+        "1", above=0, maximum=1, doc="share of the exponential peak in cuDNN's softmax"
     )
-    combine_us: Constant = constant("us", minimum=0, doc="combining the splits, fixed")
+    cudnn_tile_clk: Constant = constant("clk", minimum=0, doc="first load and store of a tile")
+    cudnn_causal_clk: Constant = constant("clk", minimum=0, doc="masked blocks of a causal tile")
+    cudnn_ragged_factor: Constant = constant(
+        "1", minimum=1, doc="slowdown where the last key block is not full"
+    )
+    flash_us: Constant = constant("us", minimum=0, doc="FlashAttention-2, launch and drain")
+    flash_alone_factor: Constant = constant(
+        "1", above=0, doc="step of four warps alone on an SM over the sum of its unit times"
+    )
+    flash_shared_factor: Constant = constant(
+        "1", above=0, doc="the same with eight warps, each unit overlapping another's"
+    )
+    flash_tile_steps: Constant = constant("1", minimum=0, doc="prologue and epilogue, in steps")
+    flash_causal_steps: Constant = constant("1", minimum=0, doc="more of them where causal")
+    flash_ragged_factor: Constant = constant(
+        "1", minimum=1, doc="slowdown of causal tiles where the last key block is not full"
+    )
+    cold_us: Constant = constant("us", minimum=0, doc="first loads from device memory")
+    split_us: Constant = constant("us", minimum=0, doc="split-KV kernel, launch and drain")
+    split_step_clk: Constant = constant("clk", minimum=0, doc="least clocks of a key block")
+    split_tile_us: Constant = constant("us", minimum=0, doc="start of a round of CTAs")
+    decode_us: Constant = constant("us", minimum=0, doc="cuDNN decode kernel, launch and drain")
+    decode_step_clk: Constant = constant("clk", minimum=0, doc="least clocks of a key block")
+    decode_tile_us: Constant = constant("us", minimum=0, doc="start of a round of CTAs")
+    combine_us: Constant = constant("us", minimum=0, doc="combining splits, fixed")
+    combine_split_us: Constant = constant("us", minimum=0, doc="combining, each split in turn")
+    combine_bytes_per_s: Constant = constant("B/s", above=0, doc="combining, traffic")
+    lean_us: Constant = constant("us", minimum=0, doc="cuDNN's combining kernel, fixed")
+    lean_split_us: Constant = constant("us", minimum=0, doc="cuDNN's combining, each split")
 
 
 class ConvKernels(Group):

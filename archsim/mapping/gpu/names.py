@@ -42,11 +42,13 @@ class GemmKernel:
     warps_m: int = 2
     warps_n: int = 2
     splits: bool = False
+    static: bool = False
 
 
 _NVJET = re.compile(
     r"nvjet_sm\d+_\w+?_(?P<tn>\d+)x(?P<tm>\d+)_(?P<tk>\d+)x(?P<st>\d+)_(?P<cn>\d+)x(?P<cm>\d+)"
-    r"_(?P<dir>[vh])_bz(?:_(?P<coop>coop[AB]))?(?P<split>_splitK)?(?:_algo\d)?_[TN]{2}(?P<side>[TN])"
+    r"_(?P<dir>[vh])(?P<static>_ssched)?_bz(?:_(?P<coop>coop[AB]))?(?:_bias)?(?:_algo\d)?"
+    r"(?P<split>_splitK)?(?:_algo\d)?_[TN]{2}(?P<side>[TN])"
 )
 _CUTLASS = re.compile(r"cutlass\w*?_tensorop_\w*?_(\d+)x(\d+)_(\d+)x(\d+)_")
 _XMMA = re.compile(
@@ -64,6 +66,7 @@ def parse_gemm(name: str) -> GemmKernel | None:
             int(hit["cm"]), int(hit["cn"]),
             COOP[hit["coop"]], hit["side"] == "N", hit["dir"] == "v",
             splits=hit["split"] is not None,
+            static=hit["static"] is not None,
         )  # fmt: skip
     if (hit := _XMMA.search(name)) is not None:
         if "split_k_kernel" in name:
