@@ -123,6 +123,17 @@ class Importer:
 
     def _node(self, node: onnx.NodeProto) -> None:
         inputs = [self._input(node, name) for name in node.input]
+        try:
+            self._dispatch(node, inputs)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # Libraries and specifications report what is inconsistent in the file by these.
+            reason = str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__
+            raise ConfigError(
+                f"{self.path}: {self.label(node)} must be consistent, not: {reason}"
+            ) from None
+
+    def _dispatch(self, node: onnx.NodeProto, inputs: list[Value | None]) -> None:
+        """Fold a node, or hand it to its handler."""
         present = [v for v in inputs if v is not None]
         if node.op_type in ("Shape", "Size") and present:
             self._shape_of(node, present[0])
@@ -133,13 +144,7 @@ class Importer:
             handler = self.handlers.get((domain, node.op_type))
             if handler is None:
                 raise self.unsupported(node)
-            try:
-                handler(self, node, inputs)
-            except (ValueError, IndexError, TypeError, AttributeError, KeyError) as error:
-                raise ConfigError(
-                    f"{self.path}: {self.label(node)} must be consistent, not: "
-                    f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
-                ) from None
+            handler(self, node, inputs)
 
     def _input(self, node: onnx.NodeProto, name: str) -> Value | None:
         if not name:

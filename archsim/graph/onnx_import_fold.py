@@ -26,7 +26,7 @@ def stored_array(tensor: TensorProto) -> np.ndarray[Any, Any] | None:
         return None
     try:
         return np.asarray(numpy_helper.to_array(tensor))
-    except (ValueError, TypeError, NotImplementedError):
+    except (LookupError, ValueError, TypeError, NotImplementedError):
         return None
 
 

@@ -275,6 +275,12 @@ def test_equal_work_is_equal_and_hashable(kind):
         (lambda: Gemm(m=1.5, n=1, k=1), TypeError, "gemm.m must be an integer, not 1.5"),
         (lambda: Gemm(m=True, n=1, k=1), TypeError, "gemm.m must be an integer, not True"),
         (lambda: Gemm(m=1, n=1, k=1, dtype="fp17"), ValueError, "did you mean 'fp16'"),
+        (lambda: Gemm(m=1, n=1, k=1, dtype=None), TypeError, "gemm.dtype must be text, not None"),
+        (lambda: Gemm(m=1, n=1, k=1, bias=1), TypeError, "gemm.bias must be true or false, not 1"),
+        (lambda: Gemm(m=1 << 49, n=1, k=1), ValueError, "gemm.m must be at most"),
+        (lambda: Gemm(m=1, n=1, k=1, activation="rlu"), ValueError, "activation must be one of"),
+        (lambda: Copy(n=1, pattern="diagonal"), ValueError, "copy.pattern must be one of"),
+        (lambda: Reduce(rows=1, cols=1, function="median"), ValueError, "must be one of sum, mean"),
         (
             lambda: Conv2d(n=1, cin=3, cout=4, h=8, w=8, r=1, s=1, groups=2),
             ValueError,
@@ -298,7 +304,7 @@ def test_equal_work_is_equal_and_hashable(kind):
         (
             lambda: Pool2d(function="sum", n=1, c=1, h=2, w=2, r=1, stride=1),
             ValueError,
-            "pool2d.function must be max or mean, not 'sum'",
+            r"pool2d.function must be one of max, mean, not 'sum'",
         ),
         (
             lambda: Pool2d(function="max", n=1, c=1, h=2, w=2, r=3, stride=1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import prod
 from typing import ClassVar
@@ -19,43 +20,55 @@ def size_bytes(dtype: str, elements: int) -> int:
     return dtype_of(dtype).bytes(elements)
 
 
-_Names = tuple[str, ...]
-_FIELDS: dict[type[OpSpec], tuple[_Names, _Names, _Names]] = {}
+MAX_DIMENSION = 1 << 48
+
+_FIELDS: dict[type[OpSpec], tuple[tuple[str, str], ...]] = {}
 
 
-def _fields_of(kind: type[OpSpec]) -> tuple[_Names, _Names, _Names]:
-    """Names of the dtype fields, of the integer fields, and of the optional integer fields."""
+def _fields_of(kind: type[OpSpec]) -> tuple[tuple[str, str], ...]:
+    """Name and annotated type of each field."""
     if kind not in _FIELDS:
-        types = {f.name: str(f.type) for f in fields(kind)}
-        _FIELDS[kind] = (
-            tuple(n for n in types if n.endswith("dtype")),
-            tuple(n for n, t in types.items() if t in ("int", "int | None")),
-            tuple(n for n, t in types.items() if t == "int | None"),
-        )
+        _FIELDS[kind] = tuple((f.name, str(f.type)) for f in fields(kind))
     return _FIELDS[kind]
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpSpec:
-    """Base of all operators. Dimensions are positive integers; dtypes are names of formats."""
+    """Base of all operators. Dimensions are positive integers; dtypes are names of formats.
+
+    ``TypeError`` and ``ValueError`` name the field that breaks its rule.
+    """
 
     kind: ClassVar[str] = "op"
     _may_be_zero: ClassVar[frozenset[str]] = frozenset()
+    _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {}
 
     def __post_init__(self) -> None:
-        dtypes, integers, optional = _fields_of(type(self))
-        for name in dtypes:
-            if (value := getattr(self, name)) is not None:
-                dtype_of(value)
-        for name in integers:
+        for name, kind in _fields_of(type(self)):
             value = getattr(self, name)
-            if value is None and name in optional:
+            if value is None and kind.endswith("| None"):
                 continue
-            if type(value) is not int:
-                raise TypeError(f"{self.kind}.{name} must be an integer, not {value!r}")
-            least = 0 if name in self._may_be_zero else 1
-            if value < least:
-                raise ValueError(f"{self.kind}.{name} must be at least {least}, not {value!r}")
+            if kind.startswith("int"):
+                self._check_integer(name, value)
+            elif kind == "bool":
+                if type(value) is not bool:
+                    raise TypeError(f"{self.kind}.{name} must be true or false, not {value!r}")
+            elif type(value) is not str:
+                raise TypeError(f"{self.kind}.{name} must be text, not {value!r}")
+            elif name.endswith("dtype"):
+                dtype_of(value)
+            elif name in self._options and value not in self._options[name]:
+                known = ", ".join(o for o in self._options[name] if o)
+                raise ValueError(f"{self.kind}.{name} must be one of {known}, not {value!r}")
+
+    def _check_integer(self, name: str, value: object) -> None:
+        if type(value) is not int:
+            raise TypeError(f"{self.kind}.{name} must be an integer, not {value!r}")
+        least = 0 if name in self._may_be_zero else 1
+        if value < least:
+            raise ValueError(f"{self.kind}.{name} must be at least {least}, not {value!r}")
+        if value > MAX_DIMENSION:
+            raise ValueError(f"{self.kind}.{name} must be at most {MAX_DIMENSION}, not {value!r}")
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,6 +46,7 @@ class Conv2d(OpSpec):
     _may_be_zero: ClassVar[frozenset[str]] = frozenset(
         {"padding", "padding_w", "extra_h", "extra_w"}
     )
+    _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {"layout": ("nhwc", "nchw")}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -122,11 +124,10 @@ class Pool2d(OpSpec):
     _may_be_zero: ClassVar[frozenset[str]] = frozenset(
         {"padding", "padding_w", "extra_h", "extra_w"}
     )
+    _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {"function": ("max", "mean")}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.function not in ("max", "mean"):
-            raise ValueError(f"pool2d.function must be max or mean, not {self.function!r}")
         if self.p < 1 or self.q < 1:
             raise ValueError(
                 f"pool2d window must fit the padded input of {self.h} x {self.w}, "

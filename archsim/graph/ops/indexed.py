@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -121,6 +122,7 @@ class HashGridEncoding(OpSpec):
     table_entries: int
     grid: str = "hash"
     dtype: str = "fp16"
+    _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {"grid": ("hash", "dense", "tiled")}
 
     @property
     def flops(self) -> int:

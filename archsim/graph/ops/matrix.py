@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,6 +25,9 @@ class Gemm(OpSpec):
     bias: bool = False
     activation: str | None = None
     weight: bool = False
+    _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {
+        "activation": ("relu", "relu6", "gelu", "silu", "sigmoid", "tanh")
+    }
 
     @property
     def result_dtype(self) -> str:
@@ -136,6 +140,7 @@ class Attention(OpSpec):
     mask_elements: int = 0
     cached: int = 0
     _may_be_zero: ClassVar[frozenset[str]] = frozenset({"mask_elements", "cached"})
+    _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {"impl": ("auto", "flash", "cudnn")}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -75,6 +76,9 @@ class Copy(OpSpec):
     n: int
     pattern: str = "contiguous"
     dtype: str = "fp16"
+    _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {
+        "pattern": ("contiguous", "strided", "concat")
+    }
 
     @property
     def flops(self) -> int:

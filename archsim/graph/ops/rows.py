@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -83,6 +84,7 @@ class Reduce(_Rows):
 
     kind: ClassVar[str] = "reduce"
     function: str = "sum"
+    _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {"function": ("sum", "mean", "max")}
 
     @property
     def bytes_written(self) -> int:
