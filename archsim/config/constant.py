@@ -72,9 +72,7 @@ class Constant(Group):
         pattern=r"\S",
         description="document, page or dataset behind the value",
     )
-    uncertainty: float = Field(
-        default=0.0, ge=0, le=10, description="relative half-width: 0.2 means +-20 %"
-    )
+    uncertainty: float = Field(ge=0, le=10, description="relative half-width: 0.2 means +-20 %")
 
     @model_validator(mode="after")
     def _estimate_needs_uncertainty(self) -> Constant:
