@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from archsim.metrics import TERMS
@@ -93,8 +94,16 @@ def _metrics(points: Sequence[Point], minimize: Sequence[str], axes: int) -> lis
 
 def _axis(points: Sequence[Point], axis: str) -> dict[str, Any]:
     """Return an axis as the list of its distinct values and an index into it per point."""
-    cells = [json.dumps(plain(p["overrides"].get(axis)), sort_keys=True) for p in points]
-    raw = {c: json.loads(c) for c in cells}
+    # Equal numbers of different type (1, 1.0, true) stay apart, and most axes have few values.
+    text: dict[tuple[type, Any], str] = {}
+    cells: list[str] = []
+    for point in points:
+        value = point["overrides"].get(axis)
+        known = (type(value), value) if not isinstance(value, list | dict) else (str, repr(value))
+        if known not in text:
+            text[known] = json.dumps(plain(value), sort_keys=True)
+        cells.append(text[known])
+    raw = {c: json.loads(c) for c in text.values()}
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in raw.values())
     order = sorted(raw, key=lambda c: (raw[c] if numeric else 0, c))
     index = {c: i for i, c in enumerate(order)}
@@ -165,7 +174,7 @@ def _validation(validation: Mapping[str, Any] | None) -> dict[str, Any] | None:
     half = {k: validation[k] for k in ("check", "fit") if k in validation}
     summaries = {"all": validation, **half}
     return {
-        "source": str(validation.get("source", "")),
+        "source": PurePath(str(validation.get("source", ""))).name,
         "summaries": {
             name: {"overall": _summary(s), "by_op": {k: _summary(v) for k, v in s["by_op"].items()}}
             for name, s in summaries.items()

@@ -45,7 +45,7 @@ def render_run(
 
 
 def number(value: Any) -> str:
-    """Return a number with four digits, thousands parted by spaces from 10,000 on, or text as it is."""
+    """Return a number with four digits (spaces part thousands from 10,000 on), else text."""
     if value is None:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):

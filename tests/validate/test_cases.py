@@ -165,8 +165,8 @@ def test_a_missing_or_binary_file_is_refused(tmp_path):
 
 def test_shipped_datasets_are_found_by_name():
     assert {"h200_kernels", "h200_models", "h200_sustained"} <= set(measured.names())
-    for name in measured.names():
+    for name in ("h200_kernels", "h200_models", "h200_sustained"):
         assert json.loads(measured.path(name).read_text())["cases"]
     assert measured.path("h200_models.json") == measured.path("h200_models")
-    with pytest.raises(ValueError, match=r"dataset must be one of h200_kernels.*, not '../x'"):
+    with pytest.raises(ValueError, match=r"dataset must be one of .*h200_kernels, .*not '../x'"):
         measured.path("../x")

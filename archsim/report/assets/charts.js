@@ -9,11 +9,15 @@ function describe(row) {
   return [...parts, ...values].join("<br>");
 }
 
-const WEBGL = Boolean(document.createElement("canvas").getContext("webgl"));
+const MANY = 3000;
+let webgl = null;
 
 function plotted() {
   // Without WebGL a browser draws a few thousand marks well: then every n-th design is shown.
-  const step = WEBGL ? 1 : Math.ceil(DATA.keys.length / 3000);
+  if (DATA.keys.length > MANY && webgl === null) {
+    webgl = Boolean(document.createElement("canvas").getContext("webgl"));
+  }
+  const step = webgl === false ? Math.ceil(DATA.keys.length / MANY) : 1;
   $("pareto-note").textContent = step > 1 ? `This browser has no WebGL: one design in ${step} is drawn.` : "";
   return DATA.keys.map((_, i) => i).filter((i) => i % step === 0);
 }
@@ -22,7 +26,7 @@ function drawPareto(state, onPick) {
   const [mx, my] = [state.x, state.y].map((name) => DATA.metrics.find((m) => m.name === name));
   const colour = DATA.axes.find((a) => a.name === state.colour);
   const all = plotted();
-  const many = all.length > 3000;
+  const many = all.length > MANY;
   const pick = (rows, values) => rows.map((i) => values[i]);
   const marks = { size: many ? 4 : 8, opacity: many ? 0.5 : 0.85, color: hue(1) };
   if (colour && colour.values.length > 1) {

@@ -4,6 +4,18 @@ const STATE = {
   x: DATA.minimize[0], y: DATA.minimize[1] || (DATA.metrics.find((m) => m.name !== DATA.minimize[0]) || {}).name,
   colour: (DATA.axes.find((a) => a.values.length > 1) || {}).name,
 };
+STATE.log = [STATE.x, STATE.y].some(spreads);
+
+function spreads(name) {
+  // Whether a metric spans so much that a linear scale would hide the small values.
+  let low = Infinity, high = 0;
+  for (const v of (DATA.metrics.find((m) => m.name === name) || { values: [] }).values) {
+    if (v !== null && v <= 0) return false;
+    if (v !== null) { low = Math.min(low, v); high = Math.max(high, v); }
+  }
+  return high > 30 * low;
+}
+
 const VISIBLE = {
   summary: true, pareto: DATA.keys.length > 1 && STATE.x && STATE.y, design: DATA.best !== null,
   roofline: false, operators: false, estimated: false,
@@ -24,7 +36,7 @@ function controls() {
   if (DATA.axes.length) {
     parts.push(select("pick-colour", "colour", [["", "none"], ...DATA.axes.map((a) => [a.name, a.name])], STATE.colour || "", set("colour")));
   }
-  parts.push(select("pick-scale", "scale", [["", "linear"], ["log", "logarithmic"]], "", (v) => { STATE.log = v === "log"; showPareto(); }));
+  parts.push(select("pick-scale", "scale", [["", "linear"], ["log", "logarithmic"]], STATE.log ? "log" : "", (v) => { STATE.log = v === "log"; showPareto(); }));
   $("pareto-controls").replaceChildren(...parts);
 }
 

@@ -159,7 +159,7 @@ function showValidation(validation) {
 
 function showFailures() {
   const { count, listed } = DATA.failed;
-  $("failures-hint").textContent = count > listed.length ? `The first ${listed.length} of ${count}.` : `${count} points have no answer.`;
+  $("failures-hint").textContent = count > listed.length ? `The first ${listed.length} of ${count}.` : `${count} ${count === 1 ? "point has" : "points have"} no answer.`;
   table("failures-table", [["key", "text"], ["design", "text wide"], ["reason", "text wide"]],
     listed.map((f) => [f.key, Object.entries(f.overrides).map(([k, v]) => `${k}=${showValue(v)}`).join(", "), f.error]));
 }
