@@ -1,5 +1,6 @@
 """The halves depend on the shape alone, and both hold every kind of work."""
 
+import json
 from collections import Counter
 
 import pytest
@@ -43,6 +44,21 @@ def test_folds_cover_all_cases():
     assert min(counts.values()) > 25
     with pytest.raises(ValueError, match="folds must be at least 1, not 0"):
         fold(CASES[0], 0)
+
+
+def test_every_shipped_measurement_of_a_shape_is_on_one_side():
+    known = {json.dumps(shape(c)): is_check(c) for c in CASES}
+    again = load_dataset(measured.path("h200_reference")).cases
+    assert len(again) == len(known)
+    assert {json.dumps(shape(c)): is_check(c) for c in again} == known
+
+
+def test_all_algorithms_of_a_gemm_are_on_one_side():
+    case = {"op": "gemm", "m": 8, "n": 8, "k": 8, "dtype": "fp16"}
+    tried = [
+        {**case, "tile": t, "split_k": k, "sm_mhz_warm": 1.0} for t in range(9) for k in (1, 2)
+    ]
+    assert {is_check(c) for c in tried} == {is_check(case)}
 
 
 def test_shape_leaves_out_what_was_measured():
