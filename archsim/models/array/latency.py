@@ -1,0 +1,38 @@
+"""Fixed latencies of the matrix engine in cycles, as its RTL has them (cosim compares)."""
+
+from __future__ import annotations
+
+from archsim.config.matrix import MatrixParams
+
+FIRST_BEAT = 2
+"""Cycle after the start (cycle 0) in which the loader takes the first beat."""
+
+OPERAND = 2
+"""From a word's read request to the array's input."""
+
+CAPTURE = 4
+"""From a processing element's last operands to its drain register."""
+
+FIFO = 3
+"""From the push of a word to its appearance at a FIFO's output."""
+
+PARAM_WORDS = 18
+"""Column tiles whose parameters fit: 16 in memory and two in the FIFO's output registers."""
+
+FIFO_REUSE = 2
+"""From a pop at a full FIFO's output until a word fits again."""
+
+
+def array(params: MatrixParams) -> int:
+    """Return the cycles from a tile's last operands at the array to its first row."""
+    return params.rows + params.columns - 2 + CAPTURE
+
+
+def post(params: MatrixParams) -> int:
+    """Return the cycles of bias, requantisation and activation."""
+    return 2 + 4 * params.requantise + (params.activation == "gelu")
+
+
+def first_row(params: MatrixParams) -> int:
+    """Return the cycles from a tile's last read request to its first row at the output."""
+    return OPERAND + array(params) + post(params) + FIFO
