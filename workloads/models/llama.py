@@ -46,13 +46,26 @@ class _Sizes:
         return self.hidden // self.heads * self.kv_heads
 
 
+def _positions(b: GraphBuilder, run: Pass) -> Tensor:
+    """Eager's small kernels for positions and for the test whether the mask can be left out."""
+    with b.scope("positions"):
+        made = b.unary("copy", b.input("cache_position", (run.seq, 1), "int64"), "arange")
+        places = b.unary("add", made)
+        shifted = b.concat((places, places), run.seq, 1)
+        step = b.unary("compare", b.binary("sub", places, shifted))
+        count = b.unary("add", b.unary("add", b.cast(step, "int64")), "scan")
+        b.unary("copy", b.unary("compare", count))
+        return places
+
+
 def _rotary_tables(b: GraphBuilder, size: _Sizes) -> tuple[Tensor, Tensor]:
     """Cosine and sine of the new positions; eager computes them once a pass, in fp32."""
     run, d = size.run, size.hidden // size.heads
     if not b.eager:
         return b.buffer("rotary.cos", run.seq, d), b.buffer("rotary.sin", run.seq, d)
+    places = _positions(b, run)
     with b.scope("rotary_emb"):
-        where = b.cast(b.input("position_ids", (run.seq, 1), "int64"), "fp32")
+        where = b.cast(places, "fp32")
         inverse = b.input("rotary_emb.inv_freq", (d // 2, 1), "fp32")
         angle = b.bmm(where, inverse, "freqs", b_=1, m=run.seq, n=d // 2, k=1)
         angle = b.concat((angle, angle), run.seq, d)
@@ -152,19 +165,20 @@ def llama(
     intermediate: int,
     heads: int,
     kv_heads: int,
+    vocab: int,
 ) -> Graph:
     """A Llama model's forward pass."""
     _check(hidden, heads, kv_heads)
     run = Pass.of(batch, phase, seq, kv_len)
     size = _Sizes(hidden, intermediate, heads, kv_heads, run)
     b = GraphBuilder(name, dtype, framework)
-    table = b.parameter("embed_tokens.weight", config.vocab, hidden)
+    table = b.parameter("embed_tokens.weight", vocab, hidden)
     x = b.embedding(b.input("input_ids", (batch, run.seq), "int64"), table, "embed_tokens")
     tables = _rotary_tables(b, size)
     for i in range(layers):
         with b.scope(f"layers.{i}"):
             x = _layer(b, x, size, tables)
-    logits(b, b.rmsnorm(x), head, config.vocab, table if config.tied else None)
+    logits(b, b.rmsnorm(x), head, vocab, table if config.tied else None)
     return finish(b, "llama", run, dtype, framework)
 
 
@@ -176,6 +190,7 @@ def _model(config: LlamaConfig, doc: str) -> Model:
             ("intermediate", "width of the perceptron"),
             ("heads", "query heads"),
             ("kv_heads", "key and value heads; fewer than heads is grouped-query attention"),
+            ("vocab", "tokens of the vocabulary"),
         )
     }
     return Model(

@@ -1,8 +1,9 @@
 """Swin transformers (Liu et al. 2021) as timm builds them.
 
-Windows are made and merged by copies; every second block shifts them first. The relative
-position bias is an additive mask of the attention: eager gathers it from its table and adds the
-shift's mask to it in every call, fused keeps the sum as a constant.
+Windows are made and merged by copies; every second block shifts them first. Fused, attention is
+one operator and the relative position bias with the shift's mask a constant that it adds. Eager
+is what timm launches: padding and shifts as copies, the bias gathered from its table, scores,
+softmax and values as operators of their own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archsim.graph import Graph, Tensor
-from workloads.models.builder import GraphBuilder
+from archsim.graph.ops import Softmax
+from workloads.models.builder import GraphBuilder, Shape
 from workloads.models.registry import BATCH, DTYPE_QUANTISED, FRAMEWORK, Choice, Model
 
 
@@ -25,45 +27,74 @@ class SwinConfig:
     image: int = 224
 
 
-def _windows(b: GraphBuilder, x: Tensor, shape: tuple[int, ...], shifted: bool) -> Tensor:
-    """Copy an image into windows, or windows into an image.
+def _windows(b: GraphBuilder, x: Tensor, shape: Shape, shifted: bool) -> Tensor:
+    """Copy an image into windows; fused shifts it in the same pass, eager pads and shifts first."""
+    if b.eager:
+        for _ in range(2 if shifted else 0):
+            x = b.copy(x, *x.shape)
+        x = b.copy(x, *x.shape, pattern="contiguous")
+    return _moved(b, x, shape, shape[0] > x.shape[0])
 
-    A shift costs eager two more copies, one per axis; fused does it in the same one.
-    """
+
+def _merged(b: GraphBuilder, x: Tensor, shape: Shape, shifted: bool) -> Tensor:
+    """Copy windows back into an image."""
+    x = _moved(b, x, shape, x.shape[0] > shape[0])
     for _ in range(2 if shifted and b.eager else 0):
         x = b.copy(x, *x.shape)
-    return b.copy(x, *shape)
+    return x
 
 
-def _mask(
-    b: GraphBuilder, batch: int, windows: int, heads: int, area: int, shifted: bool
-) -> Tensor:
-    """The bias that attention adds to its scores."""
-    side = 2 * round(area**0.5) - 1
-    table = b.parameter("attn.relative_position_bias_table", side * side, heads)
+def _moved(b: GraphBuilder, x: Tensor, shape: Shape, several: bool) -> Tensor:
+    """A permuting copy, or a view where an image is one window."""
+    return b.copy(x, *shape) if several else b.view(x, *shape)
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Windows of all images together, those of one image, heads, and tokens of a window."""
+
+    all: int
+    each: int
+    heads: int
+    area: int
+    shifted: bool
+
+
+def _attention(b: GraphBuilder, qkv: Tensor, w: _Windows) -> Tensor:
+    """Attention within each window."""
+    side = 2 * round(w.area**0.5) - 1
+    table = b.parameter("attn.relative_position_bias_table", side * side, w.heads)
+    c = qkv.shape[-1] // 3
+    part = b.part(qkv, w.all, w.area, c)
     if not b.eager:
-        return b.buffer("attn.bias", windows if shifted else 1, heads, area, area)
-    index = b.input(f"{b.prefix}attn.index", (area * area,), "int64")
-    bias = b.copy(b.embedding(index, table, "attn.bias"), 1, heads, area, area)
-    if not shifted:
-        return bias
-    mask = b.buffer("attn_mask", windows, 1, area, area)
-    wide = b.copy(
-        b.part(mask, batch * windows, heads, area, area), batch * windows, heads, area, area
-    )
-    return b.add(wide, bias)
+        masks = w.each if w.shifted else 1
+        mask = b.buffer("attn.bias", masks, w.heads, w.area, w.area)
+        return b.attention(part, part, part, heads=w.heads, mask=mask)
+    q, k, v = b.unary("mul", part, "attn.scale"), part, part
+    if w.all > 1:
+        q, k, v = (b.copy(t, *part.shape) for t in (q, k, v))
+    count, d = w.all * w.heads, c // w.heads
+    y = b.bmm(q, k, "attn.scores", b_=count, m=w.area, n=w.area, k=d)
+    index = b.input(f"{b.prefix}attn.relative_position_index", (w.area * w.area,), "int64")
+    bias = b.embedding(index, table, "attn.bias")
+    y = b.add(y, b.copy(bias, w.heads, w.area, w.area))
+    if w.shifted:
+        y = b.add(y, b.buffer("attn_mask", w.each, w.area, w.area))
+    softmax = Softmax(rows=count * w.area, cols=w.area, dtype=b.dtype)
+    y = b.emit("attn.softmax", softmax, (y,), y.shape)
+    y = b.bmm(y, v, "attn.values", b_=count, m=w.area, n=d, k=w.area)
+    return b.copy(y, *part.shape)
 
 
 def _block(b: GraphBuilder, x: Tensor, heads: int, window: int, shifted: bool) -> Tensor:
     """Window attention and a two-layer perceptron, both residual; ``x`` is (n, h, w, c)."""
     n, h, w, c = x.shape
     area = window * window
-    windows = (h // window) * (w // window)
-    y = _windows(b, b.layernorm(x, "norm1"), (n * windows, area, c), shifted)
-    part = b.part(b.linear(y, 3 * c, "attn.qkv"), n * windows, area, c)
-    mask = _mask(b, n, windows, heads, area, shifted)
-    y = b.linear(b.attention(part, part, part, heads=heads, mask=mask), c, "attn.proj")
-    x = b.add(x, _windows(b, y, (n, h, w, c), shifted))
+    each = (h // window) * (w // window)
+    windows = _Windows(n * each, each, heads, area, shifted)
+    y = _windows(b, b.layernorm(x, "norm1"), (n * each, area, c), shifted)
+    y = _attention(b, b.linear(y, 3 * c, "attn.qkv"), windows)
+    x = b.add(x, _merged(b, b.linear(y, c, "attn.proj"), (n, h, w, c), shifted))
     y = b.unary("gelu", b.linear(b.layernorm(x, "norm2"), 4 * c, "mlp.fc1"), "mlp.act")
     return b.add(x, b.linear(y, c, "mlp.fc2"))
 
@@ -86,11 +117,16 @@ def swin(
     pixels = b.input("pixels", (batch, 3, image_size, image_size))
     side, dim = image_size // 4, config.dim
     x = b.conv(pixels, dim, 4, "patch_embed.proj", stride=4, bias=True)
-    x = b.layernorm(b.view(x, batch, side, side, dim), "patch_embed.norm")
+    x = b.view(x, batch, side, side, dim)
+    if b.eager:  # channels last, for the norm
+        x = b.copy(x, *x.shape)
+    x = b.layernorm(x, "patch_embed.norm")
     for stage, (depth, heads) in enumerate(zip(config.depths, config.heads, strict=True)):
         with b.scope(f"layers.{stage}"):
             if stage:
                 side, dim = side // 2, 2 * dim
+                if b.eager:  # padding to an even size
+                    x = b.copy(x, *x.shape, pattern="contiguous")
                 x = b.copy(x, batch, side, side, 2 * dim)
                 x = b.linear(
                     b.layernorm(x, "downsample.norm"), dim, "downsample.reduction", bias=False
