@@ -56,7 +56,7 @@ class Outcome:
 
 def load(request: Request) -> RunFile:
     """Return the validated run of ``request``: a file, a preset's name, or an ONNX model."""
-    if not request.file.exists() and (preset := run_files().get(str(request.file))):
+    if (preset := run_files().get(str(request.file))) and not request.file.exists():
         request = replace(request, file=preset)
     if request.file.suffix.lower() == ".onnx":
         return _onnx_run(request)

@@ -11,6 +11,7 @@ from archsim.graph import OP_KINDS
 
 def vocabulary() -> Vocabulary:
     """Return what ``load_run`` checks names against."""
+    from archsim.app.workload import build_graph
     from workloads import models
 
     return Vocabulary(
@@ -18,4 +19,5 @@ def vocabulary() -> Vocabulary:
         choices=models.choices,
         operators={kind: tuple(f.name for f in fields(op)) for kind, op in OP_KINDS.items()},
         metrics=tuple(dict.fromkeys(name for names in METRICS.values() for name in names)),
+        build=build_graph,
     )

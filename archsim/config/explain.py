@@ -62,6 +62,7 @@ def explain(
     """
     data = _get(document.data, at)
     failures = [_Failure(item, data, cls) for item in error.errors(include_url=False)]
+    failures = [f for f in failures if not any(f.holds(other) for other in failures)]
     first = min(failures, key=lambda failure: failure.rank(document, at))
     where = (*at, *first.path)
     return document.error(
@@ -91,6 +92,10 @@ class _Failure:
         if self.at_key:
             return (0 if closest(str(self.path[-1]), self.known) else 2), mark
         return (3 if self.missing else 1), mark
+
+    def holds(self, other: _Failure) -> bool:
+        """Return whether ``other`` is a failure inside this one's value, and so says more."""
+        return len(other.path) > len(self.path) and other.path[: len(self.path)] == self.path
 
     def sentence(self, path: str, root: str) -> str:
         """Return ``path must be <rule>, not <value>``."""

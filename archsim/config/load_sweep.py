@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 from archsim.config.device import Device
 from archsim.config.load_workload import choice_problem
 from archsim.config.run_file import FORMS, WorkloadChoice
 from archsim.config.sweep import Sweep, SweptValue
 from archsim.config.vocabulary import Vocabulary
-from archsim.config.yaml_strict import Document, Scalar, show
-from archsim.errors import ConfigError
+from archsim.config.yaml_strict import Document, Path, Scalar, show
+from archsim.errors import ArchsimError, ConfigError
 
 MAX_COMBINATIONS = 1000
 """Device combinations whose cross-field checks run up front; a larger sweep's run with it."""
@@ -39,6 +40,32 @@ def check_sweep(
         if problem:
             raise document.error(item.place, problem)
     _check_combinations(document, sweep, values, device, devices)
+    if vocabulary and vocabulary.build:
+        _build(document, sweep, values, workload, vocabulary.build)
+
+
+def _build(
+    document: Document,
+    sweep: Sweep,
+    values: Sequence[SweptValue],
+    workload: WorkloadChoice,
+    build: Callable[[Mapping[str, Any]], object],
+) -> None:
+    """Build the first point's workload, and a single operator's with each swept value."""
+    first = {p: v for p, v in next(sweep.points()).items() if p.startswith("workload.")}
+    base = workload.to_dict() | {p.removeprefix("workload."): v for p, v in first.items()}
+    trials: list[tuple[Path, dict[str, Scalar]]] = [(("workload",), base)]
+    if workload.form == "op":
+        trials += [
+            (item.place, {**base, item.path.removeprefix("workload."): item.value})
+            for item in values
+            if item.path.startswith("workload.") and sweep.mode == "grid"
+        ]
+    for place, trial in trials:
+        try:
+            build(trial)
+        except ArchsimError as error:
+            raise type(error)(f"{document.where(place)}: {error}") from None
 
 
 def _workload_problem(
