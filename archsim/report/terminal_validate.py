@@ -207,10 +207,12 @@ def render_published(validation: PublishedValidation) -> RenderableType:
             row.spec.tag,
             row.verdict,
         )
+    reasons: dict[str, list[str]] = {}
+    for row in validation.rows:
+        if row.error is not None:
+            reasons.setdefault(row.error, []).append(row.spec.id)
     lines = [
-        Text(f"{row.spec.id}: {row.error}", overflow="fold")
-        for row in validation.rows
-        if row.error is not None
+        Text(f"{', '.join(ids)}: {reason}", overflow="fold") for reason, ids in reasons.items()
     ]
     counted = sum(r.spec.counted for r in validation.rows)
     foot = f"{counted} of {len(validation.rows)} rows counted, {len(validation.missed)} missed"

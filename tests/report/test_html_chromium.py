@@ -38,6 +38,12 @@ setTimeout(() => {
     chart.emit("plotly_hover", event);
     say("tip", document.getElementById("tip").textContent);
   }
+  const rows = document.querySelectorAll("#front-table tbody tr");
+  if (rows.length > 1) {
+    rows[1].dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+    say("keyed", String(STATE.row === DATA.pareto.slice().sort((a, b) =>
+      DATA.metrics[0].values[a] - DATA.metrics[0].values[b])[1]));
+  }
   const back = () => getComputedStyle(document.body).backgroundColor;
   const before = back();
   document.getElementById("theme").click();
@@ -88,6 +94,7 @@ def test_every_chart_is_drawn_and_a_click_shows_the_design(browse, make_run, val
     assert "batch: 8" in found["clicked"]
     assert "basis: chosen" in found["clicked"]
     assert "workload.batch: 8" in found["tip"]
+    assert found["keyed"] == "true"
     assert found["picked"] == "power (W)"
     assert len(set(re.findall(r"rgb\([^)]*\)", found["theme"]))) == 2
 

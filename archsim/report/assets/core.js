@@ -99,7 +99,9 @@ function table(id, columns, rows, onPick, current) {
       ...cells.map((cell, i) => el("td", { class: columns[i][1] || "" }, cell)));
     if (onPick && row.pick !== undefined) {
       line.className = row.pick === current ? "pick now" : "pick";
+      line.tabIndex = 0;
       line.addEventListener("click", () => onPick(row.pick));
+      line.addEventListener("keydown", (event) => { if (event.key === "Enter") onPick(row.pick); });
     }
     return line;
   });
