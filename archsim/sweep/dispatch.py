@@ -24,8 +24,9 @@ WINDOW = 3
 """Tasks in flight per worker: one running, others queued so that no worker waits."""
 STARTS = 3
 """Attempts to start the workers before giving up."""
-LONE_ATTEMPTS = 2
-"""How often a point that was in flight when a worker died is tried alone."""
+LONE_ATTEMPTS = 3
+"""How often a point that was in flight when a worker died is tried alone: more than once, so that
+workers killed by somebody else fail no point."""
 
 
 class WorkersError(ArchsimError):
@@ -59,6 +60,14 @@ class Crew:
         if self._executor is None:
             self._executor = self._started()
         return self._executor.submit(task, self._setup.token, items)
+
+    def revive(self) -> None:
+        """Replace workers that died while they had nothing to do, which is no point's fault."""
+        if self._executor is not None:
+            try:
+                self._executor.submit(worker.ready, self._setup.token).result()
+            except BrokenExecutor:
+                self.drop()
 
     def drop(self) -> None:
         """Give up a broken executor; the next task starts another."""
@@ -185,6 +194,7 @@ def _alone(
 ) -> None:
     """Try a point with nothing else in flight, so that a death is its own."""
     for _ in range(LONE_ATTEMPTS):
+        crew.revive()
         try:
             batch = crew.submit(task, [item]).result()
         except BrokenExecutor:

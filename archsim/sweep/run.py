@@ -21,7 +21,7 @@ from archsim.sweep.store import Store
 
 PROGRESS_SECONDS = 0.1
 """Progress is reported at most this often, and once at the end."""
-RUN_BUFFER = 1000
+RUN_BUFFER = 4096
 FAILURES_SHOWN = 5
 
 

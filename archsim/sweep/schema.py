@@ -92,6 +92,14 @@ def check_schema(db: sqlite3.Connection, path: Path) -> None:
     _check_extent(db, path)
 
 
+def check_pages(db: sqlite3.Connection, path: Path) -> None:
+    """Raise ``sqlite3.DatabaseError`` for damaged pages, unless the file is too large to look."""
+    if path.stat().st_size <= FULL_CHECK_BYTES:
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+
+
 def _check_extent(db: sqlite3.Connection, path: Path) -> None:
     """Find a truncated file: its pages must all be there, in the file or in its log."""
     log = path.with_name(path.name + "-wal")
@@ -100,7 +108,3 @@ def _check_extent(db: sqlite3.Connection, path: Path) -> None:
         (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
         if pages * page_bytes != path.stat().st_size:
             raise sqlite3.DatabaseError("truncated")
-    if path.stat().st_size <= FULL_CHECK_BYTES:
-        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 from archsim.errors import ConfigError
 from archsim.sweep.locking import FileLock
-from archsim.sweep.record import LOST, OK, Record, checksum
-from archsim.sweep.schema import CREATE_RUN, SETTINGS, check_file, check_schema, create
+from archsim.sweep.record import OK, Record, checksum
+from archsim.sweep.schema import CREATE_RUN, SETTINGS, check_file, check_pages, check_schema, create
 
 INSERT = """INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET overrides = excluded.overrides, status = excluded.status,
@@ -76,6 +76,7 @@ class Store:
             with guard(path):
                 self._db.executescript(SETTINGS)
                 check_schema(self._db, path)
+                check_pages(self._db, path)
                 self._db.executescript(CREATE_RUN)
                 self.fresh = self._db.execute("SELECT 1 FROM points LIMIT 1").fetchone() is None
         except BaseException:
@@ -117,7 +118,7 @@ class Store:
         """Count ``(key, index)`` pairs to this run; of equal keys the lowest index stays."""
         with guard(self.path):
             self._db.execute("BEGIN")
-            self._db.executemany(RUN, pairs)
+            self._db.executemany(RUN, sorted(pairs))
             self._db.execute("COMMIT")
 
     def plan(self) -> int:
@@ -235,4 +236,4 @@ def guard(path: Path) -> Iterator[None]:
         raise ConfigError(f"{path}: the sweep store must be accessible, not {error}") from None
 
 
-__all__ = ["LOST", "Counts", "Row", "Store", "guard", "read_detail"]
+__all__ = ["Counts", "Row", "Store", "guard", "read_detail"]

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from archsim.sweep import Space, Store, run_sweep
+from archsim.sweep import Space, Store, SweepInterrupted, run_sweep
 
 SPACE = Space("grid", {"x": list(range(20)), "y": list(range(1, 16))})
 CONTEXT = {"bad": [3], "seconds": 0.0015}
@@ -37,4 +37,7 @@ def main(folder, workers):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    try:
+        main(Path(sys.argv[1]), int(sys.argv[2]))
+    except SweepInterrupted:
+        sys.exit(130)

@@ -1,10 +1,12 @@
 """Sweeps killed with SIGKILL at random moments lose nothing and end in the same bytes."""
 
+import os
+import signal
 import time
 
 import psutil
 import pytest
-from kill_harness import kill_drivers, kill_workers, start, synthetic
+from kill_harness import kill_drivers, kill_workers, reference, start, synthetic
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -31,6 +33,24 @@ def test_a_hundred_kills_of_the_driver(tmp_path, workers):
 def test_a_hundred_kills_of_workers(tmp_path):
     tally = kill_workers(tmp_path, kills=100, seed=103)
     assert tally.clean, tally
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupted_sweep_ends_at_once_and_resumes(tmp_path, workers):
+    expected, _ = reference(tmp_path / "reference", synthetic(tmp_path / "reference", 1))
+    out = tmp_path / "out"
+    process = start(synthetic(out, workers))
+    deadline = time.monotonic() + 20
+    while not (out / "store.sqlite").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    began = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=10) == 130
+    assert time.monotonic() - began < 5
+    assert not (out / "results.csv").exists()
+    assert start(synthetic(out, workers)).wait(timeout=60) == 0
+    assert {name: (out / name).read_bytes() for name in expected} == expected
 
 
 def test_workers_end_with_a_killed_driver(tmp_path):
