@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -69,6 +69,10 @@ def _operator(kind: str, choices: dict[str, Any]) -> Graph:
                 f"workload.{name} must be a field of {kind} ({', '.join(known)})"
                 f"{_hint(name, known)}"
             )
+    needed = [f.name for f in fields(spec_type) if f.default is MISSING and f.init]
+    for name in needed:
+        if name not in choices:
+            raise ConfigError(f"workload.{name} must be given, not left out")
     try:
         spec = spec_type(**choices)
     except (TypeError, ValueError) as error:

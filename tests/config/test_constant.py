@@ -64,7 +64,7 @@ def test_constants_are_frozen() -> None:
 
 
 def test_a_fraction_is_no_integer() -> None:
-    with pytest.raises(ValueError, match="whole number, not 2.5"):
+    with pytest.raises(ValueError, match=r"whole number, not 2\.5"):
         int(load(value=2.5).rate)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -76,14 +77,12 @@ def test_ranges(text: str, values: tuple[float, ...]) -> None:
     st.integers(2, 200),
     st.sampled_from(["linear", "log"]),
 )
-def test_ranges_rise_from_start_to_stop(
-    start: float, factor: float, num: int, scale: str
-) -> None:
+def test_ranges_rise_from_start_to_stop(start: float, factor: float, num: int, scale: str) -> None:
     stop = start * factor
     found = axis(f"{{start: {start!r}, stop: {stop!r}, num: {num}, scale: {scale}}}")
     assert len(found) == num
     assert (found[0], found[-1]) == (start, stop)
-    assert all(a < b for a, b in zip(found, found[1:], strict=False))  # type: ignore[operator]
+    assert all(a < b for a, b in pairwise(found))  # type: ignore[operator]
 
 
 def test_a_huge_grid_is_counted_not_built() -> None:
