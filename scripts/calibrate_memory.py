@@ -248,10 +248,11 @@ def main() -> None:
     for name, (value, spread) in found.items():
         print(f"  {name:45s} {value:12.5g} +-{spread:.3f}")
     if arguments.write:
-        _write(found)
+        write_constants(found, SOURCE)
 
 
-def _write(found: dict[str, tuple[float, float]]) -> None:
+def write_constants(found: dict[str, tuple[float, float]], source: str) -> None:
+    """Write fitted values and their relative uncertainties into the device file."""
     data = read(DEVICE)
 
     def visit(node: dict[str, Any], prefix: str) -> None:
@@ -261,7 +262,7 @@ def _write(found: dict[str, tuple[float, float]]) -> None:
                 if field in found:
                     fitted, spread = found[field]
                     value.update(
-                        value=float(f"{fitted:.4g}"), basis="calibrated", source=SOURCE,
+                        value=float(f"{fitted:.4g}"), basis="calibrated", source=source,
                         uncertainty=float(f"{max(spread, 0.01):.2g}"),
                     )  # fmt: skip
             elif isinstance(value, dict):

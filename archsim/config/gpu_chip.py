@@ -105,8 +105,15 @@ class Launch(Group):
     """Fixed costs around a kernel."""
 
     kernel_us: Constant = constant("us", minimum=0, doc="shortest kernel as CUPTI reports it")
+    code_us: Constant = constant(
+        "us", minimum=0, doc="instruction fetch of a kernel that did not run just before"
+    )
     graph_gap_us: Constant = constant("us", minimum=0, doc="gap between kernels of a CUDA graph")
-    stream_us: Constant = constant("us", minimum=0, doc="host time of one eager launch")
+    stream_us: Constant = constant("us", minimum=0, doc="host time of one eager operator")
+    stream_matmul_us: Constant = constant("us", minimum=0, doc="further host time, matrix product")
+    stream_attention_us: Constant = constant("us", minimum=0, doc="further host time, attention")
+    stream_conv_us: Constant = constant("us", minimum=0, doc="further host time, convolution")
+    stream_gap_us: Constant = constant("us", minimum=0, doc="gap between queued kernels")
     memset_us: Constant = constant("us", minimum=0, doc="a small memset")
     ctas_per_clk: Constant = constant("1/clk", above=0, doc="CTAs that the whole GPU starts")
 
@@ -115,6 +122,9 @@ class Power(Group):
     """Power and energy. Switching energies are at the boost clock's voltage, random operands."""
 
     limit_w: Constant = constant("W", above=0)
+    limit_fraction: Constant = constant(
+        "1", above=0, maximum=1.2, doc="share of the limit at which the clock settles"
+    )
     idle_w: Constant = constant("W", minimum=0, doc="clocks up, no work")
     active_sm_w: Constant = constant("W", minimum=0, doc="one busy SM beside its operations")
     tensor_fp16_pj_per_flop: Constant = constant("pJ/flop", minimum=0)

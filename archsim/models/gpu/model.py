@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph, OpSpec
+from archsim.graph.ops import Attention, BatchedGemm, Conv2d, Gemm
 from archsim.metrics import OperatorResult, PointResult
+from archsim.metrics.checks import check_operator
 from archsim.models.gpu.assemble import operators
 from archsim.models.gpu.lower import lower
+from archsim.models.gpu.plan import Plan
 from archsim.models.gpu.point import summarise
+from archsim.models.gpu.power import Sustained, load_of, settle
 from archsim.models.gpu.residency import reuse
 from archsim.models.gpu.solve import solve
-from archsim.models.gpu.vector import Variants, variants
+from archsim.models.gpu.vector import Variants, energy_place, variants
+
+_Key = tuple[OpSpec, float, bool]
+"""An operator, the fraction of its reads in L2, and whether other kernels run in between."""
 
 Execution = Literal["graph", "eager", "kernels"]
 """How a workload runs: as a CUDA graph, launched kernel by kernel, or its kernels alone."""
@@ -26,7 +33,7 @@ class GpuModel:
     def __init__(self, device: GpuDevice) -> None:
         self.device = device
         self._variants: Variants = variants(device)
-        self._priced: dict[tuple[OpSpec, float], OperatorResult] = {}
+        self._priced: dict[_Key, OperatorResult] = {}
 
     def price(self, spec: OpSpec, resident: float = 0.0) -> OperatorResult:
         """Return the cost of one operator.
@@ -35,7 +42,7 @@ class GpuModel:
         """
         if not 0.0 <= resident <= 1.0:
             raise ValueError(f"resident must be a fraction from 0 to 1, not {resident!r}")
-        return self._price_all([(spec, resident)])[0]
+        return self._price_all([(spec, resident, False)])[0]
 
     def evaluate(self, graph: Graph, execution: Execution = "graph") -> PointResult:
         """Return the cost of a whole workload, its operators in order of first occurrence.
@@ -45,24 +52,68 @@ class GpuModel:
         if execution not in ("graph", "eager", "kernels"):
             raise ValueError(f"execution must be graph, eager or kernels, not {execution!r}")
         uses = reuse(graph)
-        resident = uses.resident(float(self._variants.rows[0]["l2_capacity_bytes"]))
-        priced = self._price_all(list(zip(uses.specs, resident, strict=True)))
+        resident = uses.resident(*self._l2_bytes())
+        inside = [(s, share, True) for s, share in zip(uses.specs, resident, strict=True)]
+        priced = self._price_all(inside)
         counted = tuple(
             replace(result, count=n) for result, n in zip(priced, uses.counts, strict=True)
         )
         return summarise(graph, counted, self.device, execution)
 
-    def _price_all(self, wanted: Sequence[tuple[OpSpec, float]]) -> list[OperatorResult]:
+    def sustain(self, spec: OpSpec, entropy: float = 1.0) -> Sustained:
+        """Return the steady state of ``spec`` in an endless loop, its data warm where they fit.
+
+        ``entropy`` is 1 for random operands and 0 for zeros. The clock follows the power limit.
+        """
+        if not 0.0 <= entropy <= 1.0:
+            raise ValueError(f"entropy must be a fraction from 0 to 1, not {entropy!r}")
+        rows = self._variants.rows[:1].copy()
+        rows["tensor_kernels_gemm_throttle_fraction"] = 0.0
+        full, none = self._l2_bytes()
+        share = min(max((none - spec.bytes) / (none - full), 0.0), 1.0)
+        kernels = lower(spec, rows[0])
+        out = _solve(rows, self._variants.relevant[:1], [(spec, share, False)], [kernels])
+        return settle(rows[0], load_of(rows[0], out[0], host_us(spec, rows[0]), entropy))
+
+    def _l2_bytes(self) -> tuple[float, float]:
+        """Footprints up to which L2 keeps everything and from which it keeps nothing."""
+        l2 = self.device.l2
+        capacity = float(l2.capacity_bytes)
+        return float(l2.full_hit_fraction) * capacity, float(l2.no_hit_fraction) * capacity
+
+    def _price_all(self, wanted: Sequence[_Key]) -> list[OperatorResult]:
         new = [key for key in dict.fromkeys(wanted) if key not in self._priced]
         if new:
             devices = self._variants
-            lowered = [lower(spec, devices.rows[0]) for spec, _ in new]
-            flat = [p for kernels in lowered for p in kernels]
-            resident = [
-                share for (_, share), kernels in zip(new, lowered, strict=True) for _ in kernels
-            ]
-            out = solve(devices.rows, devices.relevant, flat, resident)
+            lowered = [lower(spec, devices.rows[0]) for spec, _, _ in new]
+            out = _solve(devices.rows, devices.relevant, new, lowered)
             static_w = float(self.device.power.idle_w)
-            results = operators([s for s, _ in new], lowered, out, devices.paths, static_w)
+            results = operators([key[0] for key in new], lowered, out, devices.paths, static_w)
+            for (_, resident, _), result in zip(new, results, strict=True):
+                check_operator(result, cold=resident == 0.0)
             self._priced.update(zip(new, results, strict=True))
         return [self._priced[key] for key in wanted]
+
+
+def _solve(rows: Any, relevant: Any, keys: Sequence[_Key], lowered: Sequence[list[Plan]]) -> Any:
+    """Price all kernels of ``lowered``; ``keys`` says where and with which operands each runs."""
+    flat: list[Plan] = []
+    resident: list[float] = []
+    operands: list[int] = []
+    for (spec, share, _), kernels in zip(keys, lowered, strict=True):
+        flat += kernels
+        resident += [share] * len(kernels)
+        operands += [energy_place(getattr(spec, "dtype", "fp16"))] * len(kernels)
+    return solve(rows, relevant, flat, resident, keys[0][2], operands)
+
+
+def host_us(spec: OpSpec, dev: Any) -> float:
+    """Return the host time of launching one operator of ``spec``'s kind."""
+    us = float(dev["launch_stream_us"])
+    if isinstance(spec, Gemm | BatchedGemm):
+        us += float(dev["launch_stream_matmul_us"])
+    elif isinstance(spec, Attention):
+        us += float(dev["launch_stream_attention_us"])
+    elif isinstance(spec, Conv2d):
+        us += float(dev["launch_stream_conv_us"])
+    return us

@@ -1,6 +1,6 @@
 """Kernel plans: what an operator launches, as numbers that compiled code can price.
 
-A plan names its kernel family and gives up to ``RESIDENT`` numbers whose meaning that family's
+A plan names its kernel family and gives up to ``FLOPS`` numbers whose meaning that family's
 module defines. ``solve`` prices every plan on every variant of a device in one compiled call.
 """
 
@@ -15,6 +15,13 @@ PARAMS = 32
 RESIDENT = 31
 """The last parameter, the same in every family: the fraction of the bytes read that lie in L2
 when the kernel starts (0: cold). The framework fills it from the graph; lowerings leave it out."""
+
+FLOPS = 28
+OPERAND = 29
+"""Filled for the tensor families: operations, and the place of their energy in the record."""
+
+NEW_CODE = 30
+"""1 where other kernels ran in between, so that the instructions have to be fetched again."""
 
 # Kernel families, dispatched in solve.py.
 STREAM = 0  # elementwise, copy, cast: contiguous streams

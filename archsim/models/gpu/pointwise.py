@@ -25,6 +25,7 @@ BINARY_SLOTS = 18.0
 STRIDED_SLOTS = 76.0
 PERMUTE_SLOTS = 45.0
 CAST_SLOTS = 94.0
+CONCAT_SLOTS = 145.0
 WIDE_SHARE = 0.75
 """4-byte elements need no conversion."""
 
@@ -60,14 +61,14 @@ def _kernel(spec: Elementwise) -> tuple[str, float, int]:
 
 
 def lower_copy(spec: Copy, dev: Any) -> list[Plan]:
-    """A device-to-device copy; a permuted one by index arithmetic; a concatenation vectorised."""
+    """A device-to-device copy; a permuted one or joined one by index arithmetic."""
     ctas = -(-spec.n // CTA_ELEMENTS)
     moved = (spec.bytes_read, spec.bytes_written)
     if spec.pattern == "strided":
         params = (*moved, spec.n * PERMUTE_SLOTS / 32, ctas, 1, STRIDED)
         return [Plan("elementwise_kernel<copy>", STREAM, params, 0.0)]
     if spec.pattern == "concat":
-        params = (*moved, spec.n * SIMPLE_SLOTS / 32, ctas, 1, SIMPLE)
+        params = (*moved, spec.n * CONCAT_SLOTS / 32, ctas, 1, STRIDED)
         return [Plan("CatArrayBatchedCopy", STREAM, params, 0.0)]
     ends_inside = spec.bytes_written % 4096 != 0
     params = (*moved, spec.bytes_read / 512 * 4, ctas, 1, COPY, ends_inside)

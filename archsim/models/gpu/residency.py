@@ -27,9 +27,13 @@ class Reuse:
     distance_bytes: np.ndarray[Any, Any]
     total_bytes: np.ndarray[Any, Any]
 
-    def resident(self, capacity_bytes: float) -> list[float]:
-        """Return, per distinct operator, the mean fraction of its reads found in L2."""
-        held = np.where(self.distance_bytes <= capacity_bytes, self.read_bytes, 0.0)
+    def resident(self, full_bytes: float, none_bytes: float) -> list[float]:
+        """Return, per distinct operator, the mean fraction of its reads found in L2.
+
+        All is found up to a distance of ``full_bytes``, nothing from ``none_bytes``.
+        """
+        share = (none_bytes - self.distance_bytes) / (none_bytes - full_bytes)
+        held = self.read_bytes * np.clip(share, 0.0, 1.0)
         found = np.bincount(self.owner, held, len(self.specs))
         fraction: list[float] = np.minimum(found / np.maximum(self.total_bytes, 1.0), 1.0).tolist()
         return fraction

@@ -2,33 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from archsim.engine.jit import njit
 from archsim.models.gpu import plan as plans
-from archsim.models.gpu.plan import ENERGY_J, HBM_BYTES, L2_BYTES
+from archsim.models.gpu.attention import time_attention
+from archsim.models.gpu.conv import time_conv
+from archsim.models.gpu.fixed import time_fixed
+from archsim.models.gpu.gemm import time_gemm
+from archsim.models.gpu.plan import (
+    ENERGY_J,
+    EXPOSED,
+    FLOPS,
+    HBM_BYTES,
+    L2_BYTES,
+    NEW_CODE,
+    OPERAND,
+)
+from archsim.models.gpu.queue import time_queue
 from archsim.models.gpu.stream import time_stream
 
 STREAM = plans.STREAM
+GEMM, SPARSE, ATTENTION, CONV = plans.GEMM, plans.SPARSE, plans.ATTENTION, plans.CONV
+FIXED, QUEUE = plans.FIXED, plans.QUEUE
 
 
 @njit
-def _price(device: Any, family: int, params: Any, out: Any) -> None:
-    """Price one plan on one device."""
+def _price(device: Any, constants: Any, family: int, params: Any, out: Any) -> None:
+    """Price one plan on one device, given as a record and as a plain array."""
     if family == STREAM:
         time_stream(device, params, out)
+    elif family == QUEUE:
+        time_queue(device, constants, params, out)
+    elif family == GEMM or family == SPARSE:
+        time_gemm(device, params, out)
+    elif family == ATTENTION:
+        time_attention(device, params, out)
+    elif family == CONV:
+        time_conv(device, params, out)
+    elif family == FIXED:
+        time_fixed(device, params, out)
 
 
 @njit
-def _solve(devices: Any, relevant: Any, families: Any, params: Any, out: Any) -> None:
+def _solve(
+    devices: Any, table: Any, relevant: Any, families: Any, params: Any, out: Any
+) -> None:
     for v in range(devices.shape[0]):
         device = devices[v]
         for i in range(families.shape[0]):
             if relevant[v, families[i]]:
                 row = out[v, i]
-                _price(device, families[i], params[i], row)
+                _price(device, table[v], families[i], params[i], row)
+                row[ENERGY_J] += params[i, FLOPS] * table[v, int(params[i, OPERAND])] * 1e-12
+                row[EXPOSED] += params[i, NEW_CODE] * device.launch_code_us
                 moved = row[L2_BYTES] * device.power_l2_pj_per_byte
                 moved += row[HBM_BYTES] * device.power_hbm_pj_per_byte
                 row[ENERGY_J] += moved * 1e-12
@@ -41,6 +71,8 @@ def solve(
     relevant: np.ndarray[Any, Any],
     todo: list[plans.Plan],
     resident: list[float],
+    new_code: bool = False,
+    operands: Sequence[int] = (),
 ) -> np.ndarray[Any, Any]:
     """Return ``out[variant, plan, column]``; columns as in ``plan``: TERMS, then the rest.
 
@@ -50,13 +82,20 @@ def solve(
     relevant : bool array (variants, families): whether a variant can change a family; row 0 all
     todo : the plans; each names its family and its numbers
     resident : per plan, the fraction of its reads that lie in L2 at its start
+    new_code : whether other kernels run between these, as in a model
+    operands : per plan, the place of its operand type's energy in the record (none: no energy)
 
     """
     families = np.array([p.family for p in todo], dtype=np.int64)
     params = np.zeros((len(todo), plans.PARAMS))
     for i, p in enumerate(todo):
         params[i, : len(p.params)] = p.params
+        if operands and p.family in plans.TENSOR_FAMILIES:
+            params[i, FLOPS] = p.flops
+            params[i, OPERAND] = operands[i]
     params[:, plans.RESIDENT] = resident
+    params[:, NEW_CODE] = new_code
     out = np.zeros((len(devices), len(todo), plans.OUTPUTS))
-    _solve(devices, relevant, families, params, out)
+    table = devices.view(np.float64).reshape(len(devices), -1)
+    _solve(devices, table, relevant, families, params, out)
     return out

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -36,16 +38,6 @@ def record_dtype() -> np.dtype[Any]:
     return np.dtype([(path.replace(".", "_"), np.float64) for path in leaf_paths()])
 
 
-def constant_at(device: GpuDevice, path: str) -> Constant:
-    """Return the constant of ``device`` at a dotted path."""
-    node: Any = device
-    for part in path.split("."):
-        node = getattr(node, part)
-    if not isinstance(node, Constant):
-        raise TypeError(f"{path} must be a constant, not {type(node).__name__}")
-    return node
-
-
 @dataclass(frozen=True)
 class Variants:
     """Row 0 is the device itself; rows 2i+1 and 2i+2 lower and raise ``paths[i]``.
@@ -68,13 +60,19 @@ def _touches(path: str, family: int) -> bool:
 
 
 @cache
+def _getter() -> Callable[[GpuDevice], tuple[Constant, ...]]:
+    """Return a function that reads all constants of a device at once."""
+    return attrgetter(*leaf_paths())
+
+
+@cache
 def _touched(path: str) -> tuple[bool, ...]:
     return tuple(_touches(path, family) for family in range(FAMILIES))
 
 
 def variants(device: GpuDevice) -> Variants:
     """Return the device's record and its variants at the edges of every estimated constant."""
-    leaves = [constant_at(device, path) for path in leaf_paths()]
+    leaves = _getter()(device)
     rows_of = [i for i, c in enumerate(leaves) if c.basis == "estimated" and c.value != 0]
     paths = tuple(leaf_paths()[i] for i in rows_of if any(_touched(leaf_paths()[i])))
     table = np.tile(np.array([c.value for c in leaves]), (1 + 2 * len(paths), 1))
@@ -87,3 +85,15 @@ def variants(device: GpuDevice) -> Variants:
         table[2 * i + 2, at] = leaf.value * (1 + leaf.uncertainty)
         relevant[2 * i + 1 : 2 * i + 3] = _touched(path)
     return Variants(table.view(record_dtype()).reshape(-1), paths, relevant)
+
+
+_ENERGY = {
+    "fp64": "fp64", "fp32": "fp32", "tf32": "tensor_tf32", "bf16": "tensor_fp16",
+    "fp8": "tensor_fp8", "fp8_e5m2": "tensor_fp8", "int8": "tensor_int8", "int4": "tensor_int8",
+}  # fmt: skip
+
+
+@cache
+def energy_place(dtype: str) -> int:
+    """Return where the switching energy of an operation on ``dtype`` stands in a record."""
+    return leaf_paths().index(f"power.{_ENERGY.get(dtype, 'tensor_fp16')}_pj_per_flop")

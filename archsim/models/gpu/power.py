@@ -1,0 +1,90 @@
+"""Clock and power in steady state: an operator in a loop until the board has settled.
+
+Energy is idle power, the leakage and control of busy SMs, and switching energy per operation and
+byte. Switching energy of the SMs and L2 follows voltage and so the clock; memory has its own
+supply. Where the boost clock would need more than the limit, the clock falls until it does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from archsim.models.gpu import plan as plans
+
+LOWEST_CLOCK = 0.35
+"""Share of the boost clock below which the model does not look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sustained:
+    """One iteration of an operator in an endless loop: time, energy, power and clock."""
+
+    us: float
+    joules: float
+    watts: float
+    sm_clock_hz: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What an operator asks of the board: times and switching energies at the boost clock.
+
+    ``clocked_us`` follows the SM clock, ``memory_us`` does not; ``core_j`` is switched in SMs and
+    L2, ``memory_j`` in device memory. ``gap_us`` is the idle time between the kernels, and
+    ``host_us`` the least time in which the host launches them.
+    """
+
+    clocked_us: float
+    memory_us: float
+    core_j: float
+    memory_j: float
+    gap_us: float
+    host_us: float
+
+
+def load_of(dev: Any, out: np.ndarray[Any, Any], host_us: float, entropy: float) -> Load:
+    """Return the load of an operator's kernels ``out[kernel, column]``.
+
+    ``entropy`` is 1 for random operands and 0 for zeros, which switch
+    ``power.zero_operand_fraction`` of the energy.
+    """
+    columns = out.sum(axis=0)
+    zeros = float(dev["power_zero_operand_fraction"])
+    switching = zeros + (1.0 - zeros) * entropy
+    memory_j = columns[plans.HBM_BYTES] * float(dev["power_hbm_pj_per_byte"]) * 1e-12
+    memory_us = columns[plans.HBM]
+    return Load(
+        clocked_us=float(columns[: plans.TERMS_US].sum() - memory_us),
+        memory_us=float(memory_us),
+        core_j=float(columns[plans.ENERGY_J] - memory_j) * switching,
+        memory_j=float(memory_j) * switching,
+        gap_us=len(out) * float(dev["launch_stream_gap_us"]),
+        host_us=host_us,
+    )
+
+
+def _at_clock(dev: Any, load: Load, share: float) -> tuple[float, float]:
+    """Return time in microseconds and energy in joules of one iteration at ``share`` of boost."""
+    busy_us = load.memory_us + load.clocked_us / share
+    us = max(busy_us + load.gap_us, load.host_us)
+    volts = share ** (float(dev["power_clock_exponent"]) - 1.0)
+    active_w = float(dev["power_active_sm_w"]) * float(dev["sm_count"])
+    static_j = (float(dev["power_idle_w"]) * us + active_w * busy_us * volts * share) * 1e-6
+    return us, static_j + load.core_j * volts + load.memory_j
+
+
+def settle(dev: Any, load: Load) -> Sustained:
+    """Return the steady state of ``load``: the highest clock whose power is within the limit."""
+    limit_w = float(dev["power_limit_w"]) * float(dev["power_limit_fraction"])
+    share = 1.0
+    us, joules = _at_clock(dev, load, share)
+    if joules / us * 1e6 > limit_w:
+        low, high = LOWEST_CLOCK, 1.0
+        for _ in range(40):
+            share = 0.5 * (low + high)
+            us, joules = _at_clock(dev, load, share)
+            low, high = (low, share) if joules / us * 1e6 > limit_w else (share, high)
+    return Sustained(us, joules, joules / us * 1e6, share * float(dev["clock_boost_hz"]))
