@@ -71,6 +71,7 @@ def build(verilog: str, folder: Path, *, waves: bool = False) -> Path:
     command = [
         str(verilator_path()), "--cc", "--exe", "--build", "-j", "2", "-O3", "-Wno-fatal",
         "-Wno-WIDTH", "--x-assign", "fast", "--x-initial", "fast", "--no-timing",
+        "--inline-mult", "1", "-fno-inline",
         "-CFLAGS", "-O2 -fno-strict-aliasing", "--top-module", "matrix_top", "--Mdir",
         str(target / "obj"), str(target / "top.v"), str(HARNESS),
     ]  # fmt: skip

@@ -11,5 +11,3 @@ class HangError(CosimError):
     """No handshake happened for the bounded wait."""
 
 
-class DigestError(CosimError):
-    """The generated design is not the one that the configuration describes."""

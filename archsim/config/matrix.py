@@ -73,7 +73,7 @@ class MatrixParams:
         _one_of("multiplier", self.multiplier, MULTIPLIERS)
         _range("table_fraction_bits", self.table_fraction_bits, 0, 7)
         for name in ("a_depth", "b_depth"):
-            _range(name, getattr(self, name), 2, 1 << COUNT_BITS)
+            _range(name, getattr(self, name), 2, 1 << 20)
         _range("out_depth", self.out_depth, self.rows, 1 << 20)
         _range("port_bytes", self.port_bytes, 1, 128)
         if self.port_bytes & (self.port_bytes - 1):

@@ -1,0 +1,147 @@
+"""The device file of a systolic-array matrix engine (``machine: array``)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from archsim.config.constant import Constant, Group, constant, rule_error
+from archsim.config.device import Device
+from archsim.config.matrix import MatrixParams
+
+Bytes = Annotated[int, Field(ge=1, le=1 << 32)]
+
+
+class Geometry(Group):
+    """The array of processing elements."""
+
+    rows: Annotated[int, Field(ge=1, le=256)]
+    """Processing elements in a column: rows of the result at once."""
+    columns: Annotated[int, Field(ge=1, le=256)]
+    """Processing elements in a row: columns of the result at once."""
+    dataflow: Literal["output_stationary", "weight_stationary"] = "output_stationary"
+    """What stays in the processing elements."""
+
+
+class Arithmetic(Group):
+    """Number formats and what happens to a finished sum."""
+
+    format: Literal["int8", "int16", "w16a32"] = "int8"
+    """Operands: both 8 bits, both 16 bits, or 16-bit weights with 32-bit activations."""
+    bias: bool = True
+    """Whether a bias per column is added."""
+    requantise: bool = True
+    """Whether sums are scaled back to the operand format; else they leave in full width."""
+    activation: Literal["none", "relu", "gelu"] = "none"
+    """Applied to the result; gelu is a table on int8."""
+    rounding: Literal["floor", "half_up", "half_even", "half_away"] = "half_up"
+    """Rounding of the requantisation."""
+    table_fraction_bits: Annotated[int, Field(ge=0, le=7)] = 4
+    """Fraction bits of the gelu table's input and output."""
+
+
+class Buffers(Group):
+    """On-chip memories."""
+
+    a_bytes: Bytes
+    """Activations (left operand)."""
+    b_bytes: Bytes
+    """Weights (right operand)."""
+    out_bytes: Bytes
+    """Results."""
+
+
+class ExternalMemory(Group):
+    """The two data streams, one in and one out."""
+
+    bytes_per_cycle: Literal[1, 2, 4, 8, 16, 32, 64, 128]
+    """Width of each stream, and the bandwidth of the memory behind it."""
+
+
+class ArrayClock(Group):
+    """The one clock domain."""
+
+    frequency_hz: Constant = constant("Hz", above=0)
+
+
+class VectorUnit(Group):
+    """Whatever computes softmax, normalisation and pointwise operators beside the engine."""
+
+    flop_per_clk: Constant = constant("flop/clk", above=0)
+
+
+class ArrayPower(Group):
+    """Energy per event and static power."""
+
+    mac_pj: Constant = constant("pJ", minimum=0, maximum=1e6, doc="one multiply-accumulate")
+    sram_pj_per_byte: Constant = constant("pJ/B", minimum=0, maximum=1e6)
+    memory_pj_per_byte: Constant = constant("pJ/B", minimum=0, maximum=1e6)
+    static_w: Constant = constant("W", minimum=0)
+
+
+class ArrayDevice(Device):
+    """One matrix engine with its buffers, streams and clock."""
+
+    machine: Literal["array"]
+    array: Geometry
+    arithmetic: Arithmetic
+    buffers: Buffers
+    memory: ExternalMemory
+    multiplier: Literal["generic", "ecp5"] = "generic"
+    """How the product is written in RTL: inferred, or an explicit ECP5 MULT18X18D."""
+    clock: ArrayClock
+    vector: VectorUnit
+    power: ArrayPower
+
+    def cross_checks(self) -> None:
+        """Raise where buffers are too small, or a combination does not exist."""
+        arithmetic = self.arithmetic
+        if arithmetic.activation == "gelu" and not (
+            arithmetic.requantise and arithmetic.format == "int8"
+        ):
+            rule = "none or relu unless format is int8 and requantise is true"
+            raise rule_error(rule, "gelu", "arithmetic.activation")
+        words = self._word_bytes
+        least = {"a_bytes": 2, "b_bytes": 2, "out_bytes": max(2, self.array.rows)}
+        for name, count in least.items():
+            if getattr(self.buffers, name) < count * words[name]:
+                rule = f"at least {count * words[name]} ({count} words of {words[name]} bytes)"
+                raise rule_error(rule, getattr(self.buffers, name), f"buffers.{name}")
+            if getattr(self.buffers, name) > (words[name] << 20):
+                rule = f"at most {words[name] << 20} (2**20 words)"
+                raise rule_error(rule, getattr(self.buffers, name), f"buffers.{name}")
+
+    @property
+    def _word_bytes(self) -> dict[str, int]:
+        """Bytes of one word of each buffer."""
+        probe = self._params(2, 2, self.array.rows)
+        return {
+            "a_bytes": probe.a_word_bits // 8,
+            "b_bytes": probe.b_word_bits // 8,
+            "out_bytes": probe.out_word_bits // 8,
+        }
+
+    @cached_property
+    def params(self) -> MatrixParams:
+        """What the RTL depends on; workload, clock and power do not change it."""
+        words = self._word_bytes
+        return self._params(
+            self.buffers.a_bytes // words["a_bytes"],
+            self.buffers.b_bytes // words["b_bytes"],
+            self.buffers.out_bytes // words["out_bytes"],
+        )
+
+    def _params(self, a_depth: int, b_depth: int, out_depth: int) -> MatrixParams:
+        return MatrixParams(
+            rows=self.array.rows,
+            columns=self.array.columns,
+            dataflow=self.array.dataflow,
+            **self.arithmetic.model_dump(),
+            a_depth=a_depth,
+            b_depth=b_depth,
+            out_depth=max(2, out_depth),
+            port_bytes=self.memory.bytes_per_cycle,
+            multiplier=self.multiplier,
+        )
