@@ -1,5 +1,8 @@
 """Graph: counts, identity and the checks on its tensors."""
 
+import subprocess
+import sys
+
 import pytest
 
 from archsim.graph import Graph, Op, Tensor
@@ -70,3 +73,10 @@ def test_digest_is_stable_and_sees_every_change():
 def test_broken_graphs_are_refused(change, text):
     with pytest.raises(ValueError, match=text):
         chain(**change)
+
+
+def test_graphs_and_builders_load_neither_onnx_nor_numpy():
+    code = "import sys, archsim.graph, archsim.graph.onnx_import, workloads.models as m; "
+    code += "m.build('resnet18'); print([n for n in ('onnx', 'numpy') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

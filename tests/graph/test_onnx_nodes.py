@@ -391,3 +391,56 @@ def test_every_handler_belongs_to_a_known_operator():
     standard = {s.name for s in onnx.defs.get_all_schemas() if not s.domain}
     known = {op for domain, op in HANDLERS if not domain}
     assert known - standard <= {"SimplifiedLayerNormalization", "Upsample"}
+
+
+def test_weights_in_constant_nodes_are_parameters(load):
+    weight = numpy_helper.from_array(zeros(8, 5))
+    scale = numpy_helper.from_array(zeros())
+    nodes = [
+        node("Constant", "", "w", value=weight),
+        node("Constant", "", "s", value=scale),
+        node("MatMul", "x w", "t"),
+        node("Mul", "t s", "y"),
+    ]
+    nodes[0].name, nodes[1].name = "c0", "c1"
+    graph = load(nodes, {"x": (6, 8)})
+    assert graph.parameters == 40
+    assert specs(graph)[1] == Elementwise(function="mul", n=30, dtype=F32)
+
+
+def test_key_cache_lengthens_the_context(load):
+    shapes = {"x": (2, 1, 32), "k": (2, 1, 16), "v": (2, 1, 16)}
+    cache = {"pk": (2, 2, 100, 8), "pv": (2, 2, 100, 8)}
+    made = ms("GroupQueryAttention", "x k v pk pv", num_heads=4, kv_num_heads=2)
+    graph = load([made], {**shapes, **cache}, microsoft=True)
+    assert specs(graph) == [Attention(b=2, h=4, h_kv=2, sq=1, skv=101, d=8, dtype=F32)]
+
+
+def test_local_functions_are_inlined(tmp_path):
+    body = [helper.make_node("Relu", ["a"], ["t"]), helper.make_node("Neg", ["t"], ["b"])]
+    twice = helper.make_function("mine", "Both", ["a"], ["b"], body, [helper.make_opsetid("", 20)])
+    graph = helper.make_graph(
+        [helper.make_node("Both", ["x"], ["y"], domain="mine")],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (2, 3))],
+        [helper.make_empty_tensor_value_info("y")],
+    )
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("mine", 1)]
+    model = helper.make_model(graph, functions=[twice], opset_imports=opsets, ir_version=10)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    assert [s.function for s in specs(load_onnx(path))] == ["relu", "neg"]
+
+
+def test_quantised_convolution(load):
+    stored = {
+        "s": zeros() + 1, "zp": np.array(0, np.int8), "w": np.zeros((6, 4, 3, 3), np.int8),
+    }  # fmt: skip
+    graph = load([node("QLinearConv", "x s zp w s zp s zp")], {"x": (1, 4, 8, 8, "INT8")}, stored)
+    assert specs(graph) == [Conv2d(n=1, cin=4, cout=6, h=8, w=8, r=3, s=3, dtype="int8")]
+    assert graph.parameters == 6 * 4 * 9
+
+
+def test_a_constant_choice_of_several_rows_is_a_gather(load):
+    graph = load([node("Gather", "x i", axis=1)], {"x": (2, 9, 8)}, {"i": ints(0, 4, 7)})
+    assert specs(graph) == [Gather(table=18, width=8, n=6, dtype=F32)]

@@ -139,3 +139,18 @@ def test_experts_share_the_tokens(experts):
     assert used == build("m3vit", experts=1, top_k=1).parameters + (experts - 1) * 6 * (
         2 * 192 * 384 + 384 + 192 + 192
     )
+
+
+def test_windows_add_the_bias_of_their_pairs_and_the_mask_of_a_shift():
+    graph = build("swin_tiny_patch4_window7_224", batch=4)
+    masks = [op.spec.mask_elements for op in graph if op.spec.kind == "attention"]
+    pairs = 49 * 49
+    assert masks[:4] == [3 * pairs, 64 * 3 * pairs, 6 * pairs, 16 * 6 * pairs]
+    assert masks[-2:] == [24 * pairs, 24 * pairs]  # one window: nothing to shift
+
+
+def test_batchnorm_reads_four_vectors():
+    graph = build("resnet18", fold_batchnorm=False)
+    norm = next(op.spec for op in graph if getattr(op.spec, "function", "") == "scale_shift")
+    assert norm.bytes_read == 2 * (norm.n + 4 * 64)
+    assert norm.parameters == 2 * 64
