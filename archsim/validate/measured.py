@@ -208,6 +208,8 @@ def validate_measured(
     for index, (case, (spec, us)) in enumerate(zip(dataset.cases, specs, strict=True)):
         try:
             answer = price(spec)
+        except CheckError as error:
+            raise CheckError(f"{dataset.where(index)}: {error}") from error
         except UNPRICED as error:
             failed.append(Failure(index, case["op"], str(error)))
             continue

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from archsim.errors import CheckError
 from archsim.validate.cases import Case, Dataset, dimension, dtype, positive_number, text
 from archsim.validate.measured import UNPRICED, Failure
 from archsim.validate.split import shape
@@ -100,6 +101,8 @@ def validate_models(dataset: Dataset, predict: PredictModel) -> ModelValidation:
     for index, (case, (kernel_sum, graph)) in enumerate(zip(dataset.cases, checked, strict=True)):
         try:
             sum_us, graph_us, kernels = predict(case)
+        except CheckError as error:
+            raise CheckError(f"{dataset.where(index)}: {error}") from error
         except UNPRICED as error:
             failed.append(Failure(index, str(case["model"]), str(error)))
             continue

@@ -108,8 +108,8 @@ def validate_published(path: str | Path, evaluate_run: EvaluateRun) -> Published
     for row in rows:
         try:
             results.append(RowResult(row, value_of(row.how, answer)))
-        except CheckError:
-            raise
+        except CheckError as error:
+            raise CheckError(f"{path}: {row.id}: {error}") from error
         except ArchsimError as error:
             results.append(RowResult(row, None, str(error)))
     return PublishedValidation(str(path), tuple(results))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from archsim.errors import CheckError
 from archsim.validate.cases import Case, Dataset, positive_number, spec_from_case
 from archsim.validate.measured import UNPRICED, Failure
 from archsim.validate.split import shape
@@ -77,6 +78,8 @@ def validate_sustained(dataset: Dataset, predict: PredictSustained) -> Sustained
     for index, case in enumerate(dataset.cases):
         try:
             us, joules, mhz = predict(case)
+        except CheckError as error:
+            raise CheckError(f"{dataset.where(index)}: {error}") from error
         except UNPRICED as error:
             failed.append(Failure(index, str(case["op"]), str(error)))
             continue

@@ -131,7 +131,7 @@ def test_a_violated_check_stops_everything(write):
     def evaluate(run):
         raise CheckError("below its bound")
 
-    with pytest.raises(CheckError):
+    with pytest.raises(CheckError, match=r"rows.yaml: a: below its bound"):
         validate_published(write({}), evaluate)
 
 
