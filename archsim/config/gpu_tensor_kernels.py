@@ -9,33 +9,70 @@ class GemmKernels(Group):
     """Tile kernels of dense, batched and sparse matrix products."""
 
     launch_us: Constant = constant("us", minimum=0, doc="launch to first load, and drain")
-    fill_clk: Constant = constant("clk", minimum=0, doc="first load to first tensor instruction")
+    first_clk: Constant = constant("clk", minimum=0, doc="first load to first tensor instruction")
     wgmma_fraction: Constant = constant(
         "1", above=0, maximum=1, doc="share of the wgmma law that a main loop reaches"
     )
     step_clk: Constant = constant("clk", minimum=0, doc="least clocks of a K step on wgmma")
-    ingest_bytes_per_clk: Constant = constant("B/clk", above=0, doc="TMA into one SM")
+    step_power: Constant = constant(
+        "1", minimum=1, doc="norm by which tensor work and loads of a step overlap"
+    )
+    fill_bytes_per_clk: Constant = constant("B/clk", above=0, doc="TMA writes into one SM")
+    request_bytes_per_clk: Constant = constant("B/clk", above=0, doc="TMA reads asked by one SM")
     l2_bytes_per_clk: Constant = constant("B/clk", above=0, doc="TMA from L2, whole GPU")
     hbm_fraction: Constant = constant("1", above=0, maximum=1, doc="reachable share of HBM")
     sm_hbm_bytes_per_clk: Constant = constant("B/clk", above=0, doc="cold loads of one SM")
+    write_share: Constant = constant(
+        "1", minimum=0, maximum=1, doc="share of the output that leaves L2 before the kernel ends"
+    )
+    overlap_power: Constant = constant(
+        "1", minimum=1, doc="norm by which main loops and device memory overlap"
+    )
     store_bytes_per_clk: Constant = constant("B/clk", above=0, doc="epilogue stores of one SM")
+    store_clk: Constant = constant("clk", minimum=0, doc="epilogue of a tile, fixed")
     coop_store: Constant = constant(
         "1", minimum=0, maximum=1, doc="share of inner epilogues that a cooperative kernel shows"
     )
-    unaligned_factor: Constant = constant("1", minimum=1, doc="rows off 32 B boundaries")
-    half_aligned_factor: Constant = constant("1", minimum=1, doc="rows off 128 B boundaries")
+    align16_factor: Constant = constant("1", minimum=1, doc="loads of rows off 32 B boundaries")
+    align32_factor: Constant = constant("1", minimum=1, doc="loads of rows off 64 B boundaries")
+    align64_factor: Constant = constant("1", minimum=1, doc="loads of rows off 128 B boundaries")
+    store16_factor: Constant = constant("1", minimum=1, doc="stores of rows off 32 B boundaries")
+    store32_factor: Constant = constant("1", minimum=1, doc="stores of rows off 128 B boundaries")
+    store_spread: Constant = constant(
+        "1", minimum=0, maximum=1, doc="share of that slowdown that device memory sees"
+    )
     fp8_us: Constant = constant("us", minimum=0, doc="scales of an fp8 kernel")
-    cluster_us: Constant = constant("us", minimum=0, doc="start of an 8-CTA cluster over a 4-CTA")
     throttle_fraction: Constant = constant(
         "1", minimum=0, doc="slowdown of long tensor kernels by the power limit"
     )
     throttle_us: Constant = constant("us", above=0, doc="time constant of that slowdown")
+    xmma_us: Constant = constant("us", minimum=0, doc="the older wgmma kernels, fixed")
+    xmma_fraction: Constant = constant(
+        "1", above=0, maximum=1, doc="share of the wgmma law in the older kernels"
+    )
+    xmma_clk: Constant = constant("clk", minimum=0, doc="their synchronisation of a K step")
+    xmma_fill_bytes_per_clk: Constant = constant("B/clk", above=0, doc="their TMA into one SM")
     reduce_us: Constant = constant("us", minimum=0, doc="split-K reduction, fixed")
+    reduce_split_us: Constant = constant("us", minimum=0, doc="split-K reduction, each part")
     reduce_bytes_per_s: Constant = constant("B/s", above=0, doc="split-K reduction, traffic")
-    copy4_clk: Constant = constant("clk", minimum=0, doc="a warp's 4-byte cp.async")
+    mma_us: Constant = constant("us", minimum=0, doc="kernel with a CTA per tile, fixed")
+    mma_cold_us: Constant = constant("us", minimum=0, doc="its first loads from device memory")
+    mma_factor: Constant = constant("1", above=0, doc="mma.sync time over its published rate")
+    mma_port: Constant = constant("1", minimum=0, doc="share of fragment loads beside mma.sync")
+    mma_step_clk: Constant = constant(
+        "clk", minimum=0, doc="least clocks of 128 bytes of K with mma.sync"
+    )
+    mma_power: Constant = constant("1", minimum=1, doc="norm of unit time and step latency")
+    mma_overlap_power: Constant = constant("1", minimum=1, doc="norm of SM and device memory")
+    mma_store_bytes_per_clk: Constant = constant("B/clk", above=0, doc="epilogue stores of an SM")
+    mma_cta_clk: Constant = constant("clk", minimum=0, doc="start and end of a round of CTAs")
+    mma_l2_bytes_per_clk: Constant = constant("B/clk", above=0, doc="cp.async from L2, whole GPU")
+    ffma_factor: Constant = constant("1", above=0, doc="FFMA main loop over the fp32 peak's time")
+    ffma_copy_clk: Constant = constant("clk", minimum=0, doc="a warp's 4-byte cp.async")
     ffma_step_clk: Constant = constant("clk", minimum=0, doc="least clocks of a K step, FFMA")
-    dmma_step_clk: Constant = constant("clk", minimum=0, doc="least clocks of a K step, fp64")
-    mma_step_clk: Constant = constant("clk", minimum=0, doc="least clocks of a K step, mma.sync")
+    dmma_factor: Constant = constant("1", above=0, doc="fp64 main loop over the peak's time")
+    dmma_port: Constant = constant("1", minimum=0, doc="share of fragment loads beside fp64 mma")
+    dmma_step_clk: Constant = constant("clk", minimum=0, doc="least clocks of 32 K steps, fp64")
 
 
 class AttentionKernels(Group):

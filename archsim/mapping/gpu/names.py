@@ -50,7 +50,7 @@ _NVJET = re.compile(
     r"_(?P<dir>[vh])(?P<static>_ssched)?_bz(?:_(?P<coop>coop[AB]))?(?:_bias)?(?:_algo\d)?"
     r"(?P<split>_splitK)?(?:_algo\d)?_[TN]{2}(?P<side>[TN])"
 )
-_CUTLASS = re.compile(r"cutlass\w*?_tensorop_\w*?_(\d+)x(\d+)_(\d+)x(\d+)_")
+_CUTLASS = re.compile(r"cutlass\w*?_(?:tensorop|simt)_\w*?_(\d+)x(\d+)_(\d+)x(\d+)_")
 _XMMA = re.compile(
     r"sm(?P<sm>\d+)_xmma_.*?tilesize(?P<a>\d+)x(?P<b>\d+)x(?P<tk>\d+)(?:_stage(?P<st>\d+))?"
     r"(?:_cgasize\d+x\d+x\d+)?(?:_warpsize(?P<wa>\d+)x(?P<wb>\d+)x\d+)?"
@@ -78,7 +78,8 @@ def parse_gemm(name: str) -> GemmKernel | None:
         warps = (int(hit["wa"]), int(hit["wb"])) if hit["wa"] else (2, 2)
         return GemmKernel(kind, *sizes, warps_m=warps[0], warps_n=warps[1])
     if (hit := _CUTLASS.search(name)) is not None:
-        tm, tn, tk, stages = (int(g) for g in hit.groups())
+        tn, tm, tk, stages = (int(v) for v in hit.groups())
+        kind = FFMA if "simt" in name else MMA
         wide = 4 if tm * tn >= 128 * 256 else 2
-        return GemmKernel(MMA, tm, tn, tk, stages, warps_m=2, warps_n=wide)
+        return GemmKernel(kind, tm, tn, tk, stages, warps_m=wide, warps_n=2)
     return None

@@ -37,7 +37,7 @@ def _implicit(spec: Conv2d, dev: Any, cin: int, cout: int) -> list[Plan]:
     deep = spec.r * spec.s * ceil(cin / 8) * 8
     p = template(pixels, cout, deep, 1, spec.dtype, size)
     p[21], p[22] = 128, 128
-    p[24] = min(spec.n * spec.h * spec.w * cin, pixels * deep) * size
+    p[25] = min(spec.n * spec.h * spec.w * cin, pixels * deep) * size
     table = conv_table(bool(dev["tensor_kernels_wgmma"]))
     row, split = choose(dev, p, table, np.zeros(OUTPUTS), 1e9)
     fill(table[row], p, split, dev["sm_count"])

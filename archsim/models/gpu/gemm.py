@@ -1,9 +1,10 @@
 """Tile kernels of matrix products: the time of one launch from its tile, pipeline and grid.
 
-A kernel covers ``tiles = ceil(m/tm) * ceil(n/tn) * batch * split`` output tiles with CTAs on SMs.
-Every tile walks its K range in steps; a step costs the larger of its tensor work and of the bytes
-that its SM takes in. Over the whole GPU the steps also share L2, and all of it shares device
-memory. Parameters of a plan by position are the ``P_`` names below.
+A kernel covers ``ceil(m/tm) * ceil(n/tn) * batch * split`` tiles with CTAs on SMs. A tile walks
+its K range in steps; a step costs the larger of its tensor work and of the bytes its SM takes in.
+Over the GPU all steps share L2, and the launch shares device memory. ``gemm_plan`` names the
+numbers of a plan; engines 0 and 1 run on wgmma (``time_wgmma``), 2 to 4 on mma.sync, multiply-add
+and fp64 units (``time_mma``), 5 is the reduction of a split K.
 """
 
 from __future__ import annotations
@@ -12,131 +13,227 @@ from math import ceil
 from typing import Any
 
 from archsim.engine.jit import njit
-from archsim.models.gpu.gemm_steps import chip_rate, mma_step, wgmma_step
+from archsim.models.gpu.common import overlap
+from archsim.models.gpu.gemm_plan import (
+    A_BYTES,
+    A_SHARE,
+    ALIGN_A,
+    ALIGN_B,
+    ALIGN_OUT,
+    BATCH,
+    CM,
+    CN,
+    COOP,
+    CTAS,
+    ENGINE,
+    IN_BYTES,
+    K,
+    M,
+    N,
+    OUT_BYTES,
+    SLOTS,
+    SPLIT,
+    TK,
+    TM,
+    TN,
+)
+from archsim.models.gpu.gemm_steps import mma_step, peak_rate, wgmma_step
 from archsim.models.gpu.plan import (
     BOUND_COMPUTE_US,
     BOUND_HBM_US,
     BOUND_L2_US,
+    COMPUTE,
+    EXPOSED,
+    HBM,
     HBM_BYTES,
+    L2,
     L2_BYTES,
+    LAUNCH,
+    RESIDENT,
+    SHARED,
 )
-
-# Positions of a plan's numbers.
-P_M, P_N, P_K, P_BATCH = 0, 1, 2, 3
-P_TM, P_TN, P_TK, P_STAGES = 4, 5, 6, 7
-P_CM, P_CN = 8, 9  # cluster along m and n
-P_SPLIT, P_CTAS, P_RESIDENT = 10, 11, 12
-P_ENGINE, P_TYPE = 13, 14
-P_IN_BYTES, P_OUT_BYTES = 15, 16  # of one element
-P_COOP, P_M_SIDE, P_WM, P_WN = 17, 18, 19, 20
-P_ALIGN_A, P_ALIGN_B = 21, 22  # largest power of two that divides the row stride in bytes
-P_A_SHARE = 23  # bytes of A kept over dense bytes (2:4 sparse: 0.5 plus metadata)
-P_A_BYTES = 24  # compulsory bytes of A where not m*k*in (implicit GEMM), else 0
-PARAMS_USED = 25
 
 
 @njit
-def stride_penalty(dev: Any, align: float) -> float:
-    """Return the slowdown of TMA boxes whose rows start off 32 B or 128 B boundaries."""
-    if align % 32:
-        return float(dev.tensor_kernels_gemm_unaligned_factor)
-    if align % 128:
-        return float(dev.tensor_kernels_gemm_half_aligned_factor)
+def stride_factor(dev: Any, align: float) -> float:
+    """Return the slowdown of loads whose rows start off 32, 64 or 128 B boundaries."""
+    if align % 32.0:
+        return float(dev.tensor_kernels_gemm_align16_factor)
+    if align % 64.0:
+        return float(dev.tensor_kernels_gemm_align32_factor)
+    if align % 128.0:
+        return float(dev.tensor_kernels_gemm_align64_factor)
     return 1.0
 
 
 @njit
-def time_gemm(dev: Any, p: Any, out: Any) -> None:
-    """Price one tile kernel; see the module's text for the law."""
-    hz = dev.clock_boost_hz
-    if p[P_ENGINE] == 5:
-        time_reduction(dev, p, out)
-        return
-    tiles_m, tiles_n = ceil(p[P_M] / p[P_TM]), ceil(p[P_N] / p[P_TN])
-    tiles = tiles_m * tiles_n * p[P_BATCH] * p[P_SPLIT]
-    k_part = ceil(p[P_K] / p[P_TK] / p[P_SPLIT])  # steps of one tile
-    slots = min(p[P_CTAS], dev.sm_count * p[P_RESIDENT])
-    waves = ceil(tiles / slots)
-    sms = min(min(slots, tiles), dev.sm_count)
-    per_sm = ceil(tiles / (sms * 1.0))  # tiles that the busiest SM works off
-    wide = p[P_ENGINE] <= 1
-    work, shared, least = wgmma_step(dev, p) if wide else mma_step(dev, p)
-    row = p[P_TK] * p[P_IN_BYTES]
-    fat_a, fat_b = stride_penalty(dev, p[P_ALIGN_A]), stride_penalty(dev, p[P_ALIGN_B])
-    take = (p[P_TM] * p[P_A_SHARE] * fat_a + p[P_TN] * fat_b) * row
-    ingest = take / dev.tensor_kernels_gemm_ingest_bytes_per_clk
-    # L2 serves each operand once per cluster that multicasts it.
-    l2_bytes = (
-        p[P_BATCH]
-        * p[P_IN_BYTES]
-        * p[P_K]
-        * (p[P_M] * p[P_A_SHARE] * tiles_n / p[P_CN] + p[P_N] * tiles_m / p[P_CM])
-    )
-    fat = take / ((p[P_TM] * p[P_A_SHARE] + p[P_TN]) * row)
-    l2_clk = l2_bytes * fat / dev.tensor_kernels_gemm_l2_bytes_per_clk
-    steps = k_part * per_sm
-    compute = work * steps
-    port = shared * steps
-    load = ingest * steps
-    latency = least * k_part * waves
-    busy = max(max(compute, port), max(load, max(l2_clk, latency)))
-    store = p[P_TM] * p[P_TN] * p[P_OUT_BYTES] / dev.tensor_kernels_gemm_store_bytes_per_clk
-    # Pingpong warpgroups store one tile under the next one's main loop; cooperative ones do not.
-    extra = (per_sm - 1) * store * (dev.tensor_kernels_gemm_coop_store if p[P_COOP] else 0.0)
-    a_bytes = p[P_A_BYTES]
-    if a_bytes == 0:
-        a_bytes = p[P_BATCH] * p[P_M] * p[P_K] * p[P_A_SHARE] * p[P_IN_BYTES]
-    read = (a_bytes + p[P_BATCH] * p[P_N] * p[P_K] * p[P_IN_BYTES]) * (1.0 - p[31])
-    written = p[P_BATCH] * p[P_SPLIT] * p[P_M] * p[P_N] * p[P_OUT_BYTES]
-    rate = min(
-        dev.memory_bandwidth_bytes_per_s * dev.tensor_kernels_gemm_hbm_fraction,
-        sms * dev.tensor_kernels_gemm_sm_hbm_bytes_per_clk * hz,
-    )
-    hbm_us = (read + written) / rate * 1e6
-    us = 1e6 / hz
-    busy_us = (busy + extra) * us
-    both = (busy_us**3 + hbm_us**3) ** (1 / 3)
-    slow = 1.0
-    if wide:
-        share = compute * us / both
-        long = 1 - 2.718281828 ** (-both / dev.tensor_kernels_gemm_throttle_us)
-        slow = 1 + dev.tensor_kernels_gemm_throttle_fraction * share * long
-    fixed = dev.tensor_kernels_gemm_launch_us
-    if p[P_IN_BYTES] == 1 and wide:
-        fixed += dev.tensor_kernels_gemm_fp8_us
-    fixed += dev.tensor_kernels_gemm_cluster_us * max(p[P_CM] * p[P_CN] - 4, 0) / 4
-    out[0] = fixed
-    bound = busy_us * slow
-    if hbm_us >= busy_us:
-        out[4] = hbm_us
-        out[5] = both * slow - hbm_us
-    else:
-        out[5] = (both - busy_us) * slow
-        if busy - latency < 1e-9 * busy:
-            out[5] += bound
-        elif busy - compute < 1e-9 * busy:
-            out[1] = bound
-        elif busy - l2_clk < 1e-9 * busy:
-            out[3] = bound
-        else:
-            out[2] = bound
-    out[5] += (store + dev.tensor_kernels_gemm_fill_clk) * us
+def store_factor(dev: Any, align: float) -> float:
+    """Return the slowdown of stores whose rows start off 32 or 128 B boundaries."""
+    if align % 32.0:
+        return float(dev.tensor_kernels_gemm_store16_factor)
+    if align % 128.0:
+        return float(dev.tensor_kernels_gemm_store32_factor)
+    return 1.0
+
+
+@njit
+def compulsory(p: Any, out: Any) -> tuple[float, float]:
+    """Record the bytes and bounds' operands; return bytes read cold and bytes written."""
+    a_bytes = p[A_BYTES]
+    if a_bytes == 0.0:
+        a_bytes = p[BATCH] * p[M] * p[K] * p[A_SHARE] * p[IN_BYTES]
+    read = (a_bytes + p[BATCH] * p[N] * p[K] * p[IN_BYTES]) * (1.0 - p[RESIDENT])
+    written = p[BATCH] * p[SPLIT] * p[M] * p[N] * p[OUT_BYTES]
     out[HBM_BYTES] = read + written
-    out[L2_BYTES] = l2_bytes + written
-    flops = 2.0 * p[P_BATCH] * p[P_M] * p[P_N] * p[P_K]
-    out[BOUND_COMPUTE_US] = flops / (chip_rate(dev, p) * dev.sm_count * hz) * 1e6
+    return read, written
+
+
+@njit
+def operand_traffic(p: Any, fat_a: float, fat_b: float) -> float:
+    """Return the bytes that L2 serves: each operand once per tile row or column and cluster."""
+    tiles_m, tiles_n = ceil(p[M] / p[TM]), ceil(p[N] / p[TN])
+    rows = p[M] * p[A_SHARE] * fat_a * tiles_n / p[CN]
+    columns = p[N] * fat_b * tiles_m / p[CM]
+    return float(p[BATCH] * p[IN_BYTES] * p[K] * (rows + columns))
+
+
+@njit
+def bounds(dev: Any, p: Any, out: Any, read: float, written: float) -> None:
+    """Record the analytical lower bounds: peak arithmetic, compulsory bytes over L2 and HBM."""
+    hz = dev.clock_boost_hz
+    flops = 2.0 * p[BATCH] * p[M] * p[N] * p[K]
+    out[BOUND_COMPUTE_US] = flops / (peak_rate(dev, p) * dev.sm_count * hz) * 1e6
     out[BOUND_L2_US] = (read + written) / (dev.l2_bytes_per_clk * hz) * 1e6
-    out[BOUND_HBM_US] = (read + written) / dev.memory_bandwidth_bytes_per_s * 1e6
+    forced = read + max(written - dev.l2_capacity_bytes, 0.0)
+    out[BOUND_HBM_US] = forced / dev.memory_bandwidth_bytes_per_s * 1e6
+
+
+@njit
+def memory_us(dev: Any, sms: float, read: float, written: float) -> float:
+    """Return the time of the compulsory bytes; what is written drains in part after the kernel."""
+    rate = dev.memory_bandwidth_bytes_per_s * dev.tensor_kernels_gemm_hbm_fraction
+    port = sms * dev.tensor_kernels_gemm_sm_hbm_bytes_per_clk * dev.clock_boost_hz
+    bytes_ = read + written * dev.tensor_kernels_gemm_write_share
+    return float(bytes_ / min(rate, port) * 1e6)
+
+
+@njit
+def settle(out: Any, busiest: int, busy_us: float, hbm_us: float, both_us: float) -> None:
+    """Give the body of a kernel to whoever bounds it, what overlap costs to exposed latency."""
+    if hbm_us >= busy_us:
+        out[HBM] += hbm_us
+        out[EXPOSED] += both_us - hbm_us
+    else:
+        out[busiest] += busy_us
+        out[EXPOSED] += both_us - busy_us
+
+
+@njit
+def time_gemm(dev: Any, p: Any, out: Any) -> None:
+    """Price one kernel of families GEMM and SPARSE."""
+    if p[ENGINE] == 5.0:
+        time_reduction(dev, p, out)
+    elif p[ENGINE] <= 1.0:
+        time_wgmma(dev, p, out)
+    else:
+        time_mma(dev, p, out)
+
+
+@njit
+def time_wgmma(dev: Any, p: Any, out: Any) -> None:
+    """Price a persistent warp-specialised kernel on wgmma."""
+    us = 1e6 / dev.clock_boost_hz
+    tiles = ceil(p[M] / p[TM]) * ceil(p[N] / p[TN]) * p[BATCH] * p[SPLIT]
+    sms = min(p[CTAS], tiles, dev.sm_count)
+    per_sm = ceil(tiles / sms)
+    parts = ceil(ceil(p[K] / p[TK]) / p[SPLIT])
+    fat_a, fat_b = stride_factor(dev, p[ALIGN_A]), stride_factor(dev, p[ALIGN_B])
+    deep = min(p[K], p[TK]) * p[IN_BYTES]
+    rows = min(p[TM], p[M]) * p[A_SHARE] * fat_a * deep
+    columns = min(p[TN], p[N]) * fat_b * deep
+    fill = (rows + columns) / dev.tensor_kernels_gemm_fill_bytes_per_clk
+    asked = (rows / p[CN] + columns / p[CM]) / dev.tensor_kernels_gemm_request_bytes_per_clk
+    take = max(fill, asked)
+    if p[ENGINE] == 1.0:
+        take = (rows + columns) / dev.tensor_kernels_gemm_xmma_fill_bytes_per_clk
+    work = wgmma_step(dev, p)
+    step = overlap(work, take, dev.tensor_kernels_gemm_step_power)
+    main = max(step, dev.tensor_kernels_gemm_step_clk) * parts
+    rough = store_factor(dev, p[ALIGN_OUT])
+    stored = min(p[TM], p[M]) * min(p[TN], p[N]) * p[OUT_BYTES] * rough
+    store = stored / dev.tensor_kernels_gemm_store_bytes_per_clk
+    store += dev.tensor_kernels_gemm_store_clk
+    # Warpgroups with a tile each store one under the other's main loop; cooperating ones cannot.
+    if p[COOP] == 0.0 and p[ENGINE] == 0.0:
+        each = max(main, 0.5 * (main + store))
+    else:
+        each = main + store * dev.tensor_kernels_gemm_coop_store
+    l2_bytes = operand_traffic(p, fat_a, fat_b)
+    l2_clk = l2_bytes / dev.tensor_kernels_gemm_l2_bytes_per_clk
+    own = (per_sm - 1.0) * each + main
+    read, written = compulsory(p, out)
+    spread = 1.0 + (rough - 1.0) * dev.tensor_kernels_gemm_store_spread
+    hbm_us = memory_us(dev, sms, read, written * spread)
+    busy_us = max(own, l2_clk) * us
+    both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_overlap_power)
+    held = work * parts * per_sm * us / both_us
+    long = 1.0 - 2.718281828 ** (-both_us / dev.tensor_kernels_gemm_throttle_us)
+    slow = 1.0 + dev.tensor_kernels_gemm_throttle_fraction * held * long
+    out[LAUNCH] = dev.tensor_kernels_gemm_launch_us
+    if p[ENGINE] == 1.0:
+        out[LAUNCH] = dev.tensor_kernels_gemm_xmma_us
+    elif p[IN_BYTES] == 1.0:
+        out[LAUNCH] += dev.tensor_kernels_gemm_fp8_us
+    out[EXPOSED] = (store + dev.tensor_kernels_gemm_first_clk) * us
+    busiest = L2 if l2_clk > own else COMPUTE if work >= take else SHARED
+    settle(out, busiest, busy_us * slow, hbm_us, max(both_us * slow, hbm_us))
+    out[L2_BYTES] = l2_bytes + written
+    bounds(dev, p, out, read, written)
+
+
+@njit
+def time_mma(dev: Any, p: Any, out: Any) -> None:
+    """Price a kernel of one CTA per tile, several of which share an SM's units."""
+    us = 1e6 / dev.clock_boost_hz
+    tiles = ceil(p[M] / p[TM]) * ceil(p[N] / p[TN]) * p[BATCH] * p[SPLIT]
+    sms = min(p[CTAS], dev.sm_count)
+    # Empty CTAs of a swizzled grid take a place where all are resident at once, else no time.
+    launched = tiles if p[SLOTS] == 1.0 or p[CTAS] > sms * p[SLOTS] else p[CTAS]
+    per_sm = ceil(launched / sms)
+    slots = min(p[SLOTS], per_sm)
+    parts = ceil(ceil(p[K] / p[TK]) / p[SPLIT])
+    work, least = mma_step(dev, p)
+    power = dev.tensor_kernels_gemm_mma_power
+    full = per_sm // slots
+    left = per_sm - full * slots
+    own = full * parts * overlap(slots * work, least, power)
+    if left > 0.0:
+        own += parts * overlap(left * work, least, power)
+    store = min(p[TM], p[M]) * min(p[TN], p[N]) * p[OUT_BYTES]
+    store = store / dev.tensor_kernels_gemm_mma_store_bytes_per_clk
+    own += per_sm * store + (full + (left > 0.0)) * dev.tensor_kernels_gemm_mma_cta_clk
+    l2_bytes = operand_traffic(p, 1.0, 1.0)
+    l2_clk = l2_bytes / dev.tensor_kernels_gemm_mma_l2_bytes_per_clk
+    read, written = compulsory(p, out)
+    hbm_us = memory_us(dev, sms, read, written)
+    busy_us = max(own, l2_clk) * us
+    both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_mma_overlap_power)
+    out[LAUNCH] = dev.tensor_kernels_gemm_mma_us
+    cold = min(read / 1e6, 1.0) * dev.tensor_kernels_gemm_mma_cold_us
+    out[EXPOSED] = cold
+    settle(out, L2 if l2_clk > own else COMPUTE, busy_us, hbm_us, both_us)
+    out[L2_BYTES] = l2_bytes + written
+    bounds(dev, p, out, read, written)
 
 
 @njit
 def time_reduction(dev: Any, p: Any, out: Any) -> None:
     """Sum ``split`` partial results: read them all from L2, write the output."""
-    read = p[P_BATCH] * p[P_SPLIT] * p[P_M] * p[P_N] * p[P_IN_BYTES]
-    written = p[P_BATCH] * p[P_M] * p[P_N] * p[P_OUT_BYTES]
-    out[0] = dev.tensor_kernels_gemm_reduce_us
-    out[3] = (read + written) / dev.tensor_kernels_gemm_reduce_bytes_per_s * 1e6
+    read = p[BATCH] * p[SPLIT] * p[M] * p[N] * p[IN_BYTES]
+    written = p[BATCH] * p[M] * p[N] * p[OUT_BYTES]
+    out[LAUNCH] = dev.tensor_kernels_gemm_reduce_us
+    out[EXPOSED] = p[SPLIT] * dev.tensor_kernels_gemm_reduce_split_us
+    out[L2] = (read + written) / dev.tensor_kernels_gemm_reduce_bytes_per_s * 1e6
     out[HBM_BYTES] = written
     out[L2_BYTES] = read + written
     out[BOUND_L2_US] = (read + written) / (dev.l2_bytes_per_clk * dev.clock_boost_hz) * 1e6
-    out[BOUND_HBM_US] = written / dev.memory_bandwidth_bytes_per_s * 1e6

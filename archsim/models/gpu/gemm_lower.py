@@ -11,6 +11,7 @@ from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import BatchedGemm, Gemm
 from archsim.mapping.gpu import names
 from archsim.mapping.gpu.tiles import nvjet_table, short_table
+from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm_choice import choose, fill
 from archsim.models.gpu.gemm_steps import TYPES
 from archsim.models.gpu.plan import FIXED, GEMM, OUTPUTS, PARAMS, Plan
@@ -45,8 +46,10 @@ def template(
     p[:4] = m, n, k, batch
     p[10:13] = 1, 1, 1
     p[14], p[15], p[16] = TYPES[dtype], size, out_bytes
-    p[21] = p[22] = stride & -stride
-    p[23] = 1
+    p[g.ALIGN_A] = p[g.ALIGN_B] = stride & -stride
+    out_stride = int(n * out_bytes) or 1
+    p[g.ALIGN_OUT] = out_stride & -out_stride
+    p[g.A_SHARE] = 1
     return p
 
 
@@ -97,7 +100,8 @@ def reduction(p: np.ndarray[Any, Any], out_bytes: float) -> Plan:
     """Return the kernel that sums the parts of a split-K product."""
     q = np.zeros(PARAMS)
     q[:4] = p[:4]
-    q[10], q[13], q[15], q[16], q[23] = p[10], names.REDUCE, 4.0, out_bytes, 1
+    q[g.SPLIT], q[g.ENGINE], q[g.A_SHARE] = p[g.SPLIT], names.REDUCE, 1
+    q[g.IN_BYTES], q[g.OUT_BYTES] = max(4.0, out_bytes), out_bytes
     return Plan("cublasLt::splitKreduce_kernel", GEMM, tuple(q.tolist()), 0.0)
 
 

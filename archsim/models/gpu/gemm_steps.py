@@ -6,8 +6,21 @@ from math import ceil
 from typing import Any
 
 from archsim.engine.jit import njit
+from archsim.models.gpu.gemm_plan import (
+    A_SHARE,
+    COOP,
+    ENGINE,
+    IN_BYTES,
+    M_SIDE,
+    TK,
+    TM,
+    TN,
+    TYPE,
+    WM,
+    WN,
+)
 
-# Operand types by code (``P_TYPE``).
+# Operand types by code.
 FP16, BF16, TF32, FP8, INT8, INT4, FP64, FP32 = 0, 1, 2, 3, 4, 5, 6, 7
 
 TYPES = {
@@ -37,43 +50,59 @@ def tensor_rate(dev: Any, code: float) -> float:
 
 
 @njit
-def chip_rate(dev: Any, p: Any) -> float:
+def peak_rate(dev: Any, p: Any) -> float:
     """Return the peak that bounds a kernel: the type's, times the sparse factor where A is."""
-    rate = tensor_rate(dev, p[14])
-    return rate * dev.tensor_sparse_factor if p[23] < 1 else rate
+    rate = tensor_rate(dev, p[TYPE])
+    return rate * dev.tensor_sparse_factor if p[A_SHARE] < 1.0 else rate
 
 
 @njit
-def wgmma_step(dev: Any, p: Any) -> tuple[float, float, float]:
-    """Clocks of a step on wgmma: tensor cores, shared-memory port, least latency of a step.
+def wgmma_clk(
+    dev: Any, side_m: float, side_n: float, halves: float, code: float, bytes_k: float,
+    element: float, a_share: float,
+) -> float:  # fmt: skip
+    """Return the clocks of a ``side_m`` x ``side_n`` tile over ``bytes_k`` bytes of K.
 
     One m64 x N instruction over 32 bytes of K takes the larger of its arithmetic and of reading
-    A (64 rows) and B (N rows) from shared memory.
+    A (64 rows) and B (N rows) from shared memory: max(N/2, 16 + N/4) clocks for fp16.
     """
-    side_m, side_n = (p[4], p[5]) if p[18] else (p[5], p[4])
-    halves = 2.0 if p[17] == 2 else 1.0
     wide = side_n / halves
-    calls = ceil(wide / 256)
-    rows = ceil(side_m / 64) * halves * calls
-    wide = wide / calls
-    deep = p[6] * p[15] / 32  # instructions along K
-    a_share = p[23]
-    dense = 2 * 64 * wide * 32 / p[15] / tensor_rate(dev, p[14])
-    math = dense * (1.0 if a_share == 1 else 1 / dev.tensor_sparse_factor)
-    port = (64 * 32 * a_share + wide * 32) / dev.sm_shared_bytes_per_clk
-    clocks = max(math, port) * rows * deep / dev.tensor_kernels_gemm_wgmma_fraction
-    return clocks, port * rows * deep, dev.tensor_kernels_gemm_step_clk
+    calls = ceil(wide / 256.0)
+    wide /= calls
+    arithmetic = 2.0 * 64.0 * wide * 32.0 / element / tensor_rate(dev, code)
+    if a_share < 1.0:
+        arithmetic /= dev.tensor_sparse_factor
+    port = (64.0 * 32.0 * a_share + wide * 32.0) / dev.sm_shared_bytes_per_clk
+    return max(arithmetic, port) * ceil(side_m / 64.0) * halves * calls * bytes_k / 32.0
 
 
 @njit
-def mma_step(dev: Any, p: Any) -> tuple[float, float, float]:
-    """Clocks of a step on mma.sync or multiply-add units; fragment loads do not overlap them."""
-    work = 2 * p[4] * p[5] * p[6] / (tensor_rate(dev, p[14]) * dev.tensor_mma_fraction)
-    port = (p[4] * p[20] + p[5] * p[19]) * p[6] * p[15] / dev.sm_shared_bytes_per_clk
-    if p[13] == 3:
-        work = 2 * p[4] * p[5] * p[6] / dev.sm_fp32_flop_per_clk
-        copies = (p[4] + p[5]) * p[6] / 32 * dev.tensor_kernels_gemm_copy4_clk
-        return work + copies, 0.0, dev.tensor_kernels_gemm_ffma_step_clk
-    if p[13] == 4:
-        return work, port, dev.tensor_kernels_gemm_dmma_step_clk
-    return work + port, 0.0, dev.tensor_kernels_gemm_mma_step_clk
+def wgmma_step(dev: Any, p: Any) -> float:
+    """Clocks of one K step on wgmma at the share of the law that main loops reach."""
+    side_m, side_n = (p[TM], p[TN]) if p[M_SIDE] else (p[TN], p[TM])
+    halves = 2.0 if p[COOP] == 2.0 else 1.0
+    deep = p[TK] * p[IN_BYTES]
+    clk = wgmma_clk(dev, side_m, side_n, halves, p[TYPE], deep, p[IN_BYTES], p[A_SHARE])
+    if p[ENGINE] == 1.0:
+        return clk / dev.tensor_kernels_gemm_xmma_fraction + dev.tensor_kernels_gemm_xmma_clk
+    return clk / dev.tensor_kernels_gemm_wgmma_fraction
+
+
+@njit
+def mma_step(dev: Any, p: Any) -> tuple[float, float]:
+    """Clocks of one K step on mma.sync or multiply-add units: units busy, and least latency."""
+    flops = 2.0 * p[TM] * p[TN] * p[TK]
+    reads = (p[TM] * p[WN] + p[TN] * p[WM]) * p[TK] * p[IN_BYTES]
+    port = reads / dev.sm_shared_bytes_per_clk
+    if p[ENGINE] == 3.0:
+        work = flops / dev.sm_fp32_flop_per_clk * dev.tensor_kernels_gemm_ffma_factor
+        copies = (p[TM] + p[TN]) * p[TK] / 32.0 * dev.tensor_kernels_gemm_ffma_copy_clk
+        return work + copies, dev.tensor_kernels_gemm_ffma_step_clk
+    if p[ENGINE] == 4.0:
+        work = flops / tensor_rate(dev, FP64) * dev.tensor_kernels_gemm_dmma_factor
+        work += port * dev.tensor_kernels_gemm_dmma_port
+        return work, dev.tensor_kernels_gemm_dmma_step_clk * p[TK] / 32.0
+    work = flops / (tensor_rate(dev, p[TYPE]) * dev.tensor_mma_fraction)
+    work = work * dev.tensor_kernels_gemm_mma_factor + port * dev.tensor_kernels_gemm_mma_port
+    least = dev.tensor_kernels_gemm_mma_step_clk * p[TK] * p[IN_BYTES] / 128.0
+    return work, least

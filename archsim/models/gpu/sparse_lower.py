@@ -24,7 +24,7 @@ def lower_sparse(spec: SparseGemm, dev: Any) -> list[Plan]:
     p[11] = min(tiles, dev["sm_count"])
     p[13] = names.XMMA if dev["tensor_kernels_wgmma"] else names.MMA
     p[17], p[18], p[19], p[20] = 1, 1, 2, 4
-    p[23] = 0.5 + 1 / 16
+    p[24] = 0.5 + 1 / 16
     name = f"sm90_xmma_sparse_gemm_{spec.dtype}_tilesize{TILE[0]}x{TILE[1]}x{TILE[2]}"
     kernel = Plan(name, SPARSE, tuple(p.tolist()), float(spec.flops), describe(p))
     return [memset(), kernel] if spec.k > 1024 else [kernel]

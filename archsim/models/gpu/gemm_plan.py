@@ -1,0 +1,15 @@
+"""Where a tile kernel's plan keeps its numbers."""
+
+from __future__ import annotations
+
+M, N, K, BATCH = 0, 1, 2, 3
+TM, TN, TK, STAGES = 4, 5, 6, 7
+CM, CN = 8, 9  # cluster along m and n
+SPLIT, CTAS, SLOTS = 10, 11, 12  # parts of K; CTAs launched; CTAs that fit one SM
+ENGINE, TYPE = 13, 14
+IN_BYTES, OUT_BYTES = 15, 16  # of one element
+COOP, M_SIDE, WM, WN = 17, 18, 19, 20
+ALIGN_A, ALIGN_B, ALIGN_OUT = 21, 22, 23  # largest power of two dividing the row stride in bytes
+A_SHARE = 24  # bytes of A kept over dense bytes (2:4 sparse: 0.5 plus metadata)
+A_BYTES = 25  # compulsory bytes of A where not m*k*in (implicit GEMM), else 0
+"""Positions in ``Plan.params`` of families GEMM and SPARSE."""
