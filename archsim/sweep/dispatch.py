@@ -118,33 +118,46 @@ def dispatch(
     inline = crew.workers == 1
     size = BatchSize(1 if inline else MAX_BATCH)
     window = 1 if inline else WINDOW * crew.workers
+    queue = _Queue(points, total)
     flying: dict[Future[Batch], list[Item]] = {}
-    left = total
     while True:
         while len(flying) < window:
-            share = max(1, left // (2 * crew.workers))
-            items = list(itertools.islice(points, min(size.points, share)))
+            items = queue.take(min(size.points, max(1, queue.left // (2 * crew.workers))))
             if not items:
                 break
-            left -= len(items)
             try:
                 flying[crew.submit(task, items)] = items
             except BrokenExecutor:
-                points = itertools.chain(items, points)
-                left += len(items)
+                queue.put_back(items)
                 break
-        else:
-            items = []
-        if not flying and not items:
-            return
-        if not flying:
+        if flying:
+            suspects = _collect(flying, size, accept)
+        elif queue.left:
             crew.drop()
             continue
-        suspects = _collect(flying, size, accept)
+        else:
+            return
         if suspects:
             crew.drop()
             for item in suspects:
                 _alone(crew, task, item, accept, lose)
+
+
+class _Queue:
+    """The points not yet sent; ``left`` of them."""
+
+    def __init__(self, points: Iterator[Item], total: int) -> None:
+        self._points = points
+        self.left = total
+
+    def take(self, most: int) -> list[Item]:
+        items = list(itertools.islice(self._points, most))
+        self.left = self.left - len(items) if items else 0
+        return items
+
+    def put_back(self, items: list[Item]) -> None:
+        self._points = itertools.chain(items, self._points)
+        self.left += len(items)
 
 
 def _collect(

@@ -113,18 +113,23 @@ def run_sweep(
             from archsim.sweep.export import export
 
             front, files = export(store, space, output, minimize)
-        counts = store.counts()
-        shown = tuple(Failure(*found) for found in store.failures(FAILURES_SHOWN))
+        return _summary(store, evaluated, front, files, time.perf_counter() - began)
+
+
+def _summary(
+    store: Store, evaluated: int, front: int, files: dict[str, Path], seconds: float
+) -> SweepSummary:
+    counts = store.counts()
     points = counts.ok + counts.failed
     return SweepSummary(
         points=points,
         reused=points - evaluated,
         evaluated=evaluated,
         failed=counts.failed,
-        failures=shown,
+        failures=tuple(Failure(*found) for found in store.failures(FAILURES_SHOWN)),
         front=front,
         files=files,
-        seconds=time.perf_counter() - began,
+        seconds=seconds,
     )
 
 
