@@ -99,6 +99,14 @@ def _block(b: GraphBuilder, x: Tensor, heads: int, window: int, shifted: bool) -
     return b.add(x, b.linear(y, c, "mlp.fc2"))
 
 
+def _merge(b: GraphBuilder, x: Tensor, side: int, dim: int) -> Tensor:
+    """Four neighbouring tokens become one of twice the width."""
+    if b.eager:  # padding to an even size
+        x = b.copy(x, *x.shape, pattern="contiguous")
+    x = b.copy(x, x.shape[0], side, side, 2 * dim)
+    return b.linear(b.layernorm(x, "downsample.norm"), dim, "downsample.reduction", bias=False)
+
+
 def swin(
     name: str,
     config: SwinConfig,
@@ -125,12 +133,7 @@ def swin(
         with b.scope(f"layers.{stage}"):
             if stage:
                 side, dim = side // 2, 2 * dim
-                if b.eager:  # padding to an even size
-                    x = b.copy(x, *x.shape, pattern="contiguous")
-                x = b.copy(x, batch, side, side, 2 * dim)
-                x = b.linear(
-                    b.layernorm(x, "downsample.norm"), dim, "downsample.reduction", bias=False
-                )
+                x = _merge(b, x, side, dim)
             for i in range(depth):
                 with b.scope(f"blocks.{i}"):
                     shifted = bool(i % 2) and side > config.window
