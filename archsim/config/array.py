@@ -5,13 +5,23 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from archsim.config.constant import Constant, Group, constant, rule_error
 from archsim.config.device import Device
 from archsim.config.matrix import MatrixParams
 
 Bytes = Annotated[int, Field(ge=1, le=1 << 32)]
+
+
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        raise rule_error("a power of two from 1 to 128", value)
+    return value
+
+
+BeatBytes = Annotated[int, Field(ge=1, le=128), AfterValidator(_power_of_two)]
+"""An integer, where ``Literal[1, 2, ...]`` would take ``true`` for 1."""
 
 
 class Geometry(Group):
@@ -56,7 +66,7 @@ class Buffers(Group):
 class ExternalMemory(Group):
     """The two data streams, one in and one out."""
 
-    bytes_per_cycle: Literal[1, 2, 4, 8, 16, 32, 64, 128]
+    bytes_per_cycle: BeatBytes
     """Width of each stream, and the bandwidth of the memory behind it."""
 
 

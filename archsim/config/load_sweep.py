@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from archsim.config.device import Device
@@ -123,5 +123,6 @@ def _combinations(sweep: Sweep, axes: Mapping[str, Sequence[Scalar]]) -> list[di
         if math.prod(map(len, axes.values())) > MAX_COMBINATIONS:
             return []
         return [dict(zip(axes, row, strict=True)) for row in product(*axes.values())]
-    rows = [{p: v for p, v in point.items() if p in axes} for point in sweep.points()]
-    return [row for row in rows[:MAX_COMBINATIONS] if row]
+    some = islice(sweep.points(), MAX_COMBINATIONS)
+    rows = ({p: v for p, v in point.items() if p in axes} for point in some)
+    return [row for row in rows if row]

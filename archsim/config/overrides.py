@@ -77,9 +77,10 @@ def apply_to_run(document: Document, overrides: Iterable[Override]) -> list[Over
             rest.append(item)
             continue
         head, _, choice = item.path.partition(".")
-        if head == "workload" and choice and isinstance(document.data.get("workload"), dict):
-            document.data["workload"][choice] = item.value
-            document.replaced["workload", choice] = item.origin
+        if head == "workload" and choice:
+            if isinstance(document.data.get("workload"), dict):
+                document.data["workload"][choice] = item.value
+                document.replaced["workload", choice] = item.origin
         elif item.path in _TOP_LEVEL:
             document.data[item.path] = item.value
             document.replaced[item.path,] = item.origin
