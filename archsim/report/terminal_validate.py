@@ -135,12 +135,10 @@ def _failures(failed: Sequence[Failure]) -> list[RenderableType]:
 
 def render_models(validation: ModelValidation, kernels: int = 5) -> RenderableType:
     """Return both times of every model, and the heaviest kernels of both sides."""
-    table = _table("model", "batch", "dtype", "measured", "ours", "err %", "graph", "ours", "err %")
+    table = _table("model", "measured", "ours", "err %", "graph", "ours", "err %")
     for c in validation.cases:
         table.add_row(
-            Text(c.model),
-            str(c.batch),
-            c.dtype,
+            Text(f"{c.model} b{c.batch} {c.dtype}"),
             duration(c.measured_us),
             duration(c.predicted_us),
             f"{100 * (c.predicted_us / c.measured_us - 1):+.1f}",
