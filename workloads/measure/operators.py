@@ -114,15 +114,17 @@ def _attention(c: Case, mk: Maker) -> Launch:
     q = mk.tensor((c["b"], c["h"], c["sq"], c["d"]), c["dtype"])
     kv = (c["b"], c.get("hkv", c["h"]), c["skv"], c["d"])
     k, v = mk.tensor(kv, c["dtype"]), mk.tensor(kv, c["dtype"])
-    backend = {
+    backends = {
         "cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION,
         "efficient": SDPBackend.EFFICIENT_ATTENTION, "math": SDPBackend.MATH,
-    }[c["impl"]]  # fmt: skip
+    }  # fmt: skip
     grouped = {"enable_gqa": True} if "hkv" in c and c["hkv"] != c["h"] else {}
     call = t.nn.functional.scaled_dot_product_attention
 
     def run() -> Any:
-        with sdpa_kernel(backend):
+        if c["impl"] == "auto":
+            return call(q, k, v, is_causal=c["causal"], **grouped)
+        with sdpa_kernel(backends[c["impl"]]):
             return call(q, k, v, is_causal=c["causal"], **grouped)
 
     return run

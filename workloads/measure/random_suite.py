@@ -132,6 +132,11 @@ def suite(seed: int = 1, scale: float = 1.0) -> list[Case]:
     return _mixed(seed, GEMM_SHARES, SHARES, scale, MAX_FLOPS)
 
 
+def holdout_suite(seed: int = 21, scale: float = 0.7) -> list[Case]:
+    """Fresh cases of the suite ``operators``, for judging a fit that has not seen them."""
+    return suite(seed, scale)
+
+
 def choice_suite(seed: int = 3, scale: float = 1.0) -> list[Case]:
     """More cases of the classes whose libraries choose among many kernels; short ones only."""
     return _mixed(seed, CHOICE_GEMM, CHOICE, scale, MAX_FLOPS / 10)

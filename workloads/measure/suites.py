@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any
 
-from workloads.measure import random_suite, structured
+from workloads.measure import (
+    cublaslt,
+    micro,
+    models,
+    names_suite,
+    random_suite,
+    structured,
+    sustained,
+)
 from workloads.measure.counts import Case
 
 RESULTS = (
@@ -28,10 +36,19 @@ OPERATOR_SUITES: dict[str, Callable[[], Sequence[Case]]] = {
     "operators": random_suite.suite,
     "structured": structured.suite,
     "choice": random_suite.choice_suite,
+    "holdout": random_suite.holdout_suite,
+    "names": names_suite.suite,
 }
-REPEATS = {"choice": 4}
+REPEATS = {"choice": 4, "names": 3}
 
-OTHER_SUITES: dict[str, Callable[..., None]] = {}
+OTHER_SUITES: dict[str, Callable[..., None]] = {
+    "models": models.suite,
+    "models_tuned": models.suite,
+    "sustained": sustained.suite,
+    "micro": micro.suite,
+    "cublaslt": cublaslt.suite,
+    "rankings": cublaslt.rankings,
+}
 
 
 def names() -> tuple[str, ...]:

@@ -65,18 +65,19 @@ class Timer:
         """Each case with its times and kernels, or with ``error`` where it could not run."""
         self.segments, self.errors = [], {}
         with traced() as events:
-            self._mark(*SETUP)
+            self.mark(*SETUP)
             for i, case in enumerate(cases):
                 self._one(i, case, build)
             self.torch.cuda.synchronize()
-        runs, clocks = split(events, self.segments), self._clocks(events)
+        runs, clocks = split(events, self.segments), self.clocks(events)
         return [self._result(i, case, runs, clocks) for i, case in enumerate(cases)]
 
-    def _mark(self, case: int, label: str, run: int, cycles: int = MARKER_CYCLES) -> None:
+    def mark(self, case: int, label: str, run: int, cycles: int = MARKER_CYCLES) -> None:
+        """Launch a marker that starts the segment of one run (or SETUP)."""
         self.segments.append((case, label, run))
         self.torch.cuda._sleep(cycles)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Wait until the SM clock is near the best seen: a heavy case lowers it for ~0.4 s.
 
         The first spin hides the host's launch time, so that the second is timed alone.
@@ -85,9 +86,9 @@ class Timer:
         event = self.torch.cuda.Event
         while True:
             start, stop = event(enable_timing=True), event(enable_timing=True)
-            self._mark(*SETUP, SETTLE_CYCLES)
+            self.mark(*SETUP, SETTLE_CYCLES)
             start.record()
-            self._mark(*SETUP, SETTLE_CYCLES)
+            self.mark(*SETUP, SETTLE_CYCLES)
             stop.record()
             stop.synchronize()
             mhz = SETTLE_CYCLES / (1e3 * start.elapsed_time(stop))
@@ -96,7 +97,7 @@ class Timer:
                 return
             time.sleep(0.01)
 
-    def _clocks(self, events: list[dict[str, Any]]) -> dict[tuple[int, str], list[float]]:
+    def clocks(self, events: list[dict[str, Any]]) -> dict[tuple[int, str], list[float]]:
         """SM clock in MHz at the start of each run, by case and label."""
         markers = (e for e in events if MARKER in e["name"])
         found: dict[tuple[int, str], list[float]] = {}
@@ -110,20 +111,20 @@ class Timer:
             launch = build(case)
             for _ in range(2):
                 launch()
-            self._settle()
+            self.settle()
             for run in range(self.repeats):
                 self.flush.sum()
-                self._mark(i, "cold", run)
+                self.mark(i, "cold", run)
                 launch()
-                self._mark(*SETUP)
+                self.mark(*SETUP)
             launch()
             for run in range(self.warm_repeats):
-                self._mark(i, "warm", run)
+                self.mark(i, "warm", run)
                 launch()
-            self._mark(*SETUP)
+            self.mark(*SETUP)
         except Exception as error:
             self.errors[i] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
-            self._mark(*SETUP)
+            self.mark(*SETUP)
 
     def _result(
         self, i: int, case: Case, runs: Runs, clocks: dict[tuple[int, str], list[float]]

@@ -1,0 +1,53 @@
+"""The datasets taken with the suites: provenance, finite times, honest clocks."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+import pytest
+
+FILES = (
+    "operators", "holdout", "structured", "reference", "choice", "names", "cublaslt", "micro",
+    "models_full", "models_tuned", "sustained_more", "rankings",
+)  # fmt: skip
+TIMED = ("operators", "holdout", "structured", "reference", "choice", "names", "cublaslt")
+
+
+def load(name: str) -> dict:
+    return json.loads((resources.files("workloads.measured") / f"h200_{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_provenance_is_complete(name: str) -> None:
+    meta = load(name)["meta"]
+    for field in ("device", "driver", "torch", "cuda", "date", "method", "power_limit_w"):
+        assert meta[field], field
+    assert meta["sms"] == 132
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_times_are_ordered_and_kernels_add_up(name: str) -> None:
+    for case in load(name)["cases"]:
+        assert "error" not in case
+        assert 0 < case["us_min"] <= case["us"] <= case["us_max"]
+        assert case["kernels"]
+        total = sum(kernel["dur_us"] for kernel in case["kernels"])
+        assert case["us_min"] - 0.01 <= total <= case["us_max"] + 0.01
+
+
+def test_clock_had_settled_before_the_cases() -> None:
+    clocks = sorted(c["sm_mhz"] for c in load("operators")["cases"])
+    assert clocks[len(clocks) // 100] > 1900
+
+
+def test_graph_sequences_match_their_sums() -> None:
+    for model in load("models_full")["cases"]:
+        assert len(model["sequence"]) == model["kernels"]
+        total = sum(row[1] for row in model["sequence"])
+        assert total == pytest.approx(model["kernel_sum_us"], rel=0.05)
+
+
+def test_sustained_power_respects_the_limit() -> None:
+    data = load("sustained_more")
+    assert all(c["watts"] < 1.02 * data["meta"]["power_limit_w"] for c in data["cases"])

@@ -1,0 +1,231 @@
+"""The suite ``cublaslt``: every algorithm that the library's heuristic offers, each one timed.
+
+The C API of the cuBLASLt that PyTorch has loaded is called through ctypes, so that the candidates
+and their order are the library's own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from workloads.measure.counts import Case, counted
+from workloads.measure.device import Nvml
+from workloads.measure.operators import Launch, Maker
+from workloads.measure.random_suite import log_int
+from workloads.measure.store import Store
+
+REQUESTED, WORKSPACE_BYTES = 48, 32 << 20
+METHOD = (
+    "candidates of cublasLtMatmulAlgoGetHeuristic in its order (rank 0 is the library's choice), "
+    f"at most {REQUESTED}, workspace {WORKSPACE_BYTES >> 20} MiB; ids as the library's "
+    "configuration attributes give them; times as in the operator suites, 5 runs"
+)
+RANKING_METHOD = (
+    "candidates of cublasLtMatmulAlgoGetHeuristic in its order for random shapes, not timed; "
+    "`ranked` holds one row of `fields` a candidate"
+)
+RANKING_FIELDS = ["tile", "stages", "cluster", "split_k", "custom"]
+RANKED_SHAPES = {
+    "fp16": 1200, "bf16": 500, "fp8": 900, "tf32": 400, "int8": 300, "fp32": 300, "fp64": 200,
+}  # fmt: skip
+GROUP = 6  # shapes whose candidates are timed in one profiler session
+CUDA_TYPES = {"fp32": 0, "fp64": 1, "fp16": 2, "int8": 3, "int32": 10, "bf16": 14, "fp8": 28}
+COMPUTE = {"fp16": (68, "fp32"), "bf16": (68, "fp32"), "fp8": (68, "fp32"), "tf32": (77, "fp32"),
+           "fp32": (68, "fp32"), "fp64": (70, "fp64"), "int8": (72, "int32")}  # fmt: skip
+OUT = {"fp8": "bf16", "int8": "int32", "tf32": "fp32"}
+TRANSA, A_SCALE, B_SCALE = 3, 17, 18
+PREFERENCE_WORKSPACE = 1
+CONFIG = {
+    "algo": (0, ctypes.c_int32), "tile": (1, ctypes.c_uint32), "split_k": (2, ctypes.c_int32),
+    "reduction": (3, ctypes.c_uint32), "swizzle": (4, ctypes.c_uint32),
+    "custom": (5, ctypes.c_uint32), "stages": (6, ctypes.c_uint32),
+    "inner": (7, ctypes.c_uint16), "cluster": (8, ctypes.c_uint16),
+}  # fmt: skip
+
+
+class Heuristic(ctypes.Structure):
+    """cublasLtMatmulHeuristicResult_t."""
+
+    _fields_ = [
+        ("algo", ctypes.c_uint64 * 8),
+        ("workspace", ctypes.c_size_t),
+        ("state", ctypes.c_int),
+        ("waves", ctypes.c_float),
+        ("reserved", ctypes.c_int * 4),
+    ]
+
+
+class Library:
+    """cuBLASLt's handle and calls; RuntimeError with the call's name where one fails."""
+
+    def __init__(self, torch: Any) -> None:
+        torch.mm(*(torch.ones(16, 16, device="cuda") for _ in range(2)))  # loads the library
+        self._lib = ctypes.CDLL(f"libcublasLt.so.{torch.version.cuda.split('.')[0]}")
+        self.handle = ctypes.c_void_p()
+        self.call("cublasLtCreate", ctypes.byref(self.handle))
+
+    def call(self, name: str, *args: Any) -> None:
+        """Call ``name`` and check its status."""
+        status = getattr(self._lib, name)(*args)
+        if status:
+            raise RuntimeError(f"{name} returned {status}")
+
+    def version(self) -> int:
+        """The library's version number."""
+        self._lib.cublasLtGetVersion.restype = ctypes.c_size_t
+        return int(self._lib.cublasLtGetVersion())
+
+
+class Problem:
+    """One product A[m,k] B[n,k]^T: its descriptors, operands and candidate algorithms."""
+
+    def __init__(self, lib: Library, case: Case, torch: Any) -> None:
+        self.lib, self.torch, dtype = lib, torch, case["dtype"]
+        make, m, n, k = Maker("cuda", case), case["m"], case["n"], case["k"]
+        self.a, self.b = make.tensor((m, k), dtype), make.tensor((n, k), dtype)
+        out = OUT.get(dtype, dtype)
+        real = torch.int32 if out == "int32" else make.dtype(out)
+        self.d = torch.empty((m, n), dtype=real, device="cuda")
+        self.workspace = torch.empty(WORKSPACE_BYTES, dtype=torch.uint8, device="cuda")
+        compute, scale = COMPUTE[dtype]
+        self.desc = self._describe(compute, CUDA_TYPES[scale], dtype)
+        scalar = {"fp32": ctypes.c_float, "fp64": ctypes.c_double, "int32": ctypes.c_int32}[scale]
+        self.alpha, self.beta = scalar(1), scalar(0)
+        kind = CUDA_TYPES["fp32" if dtype == "tf32" else dtype]
+        self.layouts = [
+            self._layout(kind, k, n, k), self._layout(kind, k, m, k),
+            self._layout(CUDA_TYPES[out], n, m, n),
+        ]  # fmt: skip
+
+    def _describe(self, compute: int, scale: int, dtype: str) -> ctypes.c_void_p:
+        desc, transposed = ctypes.c_void_p(), ctypes.c_int32(1)
+        self.lib.call("cublasLtMatmulDescCreate", ctypes.byref(desc), compute, scale)
+        self._set(desc, TRANSA, transposed)
+        if dtype == "fp8":
+            self.one = self.torch.ones((), device="cuda")
+            for attribute in (A_SCALE, B_SCALE):
+                self._set(desc, attribute, ctypes.c_void_p(self.one.data_ptr()))
+        return desc
+
+    def _set(self, desc: ctypes.c_void_p, attribute: int, value: Any) -> None:
+        self.lib.call("cublasLtMatmulDescSetAttribute", desc, attribute, ctypes.byref(value),
+                      ctypes.c_size_t(ctypes.sizeof(value)))  # fmt: skip
+
+    def _layout(self, kind: int, rows: int, cols: int, stride: int) -> ctypes.c_void_p:
+        layout = ctypes.c_void_p()
+        sizes = (ctypes.c_uint64(rows), ctypes.c_uint64(cols), ctypes.c_int64(stride))
+        self.lib.call("cublasLtMatrixLayoutCreate", ctypes.byref(layout), kind, *sizes)
+        return layout
+
+    def candidates(self) -> list[Heuristic]:
+        """The algorithms in the order of the library's heuristic."""
+        preference, limit = ctypes.c_void_p(), ctypes.c_size_t(WORKSPACE_BYTES)
+        self.lib.call("cublasLtMatmulPreferenceCreate", ctypes.byref(preference))
+        self.lib.call("cublasLtMatmulPreferenceSetAttribute", preference, PREFERENCE_WORKSPACE,
+                      ctypes.byref(limit), ctypes.c_size_t(8))  # fmt: skip
+        results, found = (Heuristic * REQUESTED)(), ctypes.c_int()
+        b, a, d = self.layouts
+        self.lib.call("cublasLtMatmulAlgoGetHeuristic", self.lib.handle, self.desc, b, a, d, d,
+                      preference, REQUESTED, results, ctypes.byref(found))  # fmt: skip
+        return [r for r in results[: found.value] if r.state == 0]
+
+    def attributes(self, result: Heuristic) -> Case:
+        """Configuration of one candidate by name (see CONFIG), workspace and waves."""
+        found: Case = {}
+        for name, (attribute, kind) in CONFIG.items():
+            value, written = kind(), ctypes.c_size_t()
+            self.lib.call("cublasLtMatmulAlgoConfigGetAttribute", result.algo, attribute,
+                          ctypes.byref(value), ctypes.c_size_t(ctypes.sizeof(value)),
+                          ctypes.byref(written))  # fmt: skip
+            found[name] = value.value
+        return {**found, "workspace": result.workspace, "waves": round(result.waves, 4)}
+
+    def launcher(self, result: Heuristic) -> Launch:
+        """The call that runs one candidate on the current stream."""
+        b, a, d = self.layouts
+        pointers = [ctypes.c_void_p(t.data_ptr()) for t in (self.b, self.a, self.d)]
+        workspace = ctypes.c_void_p(self.workspace.data_ptr())
+        stream = ctypes.c_void_p(self.torch.cuda.current_stream().cuda_stream)
+
+        def run() -> None:
+            self.lib.call(
+                "cublasLtMatmul", self.lib.handle, self.desc, ctypes.byref(self.alpha),
+                pointers[0], b, pointers[1], a, ctypes.byref(self.beta), pointers[2], d,
+                pointers[2], d, result.algo, workspace, ctypes.c_size_t(WORKSPACE_BYTES), stream,
+            )  # fmt: skip
+
+        return run
+
+
+def shapes(seed: int = 4) -> Iterator[Case]:
+    """Matrix products whose candidates are timed, the most useful first."""
+    rng = random.Random(seed)
+    fixed = ((197, 768, 768), (197, 768, 3072), (512, 512, 512), (1024, 1024, 1024),
+             (2048, 2048, 2048), (4096, 4096, 4096), (128, 11008, 4096), (16, 12288, 12288),
+             (1, 4096, 4096), (6304, 768, 768), (64, 64, 8192), (128, 256, 16384))  # fmt: skip
+    for m, n, k in fixed:
+        yield {"m": m, "n": n, "k": k, "dtype": "fp16"}
+    for dtype, count in (("fp16", 60), ("fp8", 40), ("bf16", 20), ("tf32", 16), ("int8", 12),
+                         ("fp32", 12), ("fp64", 8)):  # fmt: skip
+        step = 32 if dtype == "int8" else 16
+        for _ in range(count):
+            m, n, k = (log_int(rng, 64, 6144, step) for _ in range(3))
+            yield {"m": m, "n": n, "k": k, "dtype": dtype}
+
+
+def suite(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
+    """Time every candidate of every shape into ``store`` until ``deadline``."""
+    import torch
+
+    from workloads.measure.runner import run_cases
+    from workloads.measure.timing import Timer
+
+    lib, timer, todo = Library(torch), Timer(5, 5), list(shapes())
+    store.meta.update(method=METHOD, cublaslt=lib.version())
+    for start in range(0, len(todo), GROUP):
+        launches: dict[tuple[int, int], tuple[Problem, Heuristic]] = {}
+        ranked: list[Case] = []
+        for i, shape in enumerate(todo[start : start + GROUP], start):
+            problem, results = _offered(lib, shape, torch)
+            for rank, result in enumerate(results):
+                launches[i, rank] = problem, result
+                case = {**counted({"op": "gemm", **shape}), "op": "cublaslt", "shape": i}
+                ranked.append({**case, "rank": rank, **problem.attributes(result)})
+        run_cases(store, ranked, timer, deadline, _launcher(launches))
+
+
+def _offered(lib: Library, shape: Case, torch: Any) -> tuple[Problem, list[Heuristic]]:
+    problem = Problem(lib, shape, torch)
+    return problem, problem.candidates()
+
+
+def _launcher(
+    launches: dict[tuple[int, int], tuple[Problem, Heuristic]],
+) -> Callable[[Case], Launch]:
+    def build(case: Case) -> Launch:
+        problem, result = launches[case["shape"], case["rank"]]
+        return problem.launcher(result)
+
+    return build
+
+
+def rankings(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
+    """The heuristic's ranked candidates of many shapes, nothing timed."""
+    import torch
+
+    lib, rng = Library(torch), random.Random(6)
+    store.meta.update(method=RANKING_METHOD, cublaslt=lib.version(), fields=RANKING_FIELDS)
+    for dtype, count in RANKED_SHAPES.items():
+        step, high = (32 if dtype == "int8" else 16 if dtype == "fp8" else 8), 16384
+        for _ in range(count):
+            m, n, k = (log_int(rng, 64, high, step) for _ in range(3))
+            if m * n * k > 2**38 or time.monotonic() > deadline:
+                continue
+            shape = {"m": m, "n": n, "k": k, "dtype": dtype}
+            problem, results = _offered(lib, shape, torch)
+            found = [problem.attributes(r) for r in results]
+            store.add([{**shape, "ranked": [[f[x] for x in RANKING_FIELDS] for f in found]}])
