@@ -50,15 +50,17 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "cast": (("cast",), (M + "stream.cast_us",)),
     "strided": (("row_scale", "row_add", "permute", "slice_copy"), (M + "stream.strided_us",)),
-    "layernorm": (("layernorm",), (M + "layernorm.*", "sm.l1_bytes")),
+    "latency": (("reduce_sum",), (M + "reduce.*", "memory.latency_cycles")),
+    "layernorm": (("layernorm",), (M + "layernorm.*", M + "moments.*", "sm.l1_bytes")),
     "softmax": (
         ("softmax",),
         (M + "softmax_warp.*", M + "softmax_registers.*", M + "softmax_block.*"),
     ),
     "reduce": (
         ("reduce_sum", "reduce_mean"),
-        (M + "reduce.*", M + "reduce_shared.*", "memory.latency_cycles"),
+        (M + "reduce.*", M + "reduce_shared.*"),
     ),
+    "pool": (("maxpool",), (M + "pool.*",)),
     "transpose": (
         ("transpose",),
         (M + "transpose.*", "l2.sectors_per_clk", "sm.l1_lines_per_clk"),
@@ -66,7 +68,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gather": (
         ("gather",),
         (
-            M + "gather_rows.start_clk", M + "gather_rows.start_slots", M + "gather_elements.*",
+            M + "gather_rows.*", M + "gather_elements.*",
             "launch.ctas_per_clk", M + "scattered_fraction",
         ),
     ),
@@ -96,6 +98,11 @@ def extra_spec(case: dict[str, Any]) -> OpSpec | None:
     if op in ("row_scale", "row_add"):
         rows, cols = case["rows"], case["cols"]
         return ops.Elementwise(function="mul", n=rows * cols, arity=2, broadcast=rows, dtype=dtype)
+    if op == "maxpool" and case.get("layout") != "nchw":
+        return ops.Pool2d(
+            function="max", n=case["n"], c=case["cin"], h=case["hw"], w=case["hw"], r=case["r"],
+            stride=case["stride"], padding=1, dtype=dtype,
+        )  # fmt: skip
     if op == "permute":
         count = case["b"] * case["s"] * case["h"] * case["d"]
         return ops.Copy(n=count, pattern="strided", dtype=dtype)
@@ -199,11 +206,14 @@ def fit(group: str, device: Variants) -> dict[str, tuple[float, float]]:
         return np.concatenate([weight * data.log_ratio(rows)[use], pull])
 
     limit = np.full(len(fields), 2.0)
+    lower_limit = np.full(len(fields), -2.0)
     for i, name in enumerate(fields):
+        if name.endswith("_overlap"):
+            lower_limit[i] = -np.log(begin[i]) - 1e-9
         if name.endswith(("read_fraction", "write_fraction")):
             limit[i] = np.log(0.999 / begin[i])
     found = least_squares(
-        residual, np.zeros(len(fields)), loss="soft_l1", f_scale=0.05, bounds=(-2.0, limit),
+        residual, np.zeros(len(fields)), loss="soft_l1", f_scale=0.05, bounds=(lower_limit, limit),
         diff_step=1e-3, max_nfev=60,
     )  # fmt: skip
     residual(found.x)

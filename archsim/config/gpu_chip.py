@@ -110,6 +110,7 @@ class Launch(Group):
     )
     graph_gap_us: Constant = constant("us", minimum=0, doc="gap between kernels of a CUDA graph")
     stream_us: Constant = constant("us", minimum=0, doc="host time of one eager operator")
+    stream_kernel_us: Constant = constant("us", minimum=0, doc="host time per further kernel")
     stream_matmul_us: Constant = constant("us", minimum=0, doc="further host time, matrix product")
     stream_attention_us: Constant = constant("us", minimum=0, doc="further host time, attention")
     stream_conv_us: Constant = constant("us", minimum=0, doc="further host time, convolution")

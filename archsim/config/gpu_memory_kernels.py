@@ -26,6 +26,9 @@ class CtaKernel(Group):
     start_slots: Constant = constant("1", minimum=0, doc="instructions of a warp without steps")
     step_slots: Constant = constant("1", minimum=0, doc="instructions of a warp in one step")
     wide: Constant = constant("1", above=0, doc="the same for 4-byte elements over 2-byte ones")
+    overlap: Constant = constant(
+        "1", minimum=1, maximum=20, doc="norm in which a CTA's latency and all CTAs' work add up"
+    )
 
 
 class MemoryKernels(Group):
@@ -40,6 +43,7 @@ class MemoryKernels(Group):
     l2_bytes_per_clk: Constant = constant("B/clk", above=0, doc="loads and stores from L2")
     stream: Stream
     layernorm: CtaKernel
+    moments: CtaKernel
     softmax_warp: CtaKernel
     softmax_registers: CtaKernel
     softmax_block: CtaKernel

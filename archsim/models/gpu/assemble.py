@@ -41,9 +41,7 @@ def operators(
     answers = []
     for k, (spec, kernels) in enumerate(zip(specs, lowered, strict=True)):
         at = int(starts[k])
-        results = tuple(
-            _kernel(p, rows[at + j], static_w) for j, p in enumerate(kernels)
-        )
+        results = tuple(_kernel(p, rows[at + j], static_w) for j, p in enumerate(kernels))
         us = sum(r.us for r in results)
         answers.append(
             OperatorResult(

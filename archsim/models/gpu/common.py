@@ -77,19 +77,6 @@ def log2(x: float) -> float:
 
 
 @njit
-def queue_clk(per_sm: float, slots: float, latency_clk: float, busy_clk: float) -> float:
-    """Return the clocks of one SM that runs ``per_sm`` CTAs, at most ``slots`` at once.
-
-    A CTA occupies a slot for ``latency_clk`` and the SM's busiest unit for ``busy_clk``. The
-    first takes its latency; each further one takes whatever is scarcer, unit or slot.
-    """
-    if per_sm <= 0.0:
-        return 0.0
-    step = max(busy_clk, latency_clk / slots)
-    return latency_clk + max(per_sm - 1.0, 0.0) * step
-
-
-@njit
 def resident_ctas(dev: Any, threads: float, registers: float, shared_bytes: float) -> float:
     """Return how many CTAs of this size fit on one SM (at least one).
 

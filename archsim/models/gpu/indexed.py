@@ -88,11 +88,25 @@ def lower_scatter_add(spec: ScatterAdd, dev: Any) -> list[Plan]:
 
 
 def lower_pool2d(spec: Pool2d, dev: Any) -> list[Plan]:
-    """One thread an output; a step is one element of the window."""
-    window = spec.r * spec.window_w
-    ctas = ceil_div(spec.outputs, 256)
-    cta = Cta(ctas, 256, 32, 0, window, 8, 8 * window, 1, 0)
-    return [queued(f"pool_forward<{spec.function}>", "pool", cta, spec)]
+    """PyTorch's channels-last pooling: 1024 threads a CTA, lanes along channels.
+
+    A CTA covers a row of outputs (threads along the width, at least two outputs each) and twice
+    as many rows as it has threads left; every thread walks its outputs, channels and window.
+    """
+    along = min(_power_below(spec.q), 32)
+    rows = 2 * max(32 // along, 1)
+    outputs = 2 * ceil_div(spec.q, 2 * along) * 2
+    channels = min(ceil_div(spec.c, 32), 4)
+    images = spec.n * ceil_div(spec.c, 32 * channels)
+    steps = outputs * channels * spec.r * spec.window_w
+    ctas = images * ceil_div(spec.p, rows)
+    cta = Cta(ctas, 1024, 32, 0, steps, 32, 32 * steps, 1, 0.57)
+    return [queued(f"{spec.function}_pool_forward_nhwc", "pool", cta, spec)]
+
+
+def _power_below(n: int) -> int:
+    """The largest power of two up to ``n``."""
+    return 1 << (max(n, 1).bit_length() - 1)
 
 
 def lower_moe_routing(spec: MoeRouting, dev: Any) -> list[Plan]:

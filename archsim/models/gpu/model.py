@@ -73,7 +73,9 @@ class GpuModel:
         share = min(max((none - spec.bytes) / (none - full), 0.0), 1.0)
         kernels = lower(spec, rows[0])
         out = _solve(rows, self._variants.relevant[:1], [(spec, share, False)], [kernels])
-        return settle(rows[0], load_of(rows[0], out[0], host_us(spec, rows[0]), entropy))
+        return settle(
+            rows[0], load_of(rows[0], out[0], host_us(spec, len(kernels), rows[0]), entropy)
+        )
 
     def _l2_bytes(self) -> tuple[float, float]:
         """Footprints up to which L2 keeps everything and from which it keeps nothing."""
@@ -107,9 +109,9 @@ def _solve(rows: Any, relevant: Any, keys: Sequence[_Key], lowered: Sequence[lis
     return solve(rows, relevant, flat, resident, keys[0][2], operands)
 
 
-def host_us(spec: OpSpec, dev: Any) -> float:
-    """Return the host time of launching one operator of ``spec``'s kind."""
-    us = float(dev["launch_stream_us"])
+def host_us(spec: OpSpec, kernels: int, dev: Any) -> float:
+    """Return the host time of launching one operator of ``spec``'s kind as ``kernels`` kernels."""
+    us = float(dev["launch_stream_us"]) + (kernels - 1) * float(dev["launch_stream_kernel_us"])
     if isinstance(spec, Gemm | BatchedGemm):
         us += float(dev["launch_stream_matmul_us"])
     elif isinstance(spec, Attention):

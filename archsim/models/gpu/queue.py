@@ -1,8 +1,9 @@
 """Kernels of many CTAs that each run a chain of dependent steps: norms, softmax, reductions.
 
 A CTA's latency is its start, its steps, and the round trips to memory that nothing hides; its
-warps issue instructions. CTAs queue for slots and for issue (``common.queue_clk``), the GPU starts
-them at a limited rate, and all of it overlaps with the traffic to L2 and memory.
+warps issue instructions. The CTAs of an SM need its slots and its busiest unit, the GPU starts
+them at a limited rate, and all of it overlaps with the traffic to L2 and memory. One CTA's latency
+and that work add up in the kernel's own norm, since CTAs work while others wait.
 
 Parameters: see ``launches.queued``, which fills them.
 """
@@ -22,7 +23,6 @@ from archsim.models.gpu.common import (
     issue_us,
     l2_stream_us,
     overlap,
-    queue_clk,
     resident_ctas,
     round_trip_clk,
     start,
@@ -35,7 +35,7 @@ from archsim.models.gpu.plan import COMPUTE, ENERGY_J, HBM, L2, RESIDENT, SHARED
 PLACE, CTAS, THREADS, REGISTERS, SHARED_BYTES, STEPS, WARPS, WARP_STEPS = range(8)
 READ, WRITTEN, TRIPS, STEP_TRIPS, SECTORS, RANDOM, ATOMICS, TARGETS = range(8, 16)
 WIDE, AGAIN, LINES = range(16, 19)
-START_CLK, STEP_CLK, START_SLOTS, STEP_SLOTS, WIDE_FACTOR = range(5)
+START_CLK, STEP_CLK, START_SLOTS, STEP_SLOTS, WIDE_FACTOR, OVERLAP = range(6)
 
 
 @njit
@@ -70,7 +70,8 @@ def _hbm_us(dev: Any, p: Any, slots: float) -> float:
     """Return HBM's time: streams, random sectors, and what a second pass finds no more in L2."""
     missed = 1.0 - p[RESIDENT]
     running = min(p[CTAS], slots * dev.sm_count)
-    again = p[AGAIN] * (1.0 - held(dev, p[AGAIN] / p[CTAS] * running))
+    # Between its two passes a row competes with what all running CTAs read and write.
+    again = p[AGAIN] * (1.0 - held(dev, 2.0 * p[AGAIN] / p[CTAS] * running))
     streamed = hbm_us(dev, p[READ] * missed + again, p[WRITTEN] * missed)
     rate = dev.memory_bandwidth_bytes_per_s * dev.memory_kernels_scattered_fraction
     return streamed + p[RANDOM] * missed / rate * 1e6
@@ -94,11 +95,12 @@ def time_queue(dev: Any, constants: Any, p: Any, out: Any) -> None:
     busy = max(instructions / dev.sm_issue_per_clk, lines_clk)
     out[COMPUTE] = issue_us(dev, p[CTAS] * instructions)
     bound_compute(out, out[COMPUTE])
-    out[SHARED] = to_us(dev, queue_clk(per_sm, slots, latency, busy) - latency)
+    work = per_sm * max(busy, latency / slots)
+    out[SHARED] = to_us(dev, work)
     out[L2] = _l2_us(dev, p)
     out[HBM] = _hbm_us(dev, p, slots)
     served = max(out[SHARED], dispatch_us(dev, p[CTAS]))
     body = overlap(served, max(out[L2], out[HBM]), dev.memory_kernels_overlap_power)
     out[ENERGY_J] = p[CTAS] * instructions * dev.power_instruction_pj * 1e-12
-    exposed = to_us(dev, latency) + tail_us(dev, p[CTAS], p[RESIDENT])
-    attribute(out, body, exposed)
+    whole = overlap(to_us(dev, latency), body, constants[at + OVERLAP])
+    attribute(out, whole, tail_us(dev, p[CTAS], p[RESIDENT]))

@@ -50,8 +50,8 @@ def _layernorm_unaligned(spec: LayerNorm | RmsNorm, size: int) -> list[Plan]:
     apply = Cta(spec.rows, 256, 24, 0, steps, 8, ceil_div(spec.cols, WARP), 0, 1, wide=size > 2)
     read = size * spec.rows * spec.cols
     return [
-        queued("RowwiseMomentsCUDAKernel", "layernorm", moments, spec, read, 8 * spec.rows),
-        queued("LayerNormForwardCUDAKernel", "layernorm", apply, spec),
+        queued("RowwiseMomentsCUDAKernel", "moments", moments, spec, read, 8 * spec.rows),
+        queued("LayerNormForwardCUDAKernel", "moments", apply, spec),
     ]
 
 

@@ -48,9 +48,7 @@ def _price(device: Any, constants: Any, family: int, params: Any, out: Any) -> N
 
 
 @njit
-def _solve(
-    devices: Any, table: Any, relevant: Any, families: Any, params: Any, out: Any
-) -> None:
+def _solve(devices: Any, table: Any, relevant: Any, families: Any, params: Any, out: Any) -> None:
     for v in range(devices.shape[0]):
         device = devices[v]
         for i in range(families.shape[0]):
