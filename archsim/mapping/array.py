@@ -42,7 +42,9 @@ def plan(params: MatrixParams, m: int, n: int, k: int) -> Job:
     limit = (1 << COUNT_BITS) - 1
     for name, value, tiles in (("m", m, m_tiles), ("n", n, n_tiles), ("k", k, k)):
         if value < 1 or tiles > limit:
-            raise ValueError(f"{name} must be at least 1 and take at most {limit} tiles, not {value}")
+            raise ValueError(
+                f"{name} must be at least 1 and take at most {limit} tiles, not {value}"
+            )
     fits = params.a_depth // k
     whole_b = k <= params.b_depth
     stream_a = fits == 0

@@ -33,9 +33,7 @@ def pack(
             else:
                 parts.append(b_beats[n].reshape(-1, params.port_bytes))
             if n == 0:
-                parts += [
-                    a_beats[base + i].reshape(-1, params.port_bytes) for i in range(1, size)
-                ]
+                parts += [a_beats[base + i].reshape(-1, params.port_bytes) for i in range(1, size)]
         base += size
     return np.concatenate(parts)
 
@@ -90,9 +88,7 @@ def _beats(params: MatrixParams, words: Bytes) -> Bytes:
     return out.reshape(words.shape[0], count, params.port_bytes)
 
 
-def _column_words(
-    params: MatrixParams, job: Job, columns: ColumnParams | None
-) -> Bytes | None:
+def _column_words(params: MatrixParams, job: Job, columns: ColumnParams | None) -> Bytes | None:
     """Return each column tile's parameter word, or ``None`` where the engine has none."""
     if not params.has_params or columns is None:
         return None

@@ -2,7 +2,8 @@
 
 Hopper's nvjet kernels have wgmma's M side in steps of 64 and its N side in steps of 8. Stages
 follow from shared memory: as many as fit beside the barriers and the staging buffer, at most 16.
-The other families ship a short list of tiles each.
+The other families ship a short list of tiles each. All lists are those seen in recorded kernel
+names (``workloads/measured``).
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ import numpy as np
 from archsim.mapping.gpu.names import DMMA, FFMA, MMA, WGMMA, XMMA
 
 # Columns of a candidate table.
-ENGINE, TM, TN, TK, STAGES, CM, CN, COOP, M_SIDE, WM, WN, RESIDENT, STEP_BYTES, CTAS = range(14)
+ENGINE, TM, TN, TK, STAGES, CM, CN, COOP, M_SIDE, WM, WN, SLOTS, ROOM, BIAS = range(14)
 COLUMNS = 14
 
 NVJET_SHARED_BYTES = 232448
 NVJET_RESERVED_BYTES = 16640
-NVJET_CLUSTERS = ((1, 1), (2, 1), (1, 2), (4, 1), (1, 4), (4, 2), (2, 4))
-CLUSTER_CTAS = {1: 1.0, 2: 1.0, 4: 128 / 132, 8: 120 / 132}
-"""Share of the SMs that clusters of a size can fill (GPCs hold 16 or 18 SMs)."""
+NVJET_CLUSTERS = ((1, 1), (2, 1), (1, 2), (4, 1), (1, 4), (4, 2), (2, 4), (2, 2))
+CLUSTER_ROOM = {1: 1.0, 2: 1.0, 4: 120 / 132, 8: 120 / 132}
+"""Share of the SMs that clusters of a size fill: GPCs hold 16 or 18 SMs."""
 
 _NVJET_N = {
-    (64, 0): (8, 128), (128, 0): (8, 176), (128, 1): (96, 256), (192, 0): (8, 64),
-    (192, 2): (96, 208), (256, 1): (64, 192), (320, 2): (64, 128), (384, 1): (64, 96),
+    (64, 0): (8, 216), (64, 2): (192, 512), (128, 0): (8, 176), (128, 1): (96, 304),
+    (192, 0): (8, 112), (192, 2): (80, 208), (256, 0): (32, 80), (256, 1): (96, 160),
+    (320, 2): (64, 128), (384, 1): (64, 96),
 }  # fmt: skip
 """N range by (wgmma M, cooperation)."""
 
@@ -37,57 +39,66 @@ def nvjet_stages(tile_m: int, tile_n: int) -> int:
 
 
 @cache
-def nvjet_table() -> np.ndarray[Any, Any]:
-    """Return every nvjet candidate; the K step is 128 bytes of the operand type."""
+def nvjet_rows() -> tuple[tuple[float, ...], ...]:
+    """Return every nvjet candidate; K step and bias are filled in by ``nvjet_table``."""
     rows = []
     for (wide, coop), (low, high) in _NVJET_N.items():
-        for narrow in range(low, high + 1, 8):
+        step = 64 if coop == 2 and wide == 64 else 8
+        for narrow in range(low, high + 1, step):
             for m_side in (1, 0):
                 tm, tn = (wide, narrow) if m_side else (narrow, wide)
+                stages = nvjet_stages(tm, tn)
                 for cm, cn in NVJET_CLUSTERS:
-                    share = CLUSTER_CTAS[cm * cn]
-                    stages = nvjet_stages(tm, tn)
-                    rows.append(
-                        (WGMMA, tm, tn, 0, stages, cm, cn, coop, m_side, 2, 2, 1, 128, share)
-                    )
-    return np.array(rows, dtype=np.float64)
+                    room = CLUSTER_ROOM[cm * cn]
+                    rows.append((WGMMA, tm, tn, 0, stages, cm, cn, coop, m_side, 2, 2, 1, room, 0))
+    return tuple(rows)
 
 
 _LISTS: dict[str, tuple[tuple[int, ...], ...]] = {
-    # engine, tm, tn, tk, stages, warps_m, warps_n, resident
+    # engine, tm, tn, tk, stages, warps_m, warps_n, slots
     "tf32": (
-        (MMA, 64, 64, 32, 6, 2, 2, 2), (XMMA, 64, 128, 32, 4, 1, 1, 1),
+        (MMA, 64, 64, 16, 6, 2, 2, 4), (MMA, 64, 64, 32, 6, 2, 2, 2),
+        (MMA, 64, 128, 16, 6, 2, 2, 3), (MMA, 128, 64, 32, 6, 2, 2, 1),
+        (MMA, 64, 128, 32, 6, 2, 2, 1),
+        (XMMA, 64, 64, 32, 4, 1, 1, 1), (XMMA, 64, 128, 32, 4, 1, 1, 1),
         (XMMA, 128, 128, 32, 4, 1, 1, 1), (XMMA, 128, 256, 32, 4, 2, 1, 1),
     ),
     "int8": (
-        (MMA, 64, 64, 128, 6, 2, 2, 2), (MMA, 128, 64, 128, 3, 2, 2, 3),
-        (MMA, 128, 128, 128, 3, 2, 2, 2), (MMA, 128, 256, 128, 3, 2, 4, 1),
+        (MMA, 64, 64, 128, 6, 2, 2, 2), (MMA, 64, 128, 128, 3, 2, 2, 3),
+        (MMA, 64, 128, 128, 6, 2, 2, 1), (MMA, 128, 128, 128, 5, 2, 2, 1),
+        (MMA, 256, 128, 128, 3, 4, 2, 1),
     ),
     "fp64": (
-        (DMMA, 32, 32, 32, 5, 2, 2, 2), (DMMA, 32, 64, 32, 3, 2, 2, 3),
-        (DMMA, 64, 64, 16, 4, 2, 2, 3),
+        (DMMA, 32, 32, 32, 3, 2, 2, 4), (DMMA, 32, 32, 32, 5, 2, 2, 2),
+        (DMMA, 32, 64, 32, 3, 2, 2, 3), (DMMA, 64, 64, 16, 4, 2, 2, 3),
+        (DMMA, 64, 128, 16, 3, 2, 2, 2), (DMMA, 128, 64, 32, 3, 4, 2, 1),
+        (DMMA, 64, 128, 32, 3, 2, 4, 1),
     ),
     "fp32": (
         (FFMA, 32, 32, 8, 3, 1, 2, 12), (FFMA, 64, 64, 8, 3, 1, 4, 4),
-        (FFMA, 128, 32, 8, 3, 2, 2, 4), (FFMA, 128, 128, 8, 3, 2, 2, 2),
+        (FFMA, 128, 32, 8, 3, 2, 2, 4), (FFMA, 128, 64, 8, 3, 2, 2, 2),
+        (FFMA, 128, 128, 8, 3, 2, 2, 2), (FFMA, 64, 256, 8, 3, 1, 4, 2),
     ),
     "fp16": (
         (MMA, 64, 64, 64, 6, 2, 2, 2), (MMA, 128, 64, 64, 4, 2, 2, 2),
         (MMA, 64, 128, 64, 4, 2, 2, 2), (MMA, 128, 128, 32, 5, 2, 2, 2),
-        (MMA, 256, 128, 32, 3, 4, 2, 1), (MMA, 128, 256, 32, 3, 2, 4, 1),
-        (MMA, 64, 256, 32, 4, 1, 4, 2), (MMA, 256, 64, 32, 4, 4, 1, 2),
+        (MMA, 256, 128, 64, 3, 4, 2, 1),
+    ),
+    # 16-bit rows that TMA cannot address: every copy is 4 bytes.
+    "unaligned": (
+        (MMA, 256, 128, 64, 3, 4, 2, 1), (MMA, 128, 128, 32, 5, 2, 2, 2),
+        (MMA, 64, 64, 64, 6, 2, 2, 2),
     ),
 }  # fmt: skip
 
 
 @cache
-def short_table(dtype: str) -> np.ndarray[Any, Any]:
-    """Return the candidates of the families without a tile grammar, by operand type."""
-    name = {"bf16": "fp16", "fp8": "int8", "fp8_e5m2": "int8", "int4": "int8"}.get(dtype, dtype)
+def short_table(name: str) -> np.ndarray[Any, Any]:
+    """Return the candidates of the families without a tile grammar, by list."""
     rows = []
-    for engine, tm, tn, tk, stages, wm, wn, resident in _LISTS[name]:
+    for engine, tm, tn, tk, stages, wm, wn, slots in _LISTS[name]:
         coop = 2 if (engine, tm, tn) == (XMMA, 128, 256) else 0
-        rows.append((engine, tm, tn, tk, stages, 1, 1, coop, 1, wm, wn, resident, 0, 1))
+        rows.append((engine, tm, tn, tk, stages, 1, 1, coop, 1, wm, wn, slots, 1, 0))
     return np.array(rows, dtype=np.float64)
 
 
@@ -105,8 +116,8 @@ _CONV: tuple[tuple[int, ...], ...] = (
 def conv_table(wgmma: bool) -> np.ndarray[Any, Any]:
     """Return the candidates of implicit-GEMM convolution; wgmma ones only where there is wgmma."""
     rows = [
-        (engine, tm, tn, tk, stages, 1, 1, 0, 1, wm, wn, resident, 0, 1)
-        for engine, tm, tn, tk, stages, wm, wn, resident in _CONV
+        (engine, tm, tn, tk, stages, 1, 1, 0, 1, wm, wn, slots, 1, 0)
+        for engine, tm, tn, tk, stages, wm, wn, slots in _CONV
         if wgmma or engine != XMMA
     ]
     return np.array(rows, dtype=np.float64)

@@ -11,7 +11,7 @@ from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import Conv2d
 from archsim.mapping.gpu.tiles import conv_table
 from archsim.models.gpu.conv import DEPTHWISE, SLICE, TRANSFORM
-from archsim.models.gpu.gemm_choice import choose, fill
+from archsim.models.gpu.gemm_choice import cheapest, fill
 from archsim.models.gpu.gemm_lower import describe, kernel_name, matrix_plans, memset, template
 from archsim.models.gpu.plan import CONV, GEMM, OUTPUTS, Plan
 
@@ -39,8 +39,8 @@ def _implicit(spec: Conv2d, dev: Any, cin: int, cout: int) -> list[Plan]:
     p[21], p[22] = 128, 128
     p[25] = min(spec.n * spec.h * spec.w * cin, pixels * deep) * size
     table = conv_table(bool(dev["tensor_kernels_wgmma"]))
-    row, split = choose(dev, p, table, np.zeros(OUTPUTS), 1e9)
-    fill(table[row], p, split, dev["sm_count"])
+    row, split = cheapest(dev, p, table, 1.0, np.zeros(OUTPUTS))
+    fill(table[row], p, split, dev["sm_count"], size)
     flops = 2.0 * pixels * cout * cin * spec.r * spec.s
     name = kernel_name(p, spec.dtype).replace("gemm", "fprop_implicit_gemm")
     return [Plan(name, GEMM, tuple(p.tolist()), flops, describe(p))]

@@ -1,55 +1,176 @@
-"""Which kernel the library picks: every legal candidate is priced, the cheapest one wins."""
+"""Which kernel the library picks: every legal candidate is priced and the best one taken."""
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, log
 from typing import Any
 
+import numpy as np
+
 from archsim.engine.jit import njit
+from archsim.mapping.gpu import tiles as t
+from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm import time_gemm
+from archsim.models.gpu.gemm_steps import wgmma_step
 
-MOST_SPLITS = 16
+MOST_SPLITS = 32
+LOOSE = 1.4
+"""Candidates whose busy time alone exceeds the best one's by this factor are not priced."""
+
+(_ENGINE, _TM, _TN, _TK, _STAGES, _CM, _CN, _COOP, _M_SIDE, _WM, _WN, _SLOTS, _ROOM, _BIAS) = (
+    t.ENGINE, t.TM, t.TN, t.TK, t.STAGES, t.CM, t.CN, t.COOP, t.M_SIDE, t.WM, t.WN, t.SLOTS,
+    t.ROOM, t.BIAS,
+)  # fmt: skip
 
 
 @njit
-def fill(row: Any, p: Any, split: float, sms: float) -> None:
+def fill(row: Any, p: Any, split: float, sms: float, out_bytes: float) -> None:
     """Put candidate ``row`` with ``split`` parts of K into the plan's numbers ``p``."""
-    p[4], p[5], p[7] = row[1], row[2], row[4]
-    p[6] = row[3] if row[12] == 0 else row[12] / p[15]
-    p[8], p[9] = row[5], row[6]
-    p[10], p[12], p[13] = split, row[11], row[0]
-    p[17], p[18], p[19], p[20] = row[7], row[8], row[9], row[10]
-    tiles = ceil(p[0] / p[4]) * ceil(p[1] / p[5]) * p[3] * split
-    if row[0] <= 1:
-        size = p[8] * p[9]
-        most = (sms * row[13]) // size * size
-        across = ceil(ceil(p[0] / p[4]) / p[8]) * p[8] * ceil(ceil(p[1] / p[5]) / p[9]) * p[9]
-        p[11] = min(max(most, size), across * p[3] * split)
+    p[g.TM], p[g.TN], p[g.STAGES] = row[_TM], row[_TN], row[_STAGES]
+    p[g.TK] = row[_TK] if row[_TK] > 0.0 else 128.0 / p[g.IN_BYTES]
+    p[g.CM], p[g.CN] = row[_CM], row[_CN]
+    p[g.SPLIT], p[g.SLOTS], p[g.ENGINE] = split, row[_SLOTS], row[_ENGINE]
+    p[g.COOP], p[g.M_SIDE], p[g.WM], p[g.WN] = row[_COOP], row[_M_SIDE], row[_WM], row[_WN]
+    p[g.OUT_BYTES] = out_bytes if split == 1.0 else max(out_bytes, 4.0)
+    down, across = ceil(p[g.M] / p[g.TM]), ceil(p[g.N] / p[g.TN])
+    if row[_ENGINE] <= 1.0:
+        size = row[_CM] * row[_CN]
+        most = max((sms * row[_ROOM]) // size * size, size)
+        down = ceil(down / row[_CM]) * row[_CM]
+        across = ceil(across / row[_CN]) * row[_CN]
+        p[g.CTAS] = min(most, down * across * p[g.BATCH] * split)
     else:
-        p[11] = tiles
+        swizzle = 1.0
+        if row[_ENGINE] == 2.0:
+            while swizzle < min(across, 8.0):
+                swizzle *= 2.0
+        p[g.CTAS] = down * ceil(across / swizzle) * swizzle * p[g.BATCH] * split
 
 
 @njit
-def choose(dev: Any, p: Any, table: Any, scratch: Any, reduce_us: float) -> tuple[int, float]:
-    """Return the row of ``table`` and the K split of the cheapest candidate for ``p``."""
+def total(out: Any) -> float:
+    """Return the time of a priced kernel."""
+    return float(out[0] + out[1] + out[2] + out[3] + out[4] + out[5])
+
+
+@njit
+def reduction_us(dev: Any, p: Any, split: float, out_bytes: float) -> float:
+    """Return the time of summing ``split`` parts of K."""
+    moved = p[g.M] * p[g.N] * (split * max(out_bytes, 4.0) + out_bytes)
+    us = dev.tensor_kernels_gemm_reduce_us + split * dev.tensor_kernels_gemm_reduce_split_us
+    return float(us + moved / dev.tensor_kernels_gemm_reduce_bytes_per_s * 1e6)
+
+
+@njit
+def cheapest(dev: Any, p: Any, table: Any, most: float, scratch: Any) -> tuple[int, float]:
+    """Return the row of ``table`` and the split of K (at most ``most``) of the least time."""
     best, row, parts = 1e300, 0, 1.0
-    out_bytes = p[16]
+    out_bytes = p[g.OUT_BYTES]
     for i in range(table.shape[0]):
-        tiles = ceil(p[0] / table[i, 1]) * ceil(p[1] / table[i, 2]) * p[3]
         split = 1.0
-        while split <= MOST_SPLITS:
-            fill(table[i], p, split, dev.sm_count)
-            p[16] = out_bytes if split == 1 else 4.0
-            scratch[:] = 0
+        while True:
+            fill(table[i], p, split, dev.sm_count, out_bytes)
+            scratch[:] = 0.0
             time_gemm(dev, p, scratch)
-            us = scratch[0] + scratch[1] + scratch[2] + scratch[3] + scratch[4] + scratch[5]
-            if split > 1:
-                us += reduce_us
+            us = total(scratch)
+            if split > 1.0:
+                us += reduction_us(dev, p, split, out_bytes)
             if us < best:
                 best, row, parts = us, i, split
-            split += 1
-            room = dev.sm_count * p[12]
-            if tiles * split > room or p[2] / p[6] < 4 * split:
+            tiles = p[g.CTAS] / split
+            split += 1.0
+            full = tiles * split > dev.sm_count * p[g.SLOTS]
+            if split > most or full or p[g.K] / p[g.TK] < 4.0 * split:
                 break
-    p[16] = out_bytes
+    p[g.OUT_BYTES] = out_bytes
     return row, parts
+
+
+@njit
+def busy_clk(dev: Any, row: Any, p: Any) -> float:
+    """Return the clocks that a candidate computes for at its best split, whatever memory does."""
+    tiles = ceil(p[g.M] / row[_TM]) * ceil(p[g.N] / row[_TN]) * p[g.BATCH]
+    p[g.TM], p[g.TN], p[g.COOP], p[g.M_SIDE] = row[_TM], row[_TN], row[_COOP], row[_M_SIDE]
+    p[g.TK] = 128.0 / p[g.IN_BYTES]
+    load = (row[_TM] + row[_TN]) * 128.0 / dev.tensor_kernels_gemm_fill_bytes_per_clk
+    per_sm = max(tiles / (dev.sm_count * row[_ROOM]), 1.0)
+    if tiles > dev.sm_count * row[_ROOM]:
+        per_sm = ceil(per_sm)
+    steps = ceil(p[g.K] / p[g.TK])
+    split = 1.0
+    if row[_COOP] == 0.0 and p[g.BATCH] == 1.0:
+        split = max(min(dev.sm_count * row[_ROOM] // tiles, steps // 4, MOST_SPLITS), 1.0)
+    return float(max(wgmma_step(dev, p), load) * per_sm * steps / split)
+
+
+@njit
+def utility(dev: Any, p: Any, bias: float, us: float, split: float, w: Any) -> float:
+    """Return the library's liking of the candidate in ``p`` that takes ``us``."""
+    down, across = ceil(p[g.M] / p[g.TM]), ceil(p[g.N] / p[g.TN])
+    tiles = down * across * p[g.BATCH] * split
+    waves = ceil(tiles / p[g.CTAS])
+    rows = ceil(down / p[g.CM]) * p[g.CM]
+    columns = ceil(across / p[g.CN]) * p[g.CN]
+    liking = bias - w[0] * log(us)
+    if split > 1.0:
+        liking += w[1] + w[2] * log(split)
+    liking += w[3] * log(down * p[g.TM] * across * p[g.TN] / (p[g.M] * p[g.N]))
+    liking += w[4] * log(rows * columns / (down * across))
+    liking += w[5] * log(waves * p[g.CTAS] / tiles) + w[6] * log(waves)
+    if waves == 1.0:
+        liking += w[7]
+    if p[g.BATCH] > 1.0 and p[g.CM] * p[g.CN] == 1.0:
+        liking += w[8]
+    return float(liking)
+
+
+@njit
+def preferred(
+    dev: Any, p: Any, table: Any, w: Any, scratch: Any, likings: Any, times: Any, splits: Any
+) -> int:
+    """Return the row of ``table`` that the library likes best.
+
+    Fills, per row, the ``likings`` (-1e300 where not priced), predicted ``times`` and ``splits``.
+    """
+    count = table.shape[0]
+    out_bytes = p[g.OUT_BYTES]
+    least = 1e300
+    for i in range(count):
+        times[i] = busy_clk(dev, table[i], p)
+        least = min(least, times[i])
+    best = 0
+    top = -1e300
+    for i in range(count):
+        likings[i] = -1e300
+        clk = times[i]
+        split = 1.0
+        while True:
+            if split == 1.0 and clk > LOOSE * least + 1500.0:
+                break
+            fill(table[i], p, split, dev.sm_count, out_bytes)
+            scratch[:] = 0.0
+            time_gemm(dev, p, scratch)
+            us = total(scratch)
+            if split > 1.0:
+                us += reduction_us(dev, p, split, out_bytes)
+            liking = utility(dev, p, table[i, _BIAS], us, split, w)
+            if liking > likings[i]:
+                likings[i], times[i], splits[i] = liking, us, split
+            if liking > top:
+                top, best = liking, i
+            grown = p[g.CTAS] / split * (split + 1.0)
+            split += 1.0
+            room = dev.sm_count * table[i, _ROOM]
+            few = p[g.K] / p[g.TK] < 4.0 * split or split > MOST_SPLITS
+            if p[g.BATCH] > 1.0 or table[i, _COOP] > 0.0 or grown > room or few:
+                break
+    p[g.OUT_BYTES] = out_bytes
+    return best
+
+
+def ranked(dev: Any, p: Any, table: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Return likings, times and splits of all candidates of ``table`` for the shape in ``p``."""
+    n = len(table)
+    likings, times, splits = np.empty(n), np.empty(n), np.ones(n)
+    preferred(dev, p.copy(), table, weights, np.zeros(12), likings, times, splits)
+    return likings, times, splits

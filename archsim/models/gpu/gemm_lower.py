@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import ceil
 from typing import Any
 
@@ -10,14 +11,18 @@ import numpy as np
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import BatchedGemm, Gemm
 from archsim.mapping.gpu import names
-from archsim.mapping.gpu.tiles import nvjet_table, short_table
+from archsim.mapping.gpu.nvjet_choice import nvjet_table, nvjet_weights
+from archsim.mapping.gpu.tiles import short_table
 from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.gemm_choice import choose, fill
+from archsim.models.gpu.gemm_choice import MOST_SPLITS, cheapest, fill, preferred
 from archsim.models.gpu.gemm_steps import TYPES
 from archsim.models.gpu.plan import FIXED, GEMM, OUTPUTS, PARAMS, Plan
 
 MEMSET_ABOVE_TILES = 2
 """A dynamic tile scheduler, whose counter a memset clears, where tiles exceed this many waves."""
+
+UNSPLIT = ("int8", "int4")
+"""Types whose kernels never split K."""
 
 _TYPE_NAMES = {"fp16": "hsh", "bf16": "tst", "fp8": "qqtst", "fp8_e5m2": "qqtst"}
 
@@ -58,30 +63,46 @@ def matrix_plans(
 ) -> list[Plan]:
     """Choose the tile kernel and return the launches around it."""
     p = template(m, n, k, batch, dtype, out_bytes)
-    table = table_for(dtype, dev)
-    scratch = np.zeros(OUTPUTS)
-    reduce_us = float(dev["tensor_kernels_gemm_reduce_us"])
-    row, split = choose(dev, p, table, scratch, reduce_us)
-    fill(table[row], p, split, dev["sm_count"])
-    if split > 1:
-        p[16] = 4.0
-    return launches(dev, p, dtype, out_bytes)
+    if (
+        dev["tensor_kernels_wgmma"]
+        and dtype in _TYPE_NAMES
+        and p[g.ALIGN_A] >= 16
+        and (p[g.ALIGN_OUT] >= 16)
+    ):
+        kind = "8" if p[g.IN_BYTES] == 1 else "16"
+        table, weights = nvjet_table(kind), nvjet_weights(kind)
+        likings, times, splits = _buffers(len(table))
+        row = preferred(dev, p, table, weights, np.zeros(OUTPUTS), likings, times, splits)
+        split = splits[row]
+    else:
+        table = table_for(dtype, p, dev)
+        most = 1.0 if dtype in UNSPLIT or batch > 1 else float(MOST_SPLITS)
+        row, split = cheapest(dev, p, table, most, np.zeros(OUTPUTS))
+    fill(table[row], p, split, dev["sm_count"], out_bytes)
+    return launches(p, dtype, out_bytes)
 
 
-def table_for(dtype: str, dev: Any) -> np.ndarray[Any, Any]:
-    """Return the candidates for operands of ``dtype`` on a device."""
-    if dev["tensor_kernels_wgmma"] and dtype in _TYPE_NAMES:
-        return nvjet_table()
-    table = short_table(dtype)
+@cache
+def _buffers(count: int) -> tuple[np.ndarray[Any, Any], ...]:
+    """Return scratch arrays for ``count`` candidates."""
+    return np.empty(count), np.empty(count), np.ones(count)
+
+
+def table_for(dtype: str, p: np.ndarray[Any, Any], dev: Any) -> np.ndarray[Any, Any]:
+    """Return the candidates beside nvjet's for operands of ``dtype`` on a device."""
+    name = {"bf16": "fp16", "fp8": "int8", "fp8_e5m2": "int8", "int4": "int8"}.get(dtype, dtype)
+    if name == "fp16" and min(p[g.ALIGN_A], p[g.ALIGN_OUT]) < 16:
+        name = "unaligned"
+    table = short_table(name)
     return table if dev["tensor_kernels_wgmma"] else table[table[:, 0] != names.XMMA]
 
 
-def launches(dev: Any, p: np.ndarray[Any, Any], dtype: str, out_bytes: float) -> list[Plan]:
+def launches(p: np.ndarray[Any, Any], dtype: str, out_bytes: float) -> list[Plan]:
     """Return memset, tile kernel and reduction of the chosen candidate ``p``."""
     m, n, k, batch = (int(v) for v in p[:4])
     tiles = ceil(m / p[4]) * ceil(n / p[5]) * batch
     plans = []
-    if p[13] == names.WGMMA and tiles > MEMSET_ABOVE_TILES * dev["sm_count"]:
+    if p[13] == names.WGMMA and tiles > MEMSET_ABOVE_TILES * p[g.CTAS]:
         plans.append(memset())
     config = describe(p)
     name = kernel_name(p, dtype)
