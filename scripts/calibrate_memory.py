@@ -209,7 +209,7 @@ def fit(group: str, device: Variants) -> dict[str, tuple[float, float]]:
     lower_limit = np.full(len(fields), -2.0)
     for i, name in enumerate(fields):
         if name.endswith("_overlap"):
-            lower_limit[i] = -np.log(begin[i]) - 1e-9
+            lower_limit[i], limit[i] = np.log(1.0 / begin[i]) - 1e-9, np.log(10.0 / begin[i])
         if name.endswith(("read_fraction", "write_fraction")):
             limit[i] = np.log(0.999 / begin[i])
     found = least_squares(
