@@ -39,7 +39,7 @@ COMPUTE = {"fp16": (68, "fp32"), "bf16": (68, "fp32"), "fp8": (68, "fp32"), "tf3
 OUT = {"fp8": "bf16", "int8": "int32", "tf32": "fp32"}
 TRANSA, A_SCALE, B_SCALE = 3, 17, 18
 PREFERENCE_WORKSPACE = 1
-CONFIG = {
+CONFIG: dict[str, tuple[int, Any]] = {
     "algo": (0, ctypes.c_int32), "tile": (1, ctypes.c_uint32), "split_k": (2, ctypes.c_int32),
     "reduction": (3, ctypes.c_uint32), "swizzle": (4, ctypes.c_uint32),
     "custom": (5, ctypes.c_uint32), "stages": (6, ctypes.c_uint32),
@@ -87,7 +87,7 @@ class Problem:
         self.lib, self.torch, dtype = lib, torch, case["dtype"]
         make, m, n, k = Maker("cuda", case), case["m"], case["n"], case["k"]
         self.a, self.b = make.tensor((m, k), dtype), make.tensor((n, k), dtype)
-        out = OUT.get(dtype, dtype)
+        out: str = OUT.get(dtype) or dtype
         real = torch.int32 if out == "int32" else make.dtype(out)
         self.d = torch.empty((m, n), dtype=real, device="cuda")
         self.workspace = torch.empty(WORKSPACE_BYTES, dtype=torch.uint8, device="cuda")

@@ -58,7 +58,8 @@ class Nvml:
 
     def sm_mhz(self) -> int | None:
         """SM clock now in MHz."""
-        return self._read("nvmlDeviceGetClockInfo", 1) if self._nvml else None
+        mhz: int | None = self._read("nvmlDeviceGetClockInfo", 1)
+        return mhz
 
     def watts(self) -> float | None:
         """Board power now in watts (the driver's running average)."""
@@ -72,11 +73,13 @@ class Nvml:
 
     def celsius(self) -> int | None:
         """GPU temperature."""
-        return self._read("nvmlDeviceGetTemperature", 0)
+        degrees: int | None = self._read("nvmlDeviceGetTemperature", 0)
+        return degrees
 
     def throttle_reasons(self) -> int | None:
         """Bit mask of the clock event reasons (4: power cap, 0x20 and 0x40: thermal)."""
-        return self._read("nvmlDeviceGetCurrentClocksThrottleReasons")
+        reasons: int | None = self._read("nvmlDeviceGetCurrentClocksThrottleReasons")
+        return reasons
 
     def describe(self) -> dict[str, Any]:
         """Driver, maximum clocks and power limit."""

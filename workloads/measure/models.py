@@ -182,7 +182,7 @@ def replay_us(torch: Any, graph: Any, count: int) -> float:
     """Median time of a graph replay by events, in microseconds."""
     graph.replay()
     torch.cuda.synchronize()
-    times = []
+    times: list[float] = []
     for _ in range(count):
         start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         start.record()

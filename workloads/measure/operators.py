@@ -112,13 +112,14 @@ def _attention(c: Case, mk: Maker) -> Launch:
 
     t = mk.torch
     q = mk.tensor((c["b"], c["h"], c["sq"], c["d"]), c["dtype"])
-    kv = (c["b"], c.get("hkv", c["h"]), c["skv"], c["d"])
+    kv_heads: int = c.get("hkv") or c["h"]
+    kv = (c["b"], kv_heads, c["skv"], c["d"])
     k, v = mk.tensor(kv, c["dtype"]), mk.tensor(kv, c["dtype"])
     backends = {
         "cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION,
         "efficient": SDPBackend.EFFICIENT_ATTENTION, "math": SDPBackend.MATH,
     }  # fmt: skip
-    grouped = {"enable_gqa": True} if "hkv" in c and c["hkv"] != c["h"] else {}
+    grouped = {"enable_gqa": True} if kv_heads != c["h"] else {}
     call = t.nn.functional.scaled_dot_product_attention
 
     def run() -> Any:
@@ -168,7 +169,7 @@ def _broadcast(c: Case, mk: Maker) -> Launch:
 def _flat(c: Case, mk: Maker) -> Launch:
     t, f = mk.torch, mk.torch.nn.functional
     x, y = mk.tensor((c["n"],), c["dtype"]), mk.tensor((c["n"],), c["dtype"])
-    to = mk.dtype(c.get("to", c["dtype"]))
+    to = mk.dtype(c.get("to") or c["dtype"])
     calls: dict[str, Launch] = {
         "gelu": lambda: f.gelu(x),
         "add": lambda: t.add(x, y),

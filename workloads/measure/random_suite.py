@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from functools import partial
 
 from workloads.measure.counts import Case, counted
 
@@ -151,9 +152,9 @@ def _mixed(
 ) -> list[Case]:
     rng = random.Random(seed)
     makers: list[tuple[Callable[[], Case], int]] = [
-        ((lambda d=dtype: gemm(rng, d)), share) for dtype, share in gemms.items()
+        (partial(gemm, rng, dtype), share) for dtype, share in gemms.items()
     ]
-    makers += [((lambda f=maker: f(rng)), share) for maker, share in others]
+    makers += [(partial(maker, rng), share) for maker, share in others]
     cases = [c for make, share in makers for c in _draw(make, round(share * scale), max_flops)]
     rng.shuffle(cases)
     return cases
