@@ -29,9 +29,9 @@ def conv_out(c: Case) -> int:
 
 def _gemm(c: Case) -> tuple[float, float]:
     size = item_bytes(c["dtype"])
-    out = OUT_BYTES[c["dtype"]] if c["dtype"] in OUT_BYTES else size
+    out = OUT_BYTES.get(c["dtype"], size)
     m, n, k = c["m"], c["n"], c["k"]
-    b = c["b"] if "b" in c else 1
+    b: int = c.get("b", 1)
     return 2 * b * m * n * k, b * ((m * k + n * k) * size + m * n * out)
 
 

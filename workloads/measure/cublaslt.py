@@ -93,8 +93,10 @@ class Problem:
         self.workspace = torch.empty(WORKSPACE_BYTES, dtype=torch.uint8, device="cuda")
         compute, scale = COMPUTE[dtype]
         self.desc = self._describe(compute, CUDA_TYPES[scale], dtype)
-        scalar = {"fp32": ctypes.c_float, "fp64": ctypes.c_double, "int32": ctypes.c_int32}[scale]
-        self.alpha, self.beta = scalar(1), scalar(0)
+        scalars: dict[str, Any] = {
+            "fp32": ctypes.c_float, "fp64": ctypes.c_double, "int32": ctypes.c_int32,
+        }  # fmt: skip
+        self.alpha, self.beta = scalars[scale](1), scalars[scale](0)
         kind = CUDA_TYPES["fp32" if dtype == "tf32" else dtype]
         self.layouts = [
             self._layout(kind, k, n, k), self._layout(kind, k, m, k),
