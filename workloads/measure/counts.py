@@ -43,7 +43,7 @@ def _sparse24(c: Case) -> tuple[float, float]:
 def _attention(c: Case) -> tuple[float, float]:
     b, h, sq, skv, d = c["b"], c["h"], c["sq"], c["skv"], c["d"]
     flops = 4 * b * h * sq * skv * d * (0.5 if c["causal"] else 1)
-    kv_heads = c.get("hkv", h)
+    kv_heads: int = c.get("hkv", h)
     return flops, 2 * b * d * (2 * h * sq + 2 * kv_heads * skv)
 
 
