@@ -17,6 +17,10 @@ METRICS = {
         *COMMON_METRICS, "kernel_sum_us", "kernels", "sm_clock_hz", "flops", "tflops",
         "hbm_bytes", "hbm_utilisation", "mfu", "throughput_per_s",
     ),
+    "array": (
+        *COMMON_METRICS, "matrix_cycles", "bound_cycles", "utilisation", "flops",
+        "memory_bytes", "sram_bytes", "macs_per_cycle",
+    ),
 }  # fmt: skip
 """What ``minimize`` may name, by machine."""
 
@@ -33,4 +37,10 @@ def _gpu(device: Any, execution: Any) -> Evaluate:
     return lambda graph: model.evaluate(graph, execution)
 
 
-_MAKERS: dict[str, Callable[[Any, Any], Evaluate]] = {"gpu": _gpu}
+def _array(device: Any, execution: Any) -> Evaluate:
+    from archsim.models.array import ArrayModel
+
+    return ArrayModel(device).evaluate
+
+
+_MAKERS: dict[str, Callable[[Any, Any], Evaluate]] = {"gpu": _gpu, "array": _array}

@@ -10,6 +10,7 @@ from archsim.app.device_summary import device_summary
 from archsim.app.output import write_json
 from archsim.config import load_device
 from archsim.errors import ConfigError
+from archsim.validate.cases import Case
 
 Files = Mapping[str, Path | None]
 
@@ -79,9 +80,12 @@ def _sustained(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, 
     from archsim.validate import load_dataset, spec_from_case, validate_sustained
 
     model = _model(device)
-    result = validate_sustained(
-        load_dataset(file), lambda case: model.sustain(spec_from_case(case))
-    )
+
+    def predict(case: Case) -> tuple[float, float, float]:
+        steady = model.sustain(spec_from_case(case))
+        return steady.us, steady.joules, steady.sm_clock_hz / 1e6
+
+    result = validate_sustained(load_dataset(file), predict)
     return render_sustained(result), result.to_dict(), 0
 
 

@@ -7,17 +7,7 @@ from typing import Annotated
 
 import typer
 
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Override a value, e.g. device.sm_count=66."),
-]
-JsonOption = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
-]
-OutputOption = Annotated[
-    Path | None,
-    typer.Option("--output", metavar="DIR", help="Output folder [archsim-out/<name>]."),
-]
+from archsim.cli.options import JsonOption, OutputOption, SetOption
 
 
 def register(app: typer.Typer) -> None:

@@ -1,9 +1,48 @@
-"""The verbs around a device file's hardware: generate, cosim, synth, loop."""
+"""The verbs around a device file's hardware: generate, cosim."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from archsim.cli.options import JsonOption, OutputOption, SetOption
+
+DeviceArgument = Annotated[Path, typer.Argument(help="Device file or name, or a run file.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to ``app``."""
+    app.command()(generate)
+    app.command()(cosim)
+
+
+def generate(
+    file: DeviceArgument,
+    overrides: SetOption = None,
+    output: OutputOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Write Verilog, manifest, constraints and integration files of a device."""
+    from archsim.app import hardware
+
+    hardware.generate_and_print(file, tuple(overrides or ()), output, json)
+
+
+def cosim(
+    file: DeviceArgument,
+    overrides: SetOption = None,
+    gemm: Annotated[
+        list[str] | None, typer.Option(metavar="MxKxN", help="A product; may be repeated.")
+    ] = None,
+    sim: Annotated[
+        str, typer.Option(help="verilator (compiled), cocotb-verilator or icarus.")
+    ] = "verilator",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the operands.")] = 0,
+    json: JsonOption = None,
+) -> int:
+    """Simulate the RTL: its bits against the reference, its cycles against the model."""
+    from archsim.app import hardware
+
+    return hardware.cosim_and_print(file, tuple(overrides or ()), gemm or (), sim, seed, json)

@@ -1,0 +1,104 @@
+"""``archsim generate`` and ``cosim``: RTL of a device file, and its co-simulation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from archsim.app.output import print_table, write_json
+from archsim.app.vocabulary import vocabulary
+from archsim.config import Device, is_device_file, load_device, load_run
+from archsim.errors import ConfigError
+
+MACHINES = ("array",)
+"""Machines that have RTL."""
+
+_GEMM = re.compile(r"(\d+)x(\d+)x(\d+)")
+_MAX_DIMENSION = 1 << 20
+
+
+def load_hardware(file: Path, overrides: Sequence[str] = ()) -> Any:
+    """Return the device of a device file, a device's name or a run file; it must have RTL."""
+    device: Device
+    if file.suffix.lower() not in (".yaml", ".yml") or is_device_file(file):
+        device = load_device(str(file), tuple(overrides))
+    else:
+        device = load_run(file, tuple(overrides), vocabulary()).device
+    machine = getattr(device, "machine", "")
+    if machine not in MACHINES:
+        raise ConfigError(
+            f"{file}: the device must have RTL (machine: {' or '.join(MACHINES)}), not {machine!r}"
+        )
+    return device
+
+
+def parse_gemm(text: str) -> tuple[int, int, int]:
+    """Return m, k, n of ``MxKxN``."""
+    match = _GEMM.fullmatch(text)
+    sizes = tuple(int(part) for part in match.groups()) if match else ()
+    if len(sizes) != 3 or not all(1 <= size <= _MAX_DIMENSION for size in sizes):
+        raise ConfigError(
+            f"--gemm must be MxKxN with sizes from 1 to {_MAX_DIMENSION}, not {text!r}"
+        )
+    return sizes[0], sizes[1], sizes[2]
+
+
+def generate_and_print(
+    file: Path, overrides: Sequence[str], output: Path | None, json_file: Path | None
+) -> None:
+    """Write the Verilog, its manifest and the integration files of a device."""
+    from hdl.generate import generate
+
+    device = load_hardware(file, overrides)
+    folder = output or Path("build") / device.name
+    manifest = generate(device, folder)
+    data = manifest.to_dict()
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    print_table(
+        f"{device.name}: {len(files)} files in {folder}",
+        [{"file": str(p.relative_to(folder)), "bytes": p.stat().st_size} for p in files],
+    )
+    print(f"design digest {data['design_digest']}")
+    write_json(json_file, data)
+
+
+def cosim_and_print(
+    file: Path,
+    overrides: Sequence[str],
+    gemms: Sequence[str],
+    simulator: str,
+    seed: int,
+    json_file: Path | None,
+) -> int:
+    """Co-simulate products on a device; 1 where a bit differs from the functional model."""
+    from cosim.runner import SIMULATORS, cosim
+
+    if simulator not in SIMULATORS:
+        raise ConfigError(f"--sim must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
+    device = load_hardware(file, overrides)
+    shapes = [parse_gemm(text) for text in gemms] or default_gemms(device)
+    cases = cosim(device, shapes, sim=simulator, seed=seed)
+    print_table(f"{device.name} on {simulator}, seed {seed}", [case_row(c) for c in cases])
+    write_json(json_file, {"cases": [case.to_dict() for case in cases]})
+    return 0 if all(case.mismatches == 0 for case in cases) else 1
+
+
+def default_gemms(device: Any) -> list[tuple[int, int, int]]:
+    """Products that fill the array, leave edges, and are smaller than it."""
+    rows, columns = device.array.rows, device.array.columns
+    return [(rows, 16, columns), (2 * rows + 1, 37, 3 * columns - 1), (1, 5, 1)]
+
+
+def case_row(case: Any) -> dict[str, Any]:
+    """One co-simulated case as a row of a table."""
+    error = 100 * (case.model_cycles / case.rtl_cycles - 1)
+    return {
+        "case": case.name,
+        "RTL cycles": case.rtl_cycles,
+        "model cycles": case.model_cycles,
+        "error %": f"{error:+.2f}",
+        "bound cycles": case.bound_cycles,
+        "wrong bits": case.mismatches,
+    }
