@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def generate_and_print(
     device = load_hardware(file, overrides)
     folder = output or Path("build") / device.name
     manifest = generate(device, folder)
-    data = manifest.to_dict()
+    data = asdict(manifest)
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     print_table(
         f"{device.name}: {len(files)} files in {folder}",
