@@ -119,14 +119,24 @@ class AttentionKernels(Group):
 class ConvKernels(Group):
     """Convolution kernels beside implicit GEMM."""
 
-    depthwise_us: Constant = constant("us", minimum=0, doc="depthwise kernel, fixed")
-    depthwise_taps_per_clk: Constant = constant("1/clk", above=0, doc="filter taps of one SM")
-    slice_us: Constant = constant("us", minimum=0, doc="slice of channels, fixed")
-    slice_elements_per_clk: Constant = constant("1/clk", above=0, doc="slice, whole GPU")
-    transform_us: Constant = constant("us", minimum=0, doc="generic tensor transform, fixed")
-    transform_elements_per_clk: Constant = constant(
-        "1/clk", above=0, doc="generic tensor transform, whole GPU"
+    depthwise_us: Constant = constant("us", minimum=0, doc="depthwise kernel, launch and drain")
+    specialized_us: Constant = constant("us", minimum=0, doc="more of it for the batched kernel")
+    depthwise_cold_us: Constant = constant("us", minimum=0, doc="first loads, by stride")
+    depthwise_load_clk: Constant = constant(
+        "clk", minimum=0, doc="loads of one output at stride 1, on a whole SM"
     )
+    depthwise_tap_clk: Constant = constant("clk", minimum=0, doc="one tap of one output")
+    depthwise_chain_clk: Constant = constant("clk", minimum=0, doc="one tap of a CTA alone")
+    slice_us: Constant = constant("us", minimum=0, doc="slice of channels, fixed")
+    slice_us_per_million: Constant = constant("us", minimum=0, doc="slice, a million elements")
+    transform_us: Constant = constant("us", minimum=0, doc="generic tensor transform, fixed")
+    pack_us_per_million: Constant = constant("us", minimum=0, doc="packing, a million elements")
+    unpack_us_per_million: Constant = constant("us", minimum=0, doc="unpacking, a million elements")
+    transpose_us: Constant = constant("us", minimum=0, doc="layout transpose, fixed")
+    transpose_us_per_million: Constant = constant(
+        "us", minimum=0, doc="layout transpose, a million elements"
+    )
+    clear_us_per_million: Constant = constant("us", minimum=0, doc="memset, a million elements")
 
 
 class TensorKernels(Group):

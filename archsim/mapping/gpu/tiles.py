@@ -102,22 +102,28 @@ def short_table(name: str) -> np.ndarray[Any, Any]:
     return np.array(rows, dtype=np.float64)
 
 
-_CONV: tuple[tuple[int, ...], ...] = (
-    (XMMA, 64, 64, 64, 4, 1, 1, 1), (XMMA, 128, 64, 64, 4, 1, 1, 1),
-    (XMMA, 64, 128, 64, 4, 1, 1, 1), (XMMA, 128, 128, 64, 4, 1, 1, 1),
-    (XMMA, 256, 64, 64, 4, 2, 1, 1), (XMMA, 256, 96, 64, 4, 2, 1, 1),
-    (XMMA, 256, 128, 64, 4, 2, 1, 1),
-    (MMA, 64, 64, 64, 5, 2, 2, 2), (MMA, 256, 64, 32, 4, 4, 1, 2),
-    (MMA, 128, 128, 32, 5, 2, 2, 2), (MMA, 256, 32, 32, 4, 4, 1, 3),
-)  # fmt: skip
+_CONV: dict[str, tuple[tuple[int, ...], ...]] = {
+    "conv": (
+        (XMMA, 64, 64, 64, 4, 1, 1, 1), (XMMA, 128, 64, 64, 4, 1, 1, 1),
+        (XMMA, 64, 128, 64, 4, 1, 1, 1), (XMMA, 128, 128, 64, 4, 1, 1, 1),
+        (XMMA, 256, 64, 64, 4, 1, 1, 1), (XMMA, 128, 64, 32, 4, 1, 1, 1),
+        (XMMA, 128, 128, 32, 4, 1, 1, 1), (XMMA, 256, 64, 32, 4, 1, 1, 1),
+        (XMMA, 256, 96, 32, 4, 2, 1, 1), (XMMA, 256, 128, 64, 4, 2, 1, 1),
+        (MMA, 64, 64, 64, 5, 2, 2, 2), (MMA, 64, 64, 32, 10, 2, 2, 2),
+        (MMA, 64, 128, 32, 6, 2, 2, 3), (MMA, 256, 64, 32, 4, 4, 1, 2),
+        (MMA, 128, 128, 32, 5, 2, 2, 2), (MMA, 256, 32, 32, 4, 4, 1, 3),
+        (MMA, 64, 32, 64, 5, 2, 2, 3),
+    ),
+    "packed": ((MMA, 64, 64, 64, 4, 2, 2, 3),),
+}  # fmt: skip
 
 
 @cache
-def conv_table(wgmma: bool) -> np.ndarray[Any, Any]:
+def conv_table(name: str, wgmma: bool) -> np.ndarray[Any, Any]:
     """Return the candidates of implicit-GEMM convolution; wgmma ones only where there is wgmma."""
     rows = [
         (engine, tm, tn, tk, stages, 1, 1, 0, 1, wm, wn, slots, 1, 0)
-        for engine, tm, tn, tk, stages, wm, wn, slots in _CONV
+        for engine, tm, tn, tk, stages, wm, wn, slots in _CONV.get(name) or _LISTS[name]
         if wgmma or engine != XMMA
     ]
     return np.array(rows, dtype=np.float64)

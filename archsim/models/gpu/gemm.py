@@ -36,6 +36,7 @@ from archsim.models.gpu.gemm_plan import (
     TK,
     TM,
     TN,
+    k_steps,
 )
 from archsim.models.gpu.gemm_steps import mma_step, peak_rate, wgmma_step
 from archsim.models.gpu.plan import (
@@ -146,7 +147,7 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     tiles = ceil(p[M] / p[TM]) * ceil(p[N] / p[TN]) * p[BATCH] * p[SPLIT]
     sms = min(p[CTAS], tiles, dev.sm_count)
     per_sm = ceil(tiles / sms)
-    parts = ceil(ceil(p[K] / p[TK]) / p[SPLIT])
+    parts = ceil(k_steps(p) / p[SPLIT])
     fat_a, fat_b = stride_factor(dev, p[ALIGN_A]), stride_factor(dev, p[ALIGN_B])
     deep = min(p[K], p[TK]) * p[IN_BYTES]
     rows = min(p[TM], p[M]) * p[A_SHARE] * fat_a * deep
@@ -201,7 +202,7 @@ def time_mma(dev: Any, p: Any, out: Any) -> None:
     launched = tiles if p[SLOTS] == 1.0 or p[CTAS] > sms * p[SLOTS] else p[CTAS]
     per_sm = ceil(launched / sms)
     slots = min(p[SLOTS], per_sm)
-    parts = ceil(ceil(p[K] / p[TK]) / p[SPLIT])
+    parts = ceil(k_steps(p) / p[SPLIT])
     work, least = mma_step(dev, p)
     power = dev.tensor_kernels_gemm_mma_power
     full = per_sm // slots

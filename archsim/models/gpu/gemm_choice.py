@@ -80,7 +80,7 @@ def cheapest(dev: Any, p: Any, table: Any, most: float, scratch: Any) -> tuple[i
             tiles = p[g.CTAS] / split
             split += 1.0
             full = tiles * split > dev.sm_count * p[g.SLOTS]
-            if split > most or full or p[g.K] / p[g.TK] < 4.0 * split:
+            if split > most or full or g.k_steps(p) < 4.0 * split:
                 break
     p[g.OUT_BYTES] = out_bytes
     return row, parts
@@ -96,7 +96,7 @@ def busy_clk(dev: Any, row: Any, p: Any) -> float:
     per_sm = max(tiles / (dev.sm_count * row[_ROOM]), 1.0)
     if tiles > dev.sm_count * row[_ROOM]:
         per_sm = ceil(per_sm)
-    steps = ceil(p[g.K] / p[g.TK])
+    steps = g.k_steps(p)
     split = 1.0
     if row[_COOP] == 0.0 and p[g.BATCH] == 1.0:
         split = max(min(dev.sm_count * row[_ROOM] // tiles, steps // 4, MOST_SPLITS), 1.0)
@@ -161,7 +161,7 @@ def preferred(
             grown = p[g.CTAS] / split * (split + 1.0)
             split += 1.0
             room = dev.sm_count * table[i, _ROOM]
-            few = p[g.K] / p[g.TK] < 4.0 * split or split > MOST_SPLITS
+            few = g.k_steps(p) < 4.0 * split or split > MOST_SPLITS
             if p[g.BATCH] > 1.0 or table[i, _COOP] > 0.0 or grown > room or few:
                 break
     p[g.OUT_BYTES] = out_bytes

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from math import ceil
+from typing import Any
+
+from archsim.engine.jit import njit
+
 M, N, K, BATCH = 0, 1, 2, 3
 TM, TN, TK, STAGES = 4, 5, 6, 7
 CM, CN = 8, 9  # cluster along m and n
@@ -12,4 +17,13 @@ COOP, M_SIDE, WM, WN = 17, 18, 19, 20
 ALIGN_A, ALIGN_B, ALIGN_OUT = 21, 22, 23  # largest power of two dividing the row stride in bytes
 A_SHARE = 24  # bytes of A kept over dense bytes (2:4 sparse: 0.5 plus metadata)
 A_BYTES = 25  # compulsory bytes of A where not m*k*in (implicit GEMM), else 0
+TAPS, CHUNK = 26, 27  # implicit GEMM: filter taps, channels of one; else 0
 """Positions in ``Plan.params`` of families GEMM and SPARSE."""
+
+
+@njit
+def k_steps(p: Any) -> float:
+    """Return the K steps of a whole product; an implicit GEMM starts one anew at every tap."""
+    if p[TAPS] > 0.0:
+        return float(p[TAPS] * ceil(p[CHUNK] / p[TK]))
+    return float(ceil(p[K] / p[TK]))
