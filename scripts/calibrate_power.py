@@ -96,7 +96,9 @@ def main() -> None:
             rows[name] = value
         return np.concatenate([(errors() * weight)[~check].ravel(), 0.05 * x])
 
-    upper = np.array([np.log(CAPS[f] / b) if f in CAPS else 2.0 for f, b in zip(FIELDS, begin)])
+    upper = np.array(
+        [np.log(CAPS[f] / b) if f in CAPS else 2.0 for f, b in zip(FIELDS, begin, strict=True)]
+    )
     found = least_squares(
         residual, np.zeros(len(FIELDS)), loss="soft_l1", f_scale=0.05, bounds=(-2.0, upper),
         diff_step=2e-3, max_nfev=40,
@@ -109,7 +111,7 @@ def main() -> None:
         print("check" if judged else "fit  ", case["op"], case["dtype"], dims, entropy, shown)
     for label, half in (("fit", ~check), ("check", check)):
         mape = 100 * np.abs(np.expm1(final[half])).mean(axis=0)
-        print(label, half.sum(), "time %.1f energy %.1f clock %.1f" % tuple(mape))
+        print(f"{label} {half.sum()} time {mape[0]:.1f} energy {mape[1]:.1f} clock {mape[2]:.1f}")
     for name in FIELDS:
         print(f"  {name:40s} {rows[name][0]:.4g}")
     if arguments.write:

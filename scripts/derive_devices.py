@@ -11,14 +11,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from device_facts import DEVICES, GUIDE, NEAR, SM, SM_FIELDS, TENSOR, TENSOR_FIELDS, D, E, Fact
+from device_facts import (
+    DEVICES,
+    GUIDE,
+    NEAR,
+    SM,
+    SM_FIELDS,
+    TENSOR,
+    TENSOR_FIELDS,
+    Fact,
+    guess,
+    sheet,
+)
 from set_constants import read, write
 
 DEVICES_DIR = Path(__file__).resolve().parent.parent / "configs" / "devices"
 ASSUMED = "calibrated on H200, assumed here"
 LEAST_UNCERTAINTY = {"hopper": 0.15, "ampere": 0.3, "ada": 0.3, "turing": 0.4, "volta": 0.4}
-SAME = 0.1
-"""Uncertainty from which a constant fitted on the H200 is worth a range on its own sister."""
 
 
 def entry(fact: Fact, datasheet: str) -> dict[str, Any]:
@@ -48,7 +57,7 @@ class Derivation:
 
     def fact(self, key: str, otherwise: float, uncertainty: float = 0.3) -> Fact:
         """Return the fact called ``key``, or an estimate."""
-        found: Fact = self.facts.get(key) or E(otherwise, uncertainty, NEAR)
+        found: Fact = self.facts.get(key) or guess(otherwise, uncertainty, NEAR)
         return found
 
     def at(self, key: str, otherwise: float, uncertainty: float = 0.3) -> dict[str, Any]:
@@ -71,7 +80,7 @@ class Derivation:
                 result[name] = self.kernels(value, f"{prefix}{name}.")
             elif name == "wgmma":
                 has = 1.0 if self.facts["architecture"] == "hopper" else 0.0
-                result[name] = entry(D(has, GUIDE), self.sheet)
+                result[name] = entry(sheet(has, GUIDE), self.sheet)
             else:
                 result[name] = self.take(value, self.factor(name, value))
         return result
@@ -88,45 +97,45 @@ class Derivation:
 
     def chip(self) -> dict[str, Any]:
         """Return the chip part."""
-        facts, sheet = self.facts, self.sheet
+        facts, source = self.facts, self.sheet
         kind = facts["sm"]
         sm = {
-            name: entry(D(value, GUIDE if name.endswith("entries") else ""), sheet)
+            name: entry(sheet(value, GUIDE if name.endswith("entries") else ""), source)
             for name, value in zip(SM_FIELDS, SM[kind], strict=True)
         }
-        sm["l1_bytes"] = entry(E(SM[kind][4], 0.2, "unified L1 less shared memory"), sheet)
+        sm["l1_bytes"] = entry(guess(SM[kind][4], 0.2, "unified L1 less shared memory"), source)
         sm |= {
-            "shared_bytes_per_clk": entry(D(128), sheet),
+            "shared_bytes_per_clk": entry(sheet(128), source),
             "l1_bytes_per_clk": self.at("l1_rate", 106.8, 0.2),
             "l1_lines_per_clk": self.take(self.base["sm"]["l1_lines_per_clk"]),
-            "l2_bytes_per_clk": entry(E(64, 0.3, "one 64-byte port"), sheet),
-            "issue_per_clk": entry(D(4), sheet),
+            "l2_bytes_per_clk": entry(guess(64, 0.3, "one 64-byte port"), source),
+            "issue_per_clk": entry(sheet(4), source),
         }
         if facts["architecture"] == "hopper":
             sm["l2_bytes_per_clk"] = self.take(self.base["sm"]["l2_bytes_per_clk"])
         tensor = {
-            f"{name}_flop_per_clk": entry(D(value), sheet)
+            f"{name}_flop_per_clk": entry(sheet(value), source)
             for name, value in zip(TENSOR_FIELDS, TENSOR[facts["tensor"]], strict=True)
         }
         dense_only = facts["architecture"] in ("volta", "turing")
-        tensor["sparse_factor"] = entry(D(1 if dense_only else 2), sheet)
+        tensor["sparse_factor"] = entry(sheet(1 if dense_only else 2), source)
         tensor["mma_fraction"] = self.at("mma", 0.95, 0.1)
         return {
-            "sm_count": entry(facts["sm_count"], sheet),
+            "sm_count": entry(facts["sm_count"], source),
             "clock": {
-                "boost_hz": entry(facts["boost"], sheet), "base_hz": entry(facts["base"], sheet),
+                "boost_hz": entry(facts["boost"], source), "base_hz": entry(facts["base"], source),
             },
             "sm": sm, "tensor": tensor,
         }  # fmt: skip
 
     def memory(self) -> dict[str, Any]:
         """Return L2, memory and launch."""
-        facts, sheet, base = self.facts, self.sheet, self.base
+        facts, source, base = self.facts, self.sheet, self.base
         l2 = {name: self.take(value) for name, value in base["l2"].items()}
         for name in ("sectors_per_clk", "atomics_per_clk"):
             l2[name] = self.take(base["l2"][name], self.l2)
         l2 |= {
-            "capacity_bytes": entry(facts["l2"], sheet),
+            "capacity_bytes": entry(facts["l2"], source),
             "bytes_per_clk": self.at("l2_rate", self._guess_l2()),
             "partitions": self.at("partitions", 1, 0.5), "hit_cycles": self.at("hit", 215),
             "far_hit_cycles": self.at("far", 215),
@@ -136,10 +145,10 @@ class Derivation:
         }  # fmt: skip
         memory = {name: self.take(value) for name, value in base["memory"].items()}
         memory |= {
-            "capacity_bytes": entry(facts["memory"], sheet),
-            "bandwidth_bytes_per_s": entry(facts["bandwidth"], sheet),
+            "capacity_bytes": entry(facts["memory"], source),
+            "bandwidth_bytes_per_s": entry(facts["bandwidth"], source),
             "read_fraction": self.at("read", 0.92, 0.05),
-            "write_fraction": entry(E(self.fact("read", 0.92)[0] * 0.95, 0.06, NEAR), sheet),
+            "write_fraction": entry(guess(self.fact("read", 0.92)[0] * 0.95, 0.06, NEAR), source),
             "sector_bytes": dict(base["memory"]["sector_bytes"]),
             "latency_cycles": self.at("latency", 550),
             "tail_us": self.take(base["memory"]["tail_us"]),
@@ -162,7 +171,7 @@ class Derivation:
             power[name]["uncertainty"] = max(power[name]["uncertainty"], 0.3)
             power[name]["source"] += ", scaled by process node"
         power["limit_w"] = entry(facts["limit"], self.sheet)
-        power["idle_w"] = entry(E(facts["idle"], 0.3, "share of the power limit"), self.sheet)
+        power["idle_w"] = entry(guess(facts["idle"], 0.3, "share of the power limit"), self.sheet)
         return power
 
     def data(self) -> dict[str, Any]:

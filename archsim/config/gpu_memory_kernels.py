@@ -13,6 +13,7 @@ class Stream(Group):
     math_us: Constant = constant("us", minimum=0, doc="further time of a transcendental function")
     strided_us: Constant = constant("us", minimum=0, doc="further time of index arithmetic")
     cast_us: Constant = constant("us", minimum=0, doc="further time of a widening cast")
+    batchnorm_us: Constant = constant("us", minimum=0, doc="further time of batch norm")
     copy_us: Constant = constant("us", minimum=0, doc="device-to-device copy")
     copy_tail_us: Constant = constant("us", minimum=0, doc="copy that ends inside a 4 KiB page")
     copy_small_bytes_per_s: Constant = constant("B/s", above=0, doc="copies below 1 MB")

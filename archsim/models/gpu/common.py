@@ -17,6 +17,8 @@ from archsim.models.gpu.plan import (
     L2,
     L2_BYTES,
     LAUNCH,
+    NEW_CODE,
+    RESIDENT,
     SHARED,
 )
 
@@ -37,6 +39,15 @@ def hbm_us(dev: Any, read_bytes: float, write_bytes: float) -> float:
     read = dev.memory_read_fraction
     fraction = read + (dev.memory_write_fraction - read) * mixed
     return total / (dev.memory_bandwidth_bytes_per_s * fraction) * 1e6
+
+
+@njit
+def rewritten(p: Any) -> float:
+    """Return the share of a kernel's writes that find their lines in L2 and leave them there.
+
+    Only a kernel that runs over and over on the same data overwrites what it wrote before.
+    """
+    return p[RESIDENT] * (1.0 - p[NEW_CODE])
 
 
 @njit

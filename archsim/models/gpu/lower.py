@@ -39,8 +39,35 @@ LOWERINGS: dict[type[ops.OpSpec], Lowering] = {
 }
 
 
+_TENSOR_RATE = {
+    "fp16": "fp16", "bf16": "bf16", "tf32": "tf32", "fp8": "fp8", "fp8_e5m2": "fp8",
+    "int8": "int8", "int4": "int4",
+}  # fmt: skip
+_TENSOR_OPS = (ops.Gemm, ops.BatchedGemm, ops.Attention, ops.Conv2d)
+
+
+def _require_type(spec: ops.OpSpec, dev: Any) -> None:
+    """Raise where the device's tensor cores lack the operand type of ``spec``."""
+    if not isinstance(spec, _TENSOR_OPS):
+        return
+    rate = _TENSOR_RATE.get(spec.dtype)
+    if rate is not None and not dev[f"tensor_{rate}_flop_per_clk"]:
+        raise UnsupportedOperatorError(
+            f"the device has no tensor instructions for {spec.dtype} operands "
+            f"(tensor.{rate}_flop_per_clk is 0), which operator {spec.kind!r} needs"
+        )
+    if isinstance(spec, ops.SparseGemm) and dev["tensor_sparse_factor"] <= 1.0:
+        raise UnsupportedOperatorError(
+            f"the device has no 2:4 sparse tensor instructions, which operator {spec.kind!r} needs"
+        )
+
+
 def lower(spec: ops.OpSpec, dev: Any) -> list[Plan]:
-    """Return the kernels of ``spec`` in launch order; an unknown kind is an error, never free."""
+    """Return the kernels of ``spec`` in launch order.
+
+    An unknown kind, or operands that the device cannot multiply, is an error and never free.
+    """
+    _require_type(spec, dev)
     try:
         lowering = LOWERINGS[type(spec)]
     except KeyError:

@@ -58,7 +58,7 @@ class GpuModel:
         counted = tuple(
             replace(result, count=n) for result, n in zip(priced, uses.counts, strict=True)
         )
-        return summarise(graph, counted, self.device, execution)
+        return summarise(graph, counted, self.device, execution, self._variants.rows[0])
 
     def sustain(self, spec: OpSpec, entropy: float = 1.0) -> Sustained:
         """Return the steady state of ``spec`` in an endless loop, its data warm where they fit.

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph
 from archsim.metrics import OperatorResult, PointResult
+from archsim.models.gpu.plan import HBM
+from archsim.models.gpu.power import Load, settle
 
 
 def summarise(
-    graph: Graph, priced: tuple[OperatorResult, ...], device: GpuDevice, execution: str
+    graph: Graph, priced: tuple[OperatorResult, ...], device: GpuDevice, execution: str, dev: Any
 ) -> PointResult:
-    """Return the metrics of ``priced`` operators run as ``execution`` says."""
+    """Return the metrics of ``priced`` operators run as ``execution`` says, over and over.
+
+    ``kernel_sum_us`` holds the kernels at the boost clock; where the power limit forces a lower
+    clock, ``latency_us`` follows it. ``dev`` is the device's record.
+    """
     kernels = sum(op.count * len(op.kernels) for op in priced)
     kernel_us = sum(op.count * op.us for op in priced)
     gaps_us = _gaps_us(kernels, kernel_us, device, execution)
-    latency_us = kernel_us + gaps_us
-    low_us = sum(op.count * op.low_us for op in priced) + gaps_us
-    high_us = sum(op.count * op.high_us for op in priced) + gaps_us
-    energy_j = sum(op.count * op.energy_j for op in priced)
-    energy_j += float(device.power.idle_w) * gaps_us * 1e-6
+    state = settle(dev, _load(priced, kernel_us, gaps_us, dev))
+    slower = state.us / (kernel_us + gaps_us)
+    spread_low = sum(op.count * op.low_us for op in priced) + gaps_us
+    spread_high = sum(op.count * op.high_us for op in priced) + gaps_us
     flops = float(sum(op.count * op.flops for op in priced))
     hbm_bytes = sum(op.count * k.hbm_bytes for op in priced for k in op.kernels)
-    seconds = latency_us * 1e-6
+    seconds = state.us * 1e-6
     metrics = {
-        "latency_us": latency_us,
-        "latency_low_us": low_us,
-        "latency_high_us": high_us,
+        "latency_us": state.us,
+        "latency_low_us": spread_low * slower,
+        "latency_high_us": spread_high * slower,
         "kernel_sum_us": kernel_us,
         "kernels": float(kernels),
-        "energy_j": energy_j,
-        "power_w": energy_j / seconds,
-        "sm_clock_hz": float(device.clock.boost_hz),
+        "energy_j": state.joules,
+        "power_w": state.watts,
+        "sm_clock_hz": state.sm_clock_hz,
         "flops": flops,
         "tflops": flops / seconds * 1e-12,
         "hbm_bytes": hbm_bytes,
@@ -41,6 +48,19 @@ def summarise(
     if isinstance(batch, int):
         metrics["throughput_per_s"] = batch / seconds
     return PointResult("gpu", metrics, priced, _estimated(priced, kernel_us))
+
+
+def _load(priced: tuple[OperatorResult, ...], kernel_us: float, gaps_us: float, dev: Any) -> Load:
+    """Return what all operators together ask of the board."""
+    memory_us = sum(op.count * k.terms_us[HBM] for op in priced for k in op.kernels)
+    memory_bytes = sum(op.count * k.hbm_bytes for op in priced for k in op.kernels)
+    memory_j = memory_bytes * float(dev["power_hbm_pj_per_byte"]) * 1e-12
+    static_j = float(dev["power_idle_w"]) * kernel_us * 1e-6
+    energy_j = sum(op.count * op.energy_j for op in priced)
+    return Load(
+        clocked_us=kernel_us - memory_us, memory_us=memory_us,
+        core_j=energy_j - static_j - memory_j, memory_j=memory_j, gap_us=gaps_us, host_us=0.0,
+    )  # fmt: skip
 
 
 def _gaps_us(kernels: int, kernel_us: float, device: GpuDevice, execution: str) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import Copy, Elementwise
 from archsim.models.gpu.plan import STREAM, Plan
-from archsim.models.gpu.stream import CAST, COPY, MATH, SIMPLE, STRIDED
+from archsim.models.gpu.stream import BATCHNORM, CAST, COPY, MATH, SIMPLE, STRIDED
 
 CTA_ELEMENTS = 1024
 """128 threads with eight elements each."""
@@ -16,14 +16,14 @@ CTA_ELEMENTS = 1024
 # time issue bounds. They belong to the compiled library and are the same on every device.
 SLOTS = {
     "gelu": 41.0, "silu": 33.0, "sigmoid": 31.0, "tanh": 36.0, "erf": 36.0, "mish": 60.0,
-    "elu": 28.0, "softplus": 45.0, "relu": 31.0, "relu6": 31.0, "clip": 31.0, "hardswish": 24.0,
+    "elu": 28.0, "softplus": 45.0, "relu": 29.0, "relu6": 31.0, "clip": 31.0, "hardswish": 24.0,
     "sin": 30.0, "cos": 30.0, "log": 22.0, "mod": 30.0, "bilinear": 90.0, "bicubic": 250.0,
     "scale_shift": 47.0,
 }  # fmt: skip
 SIMPLE_SLOTS = 16.0
 BINARY_SLOTS = 18.0
 STRIDED_SLOTS = 76.0
-PERMUTE_SLOTS = 45.0
+PERMUTE_SLOTS = 86.0
 CAST_SLOTS = 94.0
 CONCAT_SLOTS = 145.0
 WIDE_SHARE = 0.75
@@ -48,7 +48,7 @@ def _kernel(spec: Elementwise) -> tuple[str, float, int]:
     bits = dtype_of(spec.dtype).bits
     out_bits = dtype_of(spec.out_dtype or spec.dtype).bits
     if spec.function == "scale_shift":
-        return "batch_norm_transform", SLOTS["scale_shift"], SIMPLE
+        return "batch_norm_transform", _batchnorm_slots(spec), BATCHNORM
     if out_bits > bits:
         return "unrolled_elementwise_kernel", CAST_SLOTS, CAST
     if spec.broadcast and spec.function not in ("bilinear", "bicubic"):
@@ -58,6 +58,13 @@ def _kernel(spec: Elementwise) -> tuple[str, float, int]:
         slots *= WIDE_SHARE
     kind = MATH if spec.function in TRANSCENDENTAL else SIMPLE
     return "vectorized_elementwise_kernel", slots, kind
+
+
+def _batchnorm_slots(spec: Elementwise) -> float:
+    """Instructions of channels-last batch norm, whose lanes cover 128 channels at a time."""
+    channels = max(spec.broadcast // 4, 1)
+    lanes = 128 * -(-channels // 128) if spec.broadcast else channels
+    return SLOTS["scale_shift"] * min(lanes / channels, 1.5)
 
 
 def lower_copy(spec: Copy, dev: Any) -> list[Plan]:
@@ -71,5 +78,5 @@ def lower_copy(spec: Copy, dev: Any) -> list[Plan]:
         params = (*moved, spec.n * CONCAT_SLOTS / 32, ctas, 1, STRIDED)
         return [Plan("CatArrayBatchedCopy", STREAM, params, 0.0)]
     ends_inside = spec.bytes_written % 4096 != 0
-    params = (*moved, spec.bytes_read / 512 * 4, ctas, 1, COPY, ends_inside)
-    return [Plan("Memcpy DtoD", STREAM, params, 0.0)]
+    copy = (*moved, spec.bytes_read / 512 * 4, ctas, 1, COPY, float(ends_inside))
+    return [Plan("Memcpy DtoD", STREAM, copy, 0.0)]

@@ -24,6 +24,7 @@ from archsim.models.gpu.common import (
     l2_stream_us,
     overlap,
     resident_ctas,
+    rewritten,
     round_trip_clk,
     start,
     tail_us,
@@ -72,7 +73,8 @@ def _hbm_us(dev: Any, p: Any, slots: float) -> float:
     running = min(p[CTAS], slots * dev.sm_count)
     # Between its two passes a row competes with what all running CTAs read and write.
     again = p[AGAIN] * (1.0 - held(dev, 2.0 * p[AGAIN] / p[CTAS] * running))
-    streamed = hbm_us(dev, p[READ] * missed + again, p[WRITTEN] * missed)
+    written = p[WRITTEN] * (1.0 - rewritten(p))
+    streamed = hbm_us(dev, p[READ] * missed + again, written)
     rate = dev.memory_bandwidth_bytes_per_s * dev.memory_kernels_scattered_fraction
     return streamed + p[RANDOM] * missed / rate * 1e6
 

@@ -56,7 +56,8 @@ def _solve(devices: Any, table: Any, relevant: Any, families: Any, params: Any, 
                 row = out[v, i]
                 _price(device, table[v], families[i], params[i], row)
                 row[ENERGY_J] += params[i, FLOPS] * table[v, int(params[i, OPERAND])] * 1e-12
-                row[EXPOSED] += params[i, NEW_CODE] * device.launch_code_us
+                if families[i] != FIXED:
+                    row[EXPOSED] += params[i, NEW_CODE] * device.launch_code_us
                 moved = row[L2_BYTES] * device.power_l2_pj_per_byte
                 moved += row[HBM_BYTES] * device.power_hbm_pj_per_byte
                 row[ENERGY_J] += moved * 1e-12

@@ -17,6 +17,7 @@ from archsim.models.gpu.common import (
     issue_us,
     l2_stream_us,
     overlap,
+    rewritten,
     round_trip_clk,
     start,
     tail_us,
@@ -30,6 +31,11 @@ MATH = 1  # a transcendental function
 STRIDED = 2  # operands addressed by index arithmetic
 CAST = 3  # a widening cast, element by element
 COPY = 4  # device to device, by the driver
+BATCHNORM = 5  # scale and shift by channel, channels last
+
+SERIAL_TRIPS = 4.5
+CAST_TRIPS = 3.0
+"""Round trips that a kernel without vector loads exposes: its loads wait for each other."""
 
 SMALL_COPY_BYTES = 1e6
 """Copies below this size run in a kernel of fewer CTAs."""
@@ -50,7 +56,17 @@ def _fixed_us(dev: Any, p: Any) -> float:
         us += dev.memory_kernels_stream_strided_us
     elif kind == CAST:
         us += dev.memory_kernels_stream_cast_us
+    elif kind == BATCHNORM:
+        us += dev.memory_kernels_stream_batchnorm_us
     return us
+
+
+@njit
+def _trips(kind: int) -> float:
+    """Round trips to memory that nothing hides."""
+    if kind in (STRIDED, BATCHNORM):
+        return SERIAL_TRIPS
+    return CAST_TRIPS if kind == CAST else 1.0
 
 
 @njit
@@ -65,11 +81,14 @@ def time_stream(dev: Any, p: Any, out: Any) -> None:
     if int(p[5]) == COPY and p[1] < SMALL_COPY_BYTES:
         small = (p[0] + p[1]) / dev.memory_kernels_stream_copy_small_bytes_per_s * 1e6
         out[L2] = max(out[L2], small)
-    out[HBM] = hbm_us(dev, p[0] * (1.0 - resident), p[1] * (1.0 - resident))
+    out[HBM] = hbm_us(dev, p[0] * (1.0 - resident), p[1] * (1.0 - rewritten(p)))
     memory = max(out[L2], out[HBM])
     body = overlap(out[COMPUTE], memory, dev.memory_kernels_overlap_power)
     out[ENERGY_J] = p[2] * dev.power_instruction_pj * 1e-12
     exposed = _fixed_us(dev, p)
     if p[0] > 0.0:
-        exposed += to_us(dev, round_trip_clk(dev, resident)) + tail_us(dev, p[3], resident)
+        trips = _trips(int(p[5]))
+        exposed += to_us(dev, trips * round_trip_clk(dev, resident))
+        late = trips if p[5] == CAST else 1.0
+        exposed += late * tail_us(dev, p[3], resident)
     attribute(out, body, exposed)
