@@ -19,6 +19,7 @@ from archsim.config.matrix import MatrixParams
 from archsim.mapping.array import Job
 from archsim.mapping.array_layout import Bytes, output_rows
 from cosim.errors import CosimError, HangError
+from hdl.arith.product import ECP5_MODEL
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 REGISTERS = ("k", "groups", "held", "last_held", "n_tiles", "last_rows", "stream_a")
@@ -59,7 +60,7 @@ def verilator_path() -> Path:
 
 
 def build(verilog: str, folder: Path, *, waves: bool = False) -> Path:
-    """Return the simulation executable of ``verilog``, built below ``folder`` unless it is there."""
+    """Return the simulation of ``verilog``, built below ``folder`` unless it is there."""
     identity = verilog + HARNESS.read_text() + str(waves)
     target = folder / hashlib.sha256(identity.encode()).hexdigest()[:20]
     program = target / "obj" / "Vmatrix_top"
@@ -68,12 +69,13 @@ def build(verilog: str, folder: Path, *, waves: bool = False) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     (target / "top.v").write_text(verilog)
+    (target / "models.v").write_text(ECP5_MODEL)
     command = [
         str(verilator_path()), "--cc", "--exe", "--build", "-j", "2", "-O3", "-Wno-fatal",
         "-Wno-WIDTH", "--x-assign", "fast", "--x-initial", "fast", "--no-timing",
         "--inline-mult", "1", "-fno-inline",
         "-CFLAGS", "-O2 -fno-strict-aliasing", "--top-module", "matrix_top", "--Mdir",
-        str(target / "obj"), str(target / "top.v"), str(HARNESS),
+        str(target / "obj"), str(target / "top.v"), str(target / "models.v"), str(HARNESS),
     ]  # fmt: skip
     if waves:
         command.append("--trace")
@@ -129,19 +131,10 @@ def _results(
         count = output_rows(job) * per_row * params.port_bytes
         data = np.frombuffer(raw, dtype=np.uint8, count=count, offset=at)
         at += count
-        if not status[0]:
-            raise HangError(
-                f"job {job.m}x{job.k}x{job.n} hung: no handshake for {stimulus.wait_limit} cycles "
-                f"after {status[1]} of {len(beats)} beats in and {status[2]} of "
-                f"{output_rows(job) * per_row} out"
-            )
-        if status[3] != status[2] or status[4] != 2:
-            raise CosimError(
-                f"job {job.m}x{job.k}x{job.n} must end with tlast on beat {status[2]} and status 2, "
-                f"not {status[3]} and {status[4]}"
-            )
-        if status[5] != int(params.digest[:8], 16):
-            raise CosimError(f"the simulated engine has parameters {status[5]:08x}, not these")
+        finished(
+            params, job, stimulus, len(beats), output_rows(job) * per_row, sent=status[1],
+            got=status[2], last_at=status[3], status=status[4], parameters=status[5],
+        )  # fmt: skip
         runs.append(
             RawRun(
                 beats=data.reshape(-1, params.port_bytes),
@@ -149,3 +142,32 @@ def _results(
             )
         )
     return runs
+
+
+def finished(  # each argument is one thing that the simulation reported
+    params: MatrixParams,
+    job: Job,
+    stimulus: Stimulus,
+    beats_in: int,
+    beats_out: int,
+    *,
+    sent: int,
+    got: int,
+    last_at: int,
+    status: int,
+    parameters: int,
+) -> None:
+    """Raise ``HangError`` or ``CosimError`` unless a job ended as it must."""
+    name = f"job {job.m}x{job.k}x{job.n}"
+    if got < beats_out:
+        raise HangError(
+            f"{name} hung: no handshake for {stimulus.wait_limit} cycles after {sent} of "
+            f"{beats_in} beats in and {got} of {beats_out} out"
+        )
+    if last_at != got or status != 2 or sent != beats_in:
+        raise CosimError(
+            f"{name} must end with tlast on beat {got}, status 2 and {beats_in} beats taken, not "
+            f"{last_at}, {status} and {sent}"
+        )
+    if parameters != int(params.digest[:8], 16):
+        raise CosimError(f"the simulated engine has parameters {parameters:08x}, not these")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -52,6 +51,6 @@ def _generate(params: MatrixParams, kept: Path) -> None:
     (new / "top.v").write_text(verilog)
     describe("matrix", params, verilog).write(new / "manifest.json")
     try:
-        os.replace(new, kept)
+        new.replace(kept)
     except OSError:  # another process was first
         shutil.rmtree(new, ignore_errors=True)

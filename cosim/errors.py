@@ -9,5 +9,3 @@ class CosimError(ArchsimError):
 
 class HangError(CosimError):
     """No handshake happened for the bounded wait."""
-
-

@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 
 from archsim.config.matrix import MatrixParams
 from hdl.arith.requant import PostLane
+from hdl.lib.memory import VERILOG
 from hdl.matrix.array import PE, ROW, SystolicRow, make_pe
 from hdl.matrix.engine import LANE
 from hdl.matrix.top import MatrixTop
@@ -19,12 +20,12 @@ TOP = "matrix_top"
 def emit(params: MatrixParams) -> str:
     """Return the Verilog of the whole engine, top module ``matrix_top``."""
     parts = (
-        (PE, make_pe(params)),
+        (PE, make_pe(params, verilog=True)),
         (ROW, SystolicRow(params, verilog=True)),
-        (LANE, PostLane(params)),
+        (LANE, PostLane(params, verilog=True)),
         (TOP, MatrixTop(params, verilog=True)),
     )
-    return "\n".join(_convert(component, name) for name, component in parts)
+    return "\n".join([VERILOG, *(_convert(component, name) for name, component in parts)])
 
 
 def _convert(component: wiring.Component, name: str) -> str:

@@ -54,13 +54,13 @@ class Manifest:
 
 def sources_digest() -> str:
     """Return the digest over the Python sources of ``hdl`` and the tables that they read."""
-    import archsim.numeric
+    from archsim.numeric import tables
 
     digest = hashlib.sha256()
-    roots = (Path(__file__).parent, Path(archsim.numeric.__file__).parent)
-    for root in roots:
-        for file in sorted(root.rglob("*.py")):
-            digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    root = Path(__file__).parent
+    files = [(file.relative_to(root).as_posix(), file) for file in sorted(root.rglob("*.py"))]
+    for name, file in [*files, ("tables", Path(tables.__file__))]:
+        digest.update(name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Number arithmetic shared by the functional models and the hardware: rounding, saturation, tables."""
+"""Number arithmetic shared by functional models and hardware: rounding, saturation, tables."""
 
 from archsim.numeric.rounding import ROUNDINGS, round_shift, saturate, wrap
 from archsim.numeric.tables import gelu_table

@@ -50,6 +50,6 @@ def wrap(value: Any, bits: int) -> Any:
     mask = (1 << bits) - 1
     if not isinstance(value, int) and value.dtype != object and bits > 63:
         return value
-    return ((value + sign) & mask) - sign if isinstance(value, int) else (
-        (value & mask) ^ sign
-    ) - sign
+    return (
+        ((value + sign) & mask) - sign if isinstance(value, int) else ((value & mask) ^ sign) - sign
+    )

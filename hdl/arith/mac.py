@@ -6,6 +6,8 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.arith.product import RegisteredProduct
+
 
 def pe_signature(a_bits: int, b_bits: int, acc_bits: int) -> wiring.Signature:
     """Return the ports of an output-stationary processing element."""
@@ -42,20 +44,33 @@ class OutputStationaryPe(wiring.Component):
     CAPTURE = 4
 
     def __init__(
-        self, *, a_bits: int, b_bits: int, acc_bits: int, multiplier: str = "generic"
+        self,
+        *,
+        a_bits: int,
+        b_bits: int,
+        acc_bits: int,
+        multiplier: str = "generic",
+        verilog: bool = False,
     ) -> None:
         self.a_bits = a_bits
         self.b_bits = b_bits
         self.acc_bits = acc_bits
         self.multiplier = multiplier
+        self.verilog = verilog
         super().__init__(pe_signature(a_bits, b_bits, acc_bits))
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
-        product = Signal(signed(self.a_bits + self.b_bits))
+        m.submodules.product = product = RegisteredProduct(
+            a_bits=self.a_bits,
+            b_bits=self.b_bits,
+            multiplier=self.multiplier,
+            verilog=self.verilog,
+        )
         first = Signal()
         last = Signal(2)
-        total = Signal(signed(self.acc_bits))
+        total = Signal(signed(self.acc_bits), reset_less=True)
         held = Signal()
         m.d.sync += [
             self.a_o.eq(self.a_i),
@@ -64,9 +79,9 @@ class OutputStationaryPe(wiring.Component):
             self.last_o.eq(self.last_i),
             first.eq(self.first_o),
             last.eq((last << 1) | self.last_o),
-            product.eq(self.a_o * self.b_o),
-            total.eq(Mux(first, 0, total) + product),
+            total.eq(Mux(first, 0, total) + product.p),
         ]
+        m.d.comb += [product.a.eq(self.a_i), product.b.eq(self.b_i)]
         with m.If(last[1]):
             m.d.sync += [self.drain_o.eq(total), held.eq(~self.shift)]
         with m.Else():

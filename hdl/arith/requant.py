@@ -9,7 +9,11 @@ from amaranth.lib.wiring import In, Out
 
 from archsim.config.matrix import MULTIPLIER_BITS, SHIFT_BITS, MatrixParams
 from archsim.numeric import gelu_table
+from hdl.arith.product import RegisteredProduct
 from hdl.lib.counting import delayed
+
+LIMB_BITS = 17
+"""Bits of the unsigned pieces that a wide sum is multiplied in: a signed 18-bit multiplier's."""
 
 
 def lane_signature(params: MatrixParams) -> wiring.Signature:
@@ -32,24 +36,25 @@ class PostLane(wiring.Component):
     Ports: ``sum`` (acc_bits, in), ``param`` (param_column_bits, in), ``result`` (out_bits, out).
     """
 
-    def __init__(self, params: MatrixParams) -> None:
+    def __init__(self, params: MatrixParams, *, verilog: bool = False) -> None:
         self.params = params
+        self.verilog = verilog
         self.latency = latency(params)
         super().__init__(lane_signature(params))
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
         p = self.params
         value = Signal(signed(p.acc_bits + 1), name="biased")
-        bias = self.param[: p.acc_bits].as_signed() if p.bias else Const(0)
         total = Signal(signed(p.acc_bits + 1))
-        m.d.comb += total.eq(self.sum + bias)
-        m.d.sync += value.eq(Mux(total < 0, 0, total) if p.activation == "relu" else total)
+        m.d.comb += total.eq(self.sum + (self.param[: p.acc_bits].as_signed() if p.bias else 0))
+        m.d.comb += value.eq(Mux(total < 0, 0, total) if p.activation == "relu" else total)
         if p.requantise:
             scale = self.param[p.acc_bits if p.bias else 0 :]
-            multiplier = delayed(m, scale[:MULTIPLIER_BITS], 1, "multiplier")
-            shift = delayed(m, scale[16 : 16 + SHIFT_BITS], 3, "shift")
-            value = self._rescale(m, value, multiplier, shift)
+            value = self._rescale(m, value, scale[:MULTIPLIER_BITS], scale[16 : 16 + SHIFT_BITS])
+        else:
+            value = delayed(m, value, 1, "kept")
         narrow = Signal(signed(p.out_bits), name="narrow")
         m.d.sync += narrow.eq(saturated(value, p.out_bits))
         if p.activation == "gelu":
@@ -64,27 +69,56 @@ class PostLane(wiring.Component):
             m.d.comb += self.result.eq(narrow)
         return m
 
-    def _rescale(self, m: Module, value: Signal, multiplier: Value, shift: Signal) -> Signal:
-        """Multiply in two cycles, add the rounding in the third, shift in the fourth."""
+    def _rescale(self, m: Module, value: Signal, multiplier: Value, shift: Value) -> Signal:
+        """Multiply in two cycles, then sum the parts, add the rounding, and shift in two."""
         bits = len(value) + MULTIPLIER_BITS
-        product = Signal(signed(bits), name="product")
         settled = Signal(signed(bits), name="settled")
         rounded = Signal(signed(bits + 1), name="rounded")
-        scaled = Signal(signed(bits + 1), name="scaled")
+        coarse = Signal(signed(bits + 1), name="coarse")
+        fine = Signal(signed(bits + 1), name="fine")
+        parts = self._products(m, value, multiplier)
+        shift_2 = delayed(m, shift, 2, "shift_to_2")
+        shift_3 = delayed(m, shift_2, 1, "shift_to_3")
+        shift_4 = delayed(m, shift_3, 1, "shift_to_4")
+        shift_5 = delayed(m, shift_4[:3], 1, "shift_to_5")
+        half = Signal(signed(bits), name="half")
         m.d.sync += [
-            product.eq(value * Cat(multiplier, Const(0, 1)).as_signed()),
-            settled.eq(product),
-            rounded.eq(settled + rounding_term(settled, shift, self.params.rounding)),
-            scaled.eq(rounded >> delayed(m, shift, 1, "amount")),
+            settled.eq(sum(part << (LIMB_BITS * i) for i, part in enumerate(parts))),
+            half.eq((Const(1) << shift_2) >> 1),
+            rounded.eq(settled + rounding_term(settled, shift_3, half, self.params.rounding)),
+            coarse.eq(rounded >> (shift_4[3:] << 3)),
+            fine.eq(coarse >> shift_5),
         ]
-        return scaled
+        return fine
+
+    def _products(self, m: Module, value: Signal, multiplier: Value) -> list[Value]:
+        """Multiply limb by limb; the sum of the results, each shifted, is the product."""
+        parts: list[Value] = []
+        for index in range(0, len(value), LIMB_BITS):
+            limb = value[index : index + LIMB_BITS]
+            top = index + LIMB_BITS >= len(value)
+            product = RegisteredProduct(
+                a_bits=len(limb) + (not top),
+                b_bits=MULTIPLIER_BITS + 1,
+                multiplier=self.params.multiplier,
+                verilog=self.verilog,
+            )
+            m.submodules[f"product_{index}"] = product
+            m.d.comb += [
+                product.a.eq(limb.as_signed() if top else limb),
+                product.b.eq(multiplier),
+            ]
+            parts.append(product.p)
+        return parts
 
 
-def rounding_term(value: Value, shift: Value, mode: str) -> Value:
-    """Return what is added before the shift, as ``archsim.numeric.round_shift`` defines it."""
+def rounding_term(value: Value, shift: Value, half: Value, mode: str) -> Value:
+    """Return what is added before the shift, as ``archsim.numeric.round_shift`` defines it.
+
+    ``half`` is ``(1 << shift) >> 1``.
+    """
     if mode == "floor":
         return Const(0)
-    half = ((Const(1) << shift) >> 1)[: len(value)]
     if mode == "half_up":
         return half
     if mode == "half_away":
@@ -104,4 +138,4 @@ def saturated(value: Signal, bits: int) -> Value:
 
 def latency(params: MatrixParams) -> int:
     """Return the cycles from a sum to its result."""
-    return 2 + 4 * params.requantise + (params.activation == "gelu")
+    return 2 + 5 * params.requantise + (params.activation == "gelu")

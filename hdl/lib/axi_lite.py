@@ -43,6 +43,7 @@ class AxiLiteRegisters(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
         bus = self.bus
         accept = Signal()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hdl.lib.counting import increment
+from hdl.lib.memory import BufferMemory
 
 
 class StreamFifo(wiring.Component):
@@ -16,20 +16,23 @@ class StreamFifo(wiring.Component):
     A word needs three cycles from ``i`` to ``o``. Sustains one word a cycle.
 
     Ports: ``i`` and ``o``, streams of ``width`` bits. ``i.ready`` while the memory has room.
+    ``verilog``: see ``BufferMemory``.
     """
 
-    def __init__(self, *, width: int, depth: int) -> None:
+    def __init__(self, *, width: int, depth: int, verilog: bool = False) -> None:
         if depth < 2:
             raise ValueError(f"depth must be at least 2, not {depth!r}")
         self.width = width
         self.depth = depth
+        self.verilog = verilog
         super().__init__({"i": In(stream.Signature(width)), "o": Out(stream.Signature(width))})
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
-        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
-        write = memory.write_port()
-        read = memory.read_port()
+        m.submodules.memory = memory = BufferMemory(
+            width=self.width, depth=self.depth, verilog=self.verilog
+        )
         head = Signal(range(self.depth))
         tail = Signal(range(self.depth))
         level = Signal(range(self.depth + 1))
@@ -40,13 +43,13 @@ class StreamFifo(wiring.Component):
         m.d.comb += [
             self.i.ready.eq(level != self.depth),
             push.eq(self.i.valid & self.i.ready),
-            write.en.eq(push),
-            write.addr.eq(head),
-            write.data.eq(self.i.payload),
+            memory.write_en.eq(push),
+            memory.write_addr.eq(head),
+            memory.write_data.eq(self.i.payload),
             move.eq(fetched & (~self.o.valid | self.o.ready)),
             fetch.eq((level != 0) & (~fetched | move)),
-            read.en.eq(fetch),
-            read.addr.eq(tail),
+            memory.read_en.eq(fetch),
+            memory.read_addr.eq(tail),
         ]
         m.d.sync += level.eq(level + push - fetch)
         with m.If(push):
@@ -56,7 +59,7 @@ class StreamFifo(wiring.Component):
         with m.If(fetch | move):
             m.d.sync += fetched.eq(fetch)
         with m.If(move):
-            m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(read.data)]
+            m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(memory.read_data)]
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         return m

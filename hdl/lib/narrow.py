@@ -29,6 +29,7 @@ class Narrower(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
         beat = Signal(range(max(2, self.beats)))
         m.d.comb += [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hdl.lib.counting import increment
+from hdl.lib.memory import BufferMemory
 
 
 class ReplayBuffer(wiring.Component):
@@ -16,7 +16,7 @@ class ReplayBuffer(wiring.Component):
     A read with ``release`` frees the oldest word and may happen only while the read position is
     the oldest word. A read with ``rewind`` sends the next read back to the oldest live word.
 
-    Parameters: ``width`` bits of a word, ``depth`` words.
+    Parameters: ``width`` bits of a word, ``depth`` words; ``verilog``: see ``BufferMemory``.
 
     Ports:
 
@@ -29,11 +29,12 @@ class ReplayBuffer(wiring.Component):
 
     LATENCY = 2
 
-    def __init__(self, *, width: int, depth: int) -> None:
+    def __init__(self, *, width: int, depth: int, verilog: bool = False) -> None:
         if depth < 2:
             raise ValueError(f"depth must be at least 2, not {depth!r}")
         self.width = width
         self.depth = depth
+        self.verilog = verilog
         self.level = Signal(range(depth + 1))
         self.ahead = Signal(range(depth + 1))
         self.oldest = Signal(range(depth))
@@ -49,10 +50,11 @@ class ReplayBuffer(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
-        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
-        write = memory.write_port()
-        read = memory.read_port()
+        m.submodules.memory = memory = BufferMemory(
+            width=self.width, depth=self.depth, verilog=self.verilog
+        )
         head = Signal(range(self.depth))
         position = Signal(range(self.depth))
         full = Signal()
@@ -60,13 +62,13 @@ class ReplayBuffer(wiring.Component):
         m.d.comb += [
             self.i.ready.eq(~full),
             push.eq(self.i.valid & ~full),
-            write.en.eq(push),
-            write.addr.eq(head),
-            write.data.eq(self.i.payload),
-            read.en.eq(1),
-            read.addr.eq(position),
+            memory.write_en.eq(push),
+            memory.write_addr.eq(head),
+            memory.write_data.eq(self.i.payload),
+            memory.read_en.eq(1),
+            memory.read_addr.eq(position),
         ]
-        m.d.sync += self.data.eq(read.data)
+        m.d.sync += self.data.eq(memory.read_data)
         with m.If(push):
             m.d.sync += head.eq(increment(head, self.depth))
         self._counts(m, push, full)

@@ -22,6 +22,7 @@ class SkidBuffer(wiring.Component):
         self.full = Signal()
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
         m.d.comb += self.i.ready.eq(~self.full)
         with m.If(~self.o.valid | self.o.ready):

@@ -15,13 +15,14 @@ ROW = "matrix_row"
 """Names of the Verilog modules."""
 
 
-def make_pe(params: MatrixParams) -> OutputStationaryPe:
+def make_pe(params: MatrixParams, *, verilog: bool = False) -> OutputStationaryPe:
     """Return one processing element of an engine with ``params``."""
     return OutputStationaryPe(
         a_bits=params.a_bits,
         b_bits=params.b_bits,
         acc_bits=params.acc_bits,
         multiplier=params.multiplier,
+        verilog=verilog,
     )
 
 
@@ -56,6 +57,7 @@ class SystolicRow(wiring.Component):
         super().__init__(row_signature(params))
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
         p = self.params
         a: Value = self.a_i
@@ -90,7 +92,7 @@ class SystolicArray(wiring.Component):
     Ports:
 
     * ``a`` (rows * a_bits), ``b`` (columns * b_bits), in: the operands of one k, element 0
-      lowest. A cycle without work must have ``a`` = 0.
+      lowest. A cycle without work must have both 0.
     * ``first``, ``last`` (1, in): with the first and last k of a tile. Idle 0.
     * ``info`` (2, in): anything, taken with ``last``.
     * ``start`` (1, out): ``LATENCY`` cycles after ``last``; idle 0. In this cycle and the next
@@ -116,6 +118,7 @@ class SystolicArray(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
         p = self.params
         ends = Signal(self.latency)

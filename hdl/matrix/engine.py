@@ -57,12 +57,17 @@ class MatrixEngine(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
         p = self.params
         m.submodules.loader = loader = Loader(p)
         m.submodules.issuer = issuer = Issuer(p)
-        m.submodules.a_buffer = a = ReplayBuffer(width=p.a_word_bits, depth=p.a_depth)
-        m.submodules.b_buffer = b = ReplayBuffer(width=p.b_word_bits, depth=p.b_depth)
+        m.submodules.a_buffer = a = ReplayBuffer(
+            width=p.a_word_bits, depth=p.a_depth, verilog=self.verilog
+        )
+        m.submodules.b_buffer = b = ReplayBuffer(
+            width=p.b_word_bits, depth=p.b_depth, verilog=self.verilog
+        )
         m.submodules.array = array = SystolicArray(p, verilog=self.verilog)
         connect(m, flipped(self.i), loader.i)
         connect(m, loader.a, a.i)
@@ -78,7 +83,7 @@ class MatrixEngine(wiring.Component):
         flags = Cat(issuer.take, issuer.first, issuer.last, issuer.partial, issuer.pop)
         take, first, last, partial, pop = delayed(m, _signal(m, flags), ReplayBuffer.LATENCY)
         m.d.comb += [
-            array.a.eq(Mux(take, a.data, 0)), array.b.eq(b.data),
+            array.a.eq(Mux(take, a.data, 0)), array.b.eq(Mux(take, b.data, 0)),
             array.first.eq(first), array.last.eq(last), array.info.eq(Cat(partial, pop)),
         ]  # fmt: skip
         rows = self._results(m, array, loader)
@@ -107,12 +112,21 @@ class MatrixEngine(wiring.Component):
             m.d.sync += pop.eq(array.start_info[1])
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
-        word = self._columns(m, loader, running & (left == 1 if p.rows > 1 else 1)
-                             & (pop if p.rows > 1 else array.start_info[1]))
+        word = self._columns(
+            m,
+            loader,
+            running
+            & (left == 1 if p.rows > 1 else 1)
+            & (pop if p.rows > 1 else array.start_info[1]),
+        )
         results = []
         for j in range(p.columns):
             lane = place(
-                m, f"lane_{j}", lambda: PostLane(p), lane_signature(p), LANE if self.verilog else None
+                m,
+                f"lane_{j}",
+                lambda: PostLane(p),
+                lane_signature(p),
+                LANE if self.verilog else None,
             )
             m.d.comb += [
                 lane.sum.eq(array.row.word_select(j, p.acc_bits)),
@@ -132,14 +146,18 @@ class MatrixEngine(wiring.Component):
         p = self.params
         if not p.has_params:
             return Signal(p.columns, name="no_params")
-        m.submodules.columns = fifo = StreamFifo(width=p.param_word_bits, depth=PARAM_DEPTH)
+        m.submodules.columns = fifo = StreamFifo(
+            width=p.param_word_bits, depth=PARAM_DEPTH, verilog=self.verilog
+        )
         connect(m, loader.param, fifo.i)
         m.d.comb += fifo.o.ready.eq(pop)
         return fifo.o.payload
 
     def _output(self, m: Module, rows: stream.Interface, issuer: Issuer) -> None:
         p = self.params
-        m.submodules.out_buffer = buffer = StreamFifo(width=p.out_word_bits, depth=p.out_depth)
+        m.submodules.out_buffer = buffer = StreamFifo(
+            width=p.out_word_bits, depth=p.out_depth, verilog=self.verilog
+        )
         m.submodules.narrower = narrower = Narrower(
             width=p.out_word_bits, beat_bits=8 * p.port_bytes
         )

@@ -47,6 +47,7 @@ class Issuer(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
         p = self.params
         tile_end = self._loops(m)
@@ -96,9 +97,7 @@ class Issuer(wiring.Component):
             with m.If(k_last):
                 m.d.sync += held.eq(held - 1)
                 with m.If(held_last):
-                    m.d.sync += [
-                        held.eq(Mux(group == 1, job.last_held, job.held)), n.eq(n - 1)
-                    ]
+                    m.d.sync += [held.eq(Mux(group == 1, job.last_held, job.held)), n.eq(n - 1)]
                     with m.If(n_last):
                         m.d.sync += [
                             held.eq(Mux(group == 2, job.last_held, job.held)),
@@ -117,7 +116,9 @@ class Issuer(wiring.Component):
         rows = Mux(self.partial, self.job.last_rows, p.rows)
         m.d.comb += after.eq(free - Mux(self.first, rows, 0) + self.row_out)
         m.d.sync += [
-            free.eq(after), room.eq(after >= p.rows), self.empty.eq(after == p.out_depth),
+            free.eq(after),
+            room.eq(after >= p.rows),
+            self.empty.eq(after == p.out_depth),
             self.one_left.eq(after == p.out_depth - 1),
         ]
         return room

@@ -39,6 +39,7 @@ class Loader(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
         kind = Signal(2)
         done = self._words(m, kind)
@@ -49,10 +50,10 @@ class Loader(wiring.Component):
         """Collect beats; return the signal of a word's last beat being taken."""
         p = self.params
         sizes = (p.a_word_bits, p.b_word_bits, p.param_word_bits)
-        beats = [max(1, p.beats(size)) for size in sizes]
+        beats = [p.beats(size) or 1 for size in sizes]
         width = 8 * p.port_bytes
         parts = Signal((max(beats) - 1) * width, reset_less=True)
-        beat = Signal(range(max(2, max(beats))))
+        beat = Signal(range(max(2, *beats)))
         final = Signal()
         ready = Signal()
         with m.Switch(kind):
@@ -84,21 +85,20 @@ class Loader(wiring.Component):
             ]  # fmt: skip
         block_end = Signal()
         columns_next = Signal()
-        with m.If(done):
-            with m.Switch(kind):
-                with m.Case(_PARAM):
-                    m.d.sync += kind.eq(Mux(both, _A, _B))
-                with m.Case(_A):
-                    with m.If(both):
-                        m.d.sync += kind.eq(_B)
-                    with m.Else():
-                        m.d.comb += block_end.eq(k == 1)
-                        m.d.sync += k.eq(Mux(block_end, self.job.k, k - 1))
-                with m.Case(_B):
+        with m.If(done), m.Switch(kind):
+            with m.Case(_PARAM):
+                m.d.sync += kind.eq(Mux(both, _A, _B))
+            with m.Case(_A):
+                with m.If(both):
+                    m.d.sync += kind.eq(_B)
+                with m.Else():
                     m.d.comb += block_end.eq(k == 1)
                     m.d.sync += k.eq(Mux(block_end, self.job.k, k - 1))
-                    with m.If(both):
-                        m.d.sync += kind.eq(_A)
+            with m.Case(_B):
+                m.d.comb += block_end.eq(k == 1)
+                m.d.sync += k.eq(Mux(block_end, self.job.k, k - 1))
+                with m.If(both):
+                    m.d.sync += kind.eq(_A)
         with m.If(block_end):
             with m.If(held != 1):  # more of the group's A
                 m.d.sync += [kind.eq(_A), both.eq(0), held.eq(held - 1)]
@@ -107,9 +107,7 @@ class Loader(wiring.Component):
         with m.If(columns_next):
             with m.If(n != 1):
                 m.d.sync += [n.eq(n - 1), both.eq(self.job.stream_a)]
-                m.d.sync += kind.eq(
-                    Mux(self.job.stream_a, first_kind, next_kind)
-                )
+                m.d.sync += kind.eq(Mux(self.job.stream_a, first_kind, next_kind))
             with m.Elif(group != 1):
                 m.d.sync += [
                     n.eq(self.job.n_tiles), both.eq(1), kind.eq(first_kind), group.eq(group - 1),

@@ -38,6 +38,7 @@ class MatrixTop(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
         m = Module()
         p = self.params
         m.submodules.engine = engine = MatrixEngine(p, verilog=self.verilog)

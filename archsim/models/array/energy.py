@@ -7,9 +7,7 @@ from archsim.mapping.array_lower import Product
 from archsim.models.array.timing import Cycles
 
 
-def static_and_dynamic(
-    device: ArrayDevice, product: Product, cycles: Cycles, us: float
-) -> float:
+def static_and_dynamic(device: ArrayDevice, product: Product, cycles: Cycles, us: float) -> float:
     """Return joules: every MAC, every buffer byte written and read, every port byte, and leakage.
 
     An issued k reads one word of each operand buffer; each beat in or out crosses its buffer and

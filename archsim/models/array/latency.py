@@ -30,7 +30,7 @@ def array(params: MatrixParams) -> int:
 
 def post(params: MatrixParams) -> int:
     """Return the cycles of bias, requantisation and activation."""
-    return 2 + 4 * params.requantise + (params.activation == "gelu")
+    return 2 + 5 * params.requantise + (params.activation == "gelu")
 
 
 def first_row(params: MatrixParams) -> int:

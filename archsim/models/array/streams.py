@@ -26,7 +26,7 @@ class Ring:
         self._own = -1
 
     def load(self, earliest: int, slope: int) -> None:
-        """Load the next block: its first word not before ``earliest``, the others ``slope`` apart."""
+        """Load the next block: first word not before ``earliest``, the others ``slope`` apart."""
         k = self.k
         origin = self.blocks * k - self.depth  # the word whose place word 0 takes
         self.blocks += 1
