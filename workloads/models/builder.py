@@ -29,16 +29,25 @@ class GraphBuilder:
     """Collects operators and tensors; each layer method returns the tensor it makes.
 
     ``dtype`` is the data type of matrix products. With fp8 and int8 everything else is bf16 and
-    fp16, and the operand of a product is cast once, by an operator of its own. ``framework`` is
+    fp16, and the operand of a product is cast once, by an operator of its own; ``quantise="all"``
+    keeps every tensor in ``dtype``, as integer-only accelerators do. ``framework`` is
     ``fused`` or ``eager``: eager launches separate kernels where PyTorch does (the bias of a
     convolution, batch norm, RMSNorm, rotary embedding, tanh-GELU).
     Inside ``with scope("blocks.0")`` names get that prefix.
     """
 
-    def __init__(self, name: str, dtype: str = "fp16", framework: str = "fused") -> None:
+    def __init__(
+        self,
+        name: str,
+        dtype: str = "fp16",
+        framework: str = "fused",
+        quantise: str = "products",
+    ) -> None:
         self.name = name
         self.matrix_dtype = dtype
-        self.dtype = {"fp8": "bf16", "int8": "fp16"}.get(dtype, dtype)
+        wider = {"fp8": "bf16", "int8": "fp16"} if quantise == "products" else {}
+        self.dtype = wider.get(dtype, dtype)
+        self._requantise = dtype in ("fp8", "int8", "int16", "int32")
         self.eager = framework == "eager"
         self._ops: list[Op] = []
         self._tensors: dict[str, Tensor] = {}
@@ -137,7 +146,7 @@ class GraphBuilder:
             inputs = (*inputs, self.parameter(f"{name}.bias", out))
         spec = Gemm(
             m=rows, n=out, k=k, dtype=dtype, bias=bias, activation=activation, weight=True,
-            out_dtype=None if dtype == self.dtype else self.dtype,
+            out_dtype=self.dtype if dtype != self.dtype or self._requantise else None,
         )  # fmt: skip
         return self.emit(name, spec, inputs, (*x.shape[:-1], out))
 

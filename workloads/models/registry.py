@@ -49,6 +49,7 @@ class Model:
 
 FLOAT_DTYPES = ("fp16", "bf16", "fp32", "tf32")
 QUANTISED_DTYPES = (*FLOAT_DTYPES, "fp8", "int8")
+INTEGER_DTYPES = (*QUANTISED_DTYPES, "int16", "int32")
 
 BATCH = Choice(type=int, default=1, doc="images or sequences at once")
 DTYPE = Choice(type=str, default="fp16", doc="data type of the model", options=FLOAT_DTYPES)
@@ -57,6 +58,19 @@ DTYPE_QUANTISED = Choice(
     default="fp16",
     doc="data type of the matrix products; with fp8 and int8 the rest stays in bf16 and fp16",
     options=QUANTISED_DTYPES,
+)
+DTYPE_INTEGER = Choice(
+    type=str,
+    default="fp16",
+    doc="data type of the matrix products; int16 and int32 only with quantise: all",
+    options=INTEGER_DTYPES,
+)
+QUANTISE = Choice(
+    type=str,
+    default="products",
+    doc="products: with fp8 and int8 only the linear layers' products have that type; "
+    "all: every tensor, as integer-only accelerators compute",
+    options=("products", "all"),
 )
 FRAMEWORK = Choice(
     type=str,

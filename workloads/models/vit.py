@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from archsim.graph import Graph, Tensor
 from workloads.models.builder import GraphBuilder
-from workloads.models.registry import BATCH, DTYPE_QUANTISED, FRAMEWORK, Choice, Model
+from workloads.models.registry import BATCH, DTYPE_INTEGER, FRAMEWORK, QUANTISE, Choice, Model
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def vit(
     *,
     batch: int,
     dtype: str,
+    quantise: str,
     framework: str,
     image_size: int,
     patch: int,
@@ -60,7 +61,9 @@ def vit(
     """A vision transformer with class token and learned positions."""
     if image_size % patch:
         raise ValueError(f"image_size must be a multiple of patch ({patch}), not {image_size!r}")
-    b = GraphBuilder(name, dtype, framework)
+    if quantise == "products" and dtype in ("int16", "int32"):
+        raise ValueError(f"quantise must be 'all' with dtype {dtype}, not 'products'")
+    b = GraphBuilder(name, dtype, framework, quantise)
     dim = config.dim
     x = patch_embed(b, batch, image_size, patch, dim)
     tokens = x.shape[1] + 1
@@ -82,7 +85,8 @@ def _model(config: VitConfig, doc: str) -> Model:
         builder=lambda name, **choices: vit(name, config, **choices),
         choices={
             "batch": BATCH,
-            "dtype": DTYPE_QUANTISED,
+            "dtype": DTYPE_INTEGER,
+            "quantise": QUANTISE,
             "image_size": Choice(
                 type=int, default=config.image, doc="height and width", maximum=8192
             ),
