@@ -1,0 +1,18 @@
+"""Devices shared by the tests of the GPU model."""
+
+from __future__ import annotations
+
+import pytest
+
+from archsim.config import load_device
+from archsim.models.gpu import GpuModel
+
+
+@pytest.fixture(scope="session")
+def h200():
+    return load_device("h200")
+
+
+@pytest.fixture(scope="session")
+def h200_model(h200):
+    return GpuModel(h200)

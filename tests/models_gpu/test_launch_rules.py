@@ -1,0 +1,105 @@
+"""The launch configurations are those that PyTorch's kernels were seen with on an H200."""
+
+from __future__ import annotations
+
+import pytest
+
+from archsim.graph.ops import (
+    Copy,
+    Elementwise,
+    Gather,
+    LayerNorm,
+    Pool2d,
+    Reduce,
+    ScatterAdd,
+    Softmax,
+    Transpose,
+)
+from archsim.models.gpu.lower import lower
+from archsim.models.gpu.vector import variants
+
+SEEN = [
+    # operator, CTAs, threads a CTA
+    (Elementwise(function="gelu", n=1879040, dtype="fp32"), 1835, 128),
+    (Elementwise(function="add", n=51921920, arity=2), 50705, 128),
+    (Softmax(rows=2320, cols=176), 580, 128),
+    (Softmax(rows=656, cols=64), 82, 128),
+    (Softmax(rows=1864, cols=128, dtype="fp32"), 233, 128),
+    (Softmax(rows=152, cols=5120), 152, 1024),
+    (LayerNorm(rows=16968, cols=224), 16968, 128),
+    (Transpose(rows=1336, cols=88, dtype="fp32"), 460, 128),
+    (Transpose(rows=6240, cols=4128), 50310, 128),
+    (Reduce(rows=4400, cols=168, dtype="fp32"), 275, 512),
+    (Reduce(rows=16, cols=112, dtype="fp32"), 1, 512),
+    (Reduce(rows=2000, cols=192), 63, 512),  # 16 lanes of vectors of eight, 32 rows
+    (Reduce(rows=16, cols=128), 1, 256),
+    (Reduce(rows=1, cols=1024), 1, 128),
+    (Reduce(rows=8, cols=1024), 1, 512),
+    (Reduce(rows=2000, cols=8192), 2000, 512),  # a CTA a row
+    (Reduce(rows=120, cols=7216), 8, 512),
+    (Gather(table=445920, width=256, n=205088), 205088, 32),
+    (Gather(table=131072, width=4096, n=65536), 131072, 256),
+    (Gather(table=1391472, width=256, n=112304, dtype="fp32"), 112304, 64),
+    (Gather(table=292704, width=4, n=1738112), 6790, 128),
+    (ScatterAdd(table=96, n=4228624), 1056, 128),
+    (ScatterAdd(table=137728, n=50496), 395, 128),
+    (Pool2d(function="max", n=64, c=64, h=112, w=112, r=3, stride=2, padding=1), 1792, 1024),
+    (Pool2d(function="max", n=64, c=128, h=56, w=56, r=3, stride=2, padding=1), 448, 1024),
+    (Pool2d(function="max", n=64, c=256, h=28, w=28, r=3, stride=2, padding=1), 256, 1024),
+]
+
+
+@pytest.fixture(scope="module")
+def dev(h200):
+    return variants(h200).rows[0]
+
+
+@pytest.mark.parametrize(("spec", "grid", "block"), SEEN, ids=lambda v: getattr(v, "kind", v))
+def test_grid_and_block(spec, grid, block, dev):
+    (kernel,) = lower(spec, dev)
+    assert kernel.config["grid"] == grid
+    assert kernel.config["block"] == block
+
+
+@pytest.mark.parametrize(
+    ("cols", "name"),
+    [
+        (2048, "softmax_warp_forward<11>"),
+        (2056, "cunn_SoftMaxForwardReg"),
+        (12288, "cunn_SoftMaxForwardSmem"),
+        (32768, "cunn_SoftMaxForward"),
+    ],
+)
+def test_softmax_kernel_by_columns(cols, name, dev):
+    (kernel,) = lower(Softmax(rows=1024, cols=cols), dev)
+    assert kernel.name == name
+
+
+def test_layernorm_of_odd_rows_takes_two_kernels(dev):
+    names = [p.name for p in lower(LayerNorm(rows=2048, cols=1025), dev)]
+    assert names == ["RowwiseMomentsCUDAKernel", "LayerNormForwardCUDAKernel"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        (Copy(n=4096), "Memcpy DtoD"),
+        (Copy(n=4096, pattern="strided"), "elementwise_kernel<copy>"),
+        (Copy(n=4096, pattern="concat"), "CatArrayBatchedCopy"),
+        (
+            Elementwise(function="cast", n=4096, out_dtype="fp32"),
+            "unrolled_elementwise_kernel<cast>",
+        ),
+        (
+            Elementwise(function="cast", n=4096, dtype="fp32", out_dtype="fp16"),
+            "vectorized_elementwise_kernel<cast>",
+        ),
+        (
+            Elementwise(function="mul", n=4096, arity=2, broadcast=64),
+            "elementwise_kernel<mul>",
+        ),
+    ],
+)
+def test_pointwise_kernels(spec, name, dev):
+    (kernel,) = lower(spec, dev)
+    assert kernel.name == name
