@@ -33,6 +33,7 @@ class Tally:
     lost: int = 0
     repeated: int = 0
     different: int = 0
+    resumed: int = 0
     killed_at: list = field(default_factory=list)
 
     @property
@@ -108,7 +109,11 @@ def _attempt(folder, command, moment, tally):
 
 
 def kill_workers(tmp, kills, seed, command=synthetic):
-    """Kill single workers of running sweeps; each sweep must still end by itself."""
+    """Kill single workers of running sweeps; each sweep must still end by itself.
+
+    A point whose worker dies time after time is given up until the next run: such a sweep is run
+    once more, undisturbed, as its user would.
+    """
     chance, tally = random.Random(seed), Tally()
     expected, _ = reference(tmp / "reference", command(tmp / "reference", 1))
     while tally.kills < kills:
@@ -122,6 +127,9 @@ def kill_workers(tmp, kills, seed, command=synthetic):
                 break
             tally.kills += _kill_one(process.pid, chance)
         _check_store(folder, tally)
+        if _given_up(folder):
+            tally.resumed += 1
+            assert start(command(folder, 2)).wait() == 0
         _check_results(folder, expected, tally)
     return tally
 
@@ -135,6 +143,14 @@ def _kill_one(driver, chance):
             chance.choice(workers).kill()
             return 1
     return 0
+
+
+def _given_up(folder):
+    """Whether the store holds points that were given up because their workers died."""
+    db = sqlite3.connect(folder / "store.sqlite")
+    (count,) = db.execute("SELECT count(*) FROM points WHERE status = 'lost'").fetchone()
+    db.close()
+    return count > 0
 
 
 def _acknowledged(folder):
