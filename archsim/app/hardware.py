@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archsim.app.output import print_table, write_json
+from archsim.app.progress import spinner
 from archsim.app.vocabulary import vocabulary
 from archsim.config import Device, is_device_file, load_device, load_run
 from archsim.errors import ConfigError
@@ -54,7 +55,8 @@ def generate_and_print(
 
     device = load_hardware(file, overrides)
     folder = output or Path("build") / device.name
-    manifest = generate(device, folder)
+    with spinner(f"generating {device.name}"):
+        manifest = generate(device, folder)
     data = asdict(manifest)
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     print_table(
@@ -80,7 +82,8 @@ def cosim_and_print(
         raise ConfigError(f"--sim must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
     device = load_hardware(file, overrides)
     shapes = [parse_gemm(text) for text in gemms] or default_gemms(device)
-    cases = cosim(device, shapes, sim=simulator, seed=seed)
+    with spinner(f"simulating {device.name} on {simulator}"):
+        cases = cosim(device, shapes, sim=simulator, seed=seed)
     print_table(f"{device.name} on {simulator}, seed {seed}", [case_row(c) for c in cases])
     write_json(json_file, {"cases": [case.to_dict() for case in cases]})
     return 0 if all(case.mismatches == 0 for case in cases) else 1

@@ -1,9 +1,9 @@
-"""A progress bar that appears only where something takes over a second."""
+"""Progress on anything that takes over a second, drawn on standard error if that is a terminal."""
 
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,23 +14,44 @@ PATIENCE_S = 1.0
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[SweepProgress], None]]:
-    """Yield the callback of a sweep; it draws on standard error if that is a terminal."""
+    """Yield the callback of a sweep, which moves a bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
-    began = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
     console = Console(file=sys.stderr)
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    task = bar.add_task("points")
+    task = bar.add_task("starting (a first run compiles the models)", total=None)
 
     def tell(progress: SweepProgress) -> None:
-        if not bar.live.is_started and time.monotonic() - began > PATIENCE_S:
-            bar.start()
         bar.update(task, description=progress.phase, completed=progress.done, total=progress.total)
 
-    try:
+    with _after_a_second(bar.start, bar.stop):
         yield tell
+
+
+@contextmanager
+def spinner(what: str) -> Iterator[None]:
+    """Show that ``what`` is going on."""
+    from rich.console import Console
+
+    console = Console(file=sys.stderr)
+    status = console.status(what)
+    show = status.start if console.is_terminal else lambda: None
+    with _after_a_second(show, status.stop):
+        yield
+
+
+@contextmanager
+def _after_a_second(start: Callable[[], None], stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``start`` once the body has run for a second, and ``stop`` at its end."""
+    timer = threading.Timer(PATIENCE_S, start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
     finally:
-        bar.stop()
+        timer.cancel()
+        timer.join()
+        stop()
