@@ -52,6 +52,8 @@ class GemmKernels(Group):
     )
     xmma_clk: Constant = constant("clk", minimum=0, doc="their synchronisation of a K step")
     xmma_fill_bytes_per_clk: Constant = constant("B/clk", above=0, doc="their TMA into one SM")
+    segment_us: Constant = constant("us", minimum=0, doc="parts of K added inside the kernel")
+    segment_part_us: Constant = constant("us", minimum=0, doc="each further part")
     reduce_us: Constant = constant("us", minimum=0, doc="split-K reduction, fixed")
     reduce_split_us: Constant = constant("us", minimum=0, doc="split-K reduction, each part")
     reduce_bytes_per_s: Constant = constant("B/s", above=0, doc="split-K reduction, traffic")

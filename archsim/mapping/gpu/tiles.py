@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from archsim.mapping.gpu.list_weights import BIASES
 from archsim.mapping.gpu.names import DMMA, FFMA, MMA, WGMMA, XMMA
 
 # Columns of a candidate table.
@@ -95,10 +96,15 @@ _LISTS: dict[str, tuple[tuple[int, ...], ...]] = {
 @cache
 def short_table(name: str) -> np.ndarray[Any, Any]:
     """Return the candidates of the families without a tile grammar, by list."""
+    return _table(name, _LISTS[name])
+
+
+def _table(name: str, tiles: tuple[tuple[int, ...], ...]) -> np.ndarray[Any, Any]:
     rows = []
-    for engine, tm, tn, tk, stages, wm, wn, slots in _LISTS[name]:
+    for engine, tm, tn, tk, stages, wm, wn, slots in tiles:
         coop = 2 if (engine, tm, tn) == (XMMA, 128, 256) else 0
-        rows.append((engine, tm, tn, tk, stages, 1, 1, coop, 1, wm, wn, slots, 1, 0))
+        bias = BIASES.get(name, {}).get(f"{engine}_{tm}x{tn}x{tk}_{stages}", 0.0)
+        rows.append((engine, tm, tn, tk, stages, 1, 1, coop, 1, wm, wn, slots, 1, bias))
     return np.array(rows, dtype=np.float64)
 
 
@@ -121,9 +127,5 @@ _CONV: dict[str, tuple[tuple[int, ...], ...]] = {
 @cache
 def conv_table(name: str, wgmma: bool) -> np.ndarray[Any, Any]:
     """Return the candidates of implicit-GEMM convolution; wgmma ones only where there is wgmma."""
-    rows = [
-        (engine, tm, tn, tk, stages, 1, 1, 0, 1, wm, wn, slots, 1, 0)
-        for engine, tm, tn, tk, stages, wm, wn, slots in _CONV.get(name) or _LISTS[name]
-        if wgmma or engine != XMMA
-    ]
-    return np.array(rows, dtype=np.float64)
+    table = _table(name, _CONV.get(name) or _LISTS[name])
+    return table if wgmma else table[table[:, ENGINE] != XMMA]

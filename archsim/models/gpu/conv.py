@@ -80,7 +80,7 @@ def depthwise(dev: Any, p: Any, out: Any) -> float:
     cold = dev.tensor_kernels_conv_depthwise_cold_us
     if p[C_SPECIAL] > 0.0:
         out[LAUNCH] += dev.tensor_kernels_conv_specialized_us
-        cold *= 2.0
+        cold *= 2.0 if p[C_TAPS] < 10.0 else 1.0
     out[COMPUTE] = clk * us
     peak = dev.sm_fp16_flop_per_clk * dev.sm_count
     out[BOUND_COMPUTE_US] = 2.0 * p[C_ELEMENTS] * p[C_TAPS] / peak * us

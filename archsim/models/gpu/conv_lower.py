@@ -25,6 +25,10 @@ from archsim.models.gpu.plan import CONV, GEMM, OUTPUTS, Plan
 PACKED_GROUP = 16
 """Widest group of which several share one packed tile of 64 channels."""
 PACKED_TILE = 64
+MOST_WGMMA_TAPS = 32
+"""Taps of the largest filter that cuDNN gives to its wgmma kernels."""
+DIRECT_GROUPS = (32, 128)
+"""Widths of groups whose tiles the ordinary kernel covers group by group."""
 
 
 def lower_conv(spec: Conv2d, dev: Any) -> list[Plan]:
@@ -62,7 +66,8 @@ def _implicit(spec: Conv2d, dev: Any, cin: int, cout: int) -> list[Plan]:
     p = implicit_template(spec, cin, cout)
     size = float(p[g.OUT_BYTES])
     name = spec.dtype if spec.dtype in ("fp32", "tf32", "fp64") else "conv"
-    table = conv_table(name, bool(dev["tensor_kernels_wgmma"]))
+    few = spec.r * spec.s <= MOST_WGMMA_TAPS
+    table = conv_table(name, few and bool(dev["tensor_kernels_wgmma"]))
     row, split = cheapest(dev, p, table, 1.0, np.zeros(OUTPUTS))
     fill(table[row], p, split, dev["sm_count"], size)
     flops = 2.0 * float(p[g.M]) * cout * cin * spec.r * spec.s
@@ -121,9 +126,11 @@ def _grouped(spec: Conv2d, dev: Any) -> list[Plan]:
     cin, cout = spec.cin // spec.groups, spec.cout // spec.groups
     if cin == cout and 4 <= cin <= PACKED_GROUP and spec.groups * cin >= 2 * PACKED_TILE:
         return _packed(spec, dev)
+    if cin == cout and cin in DIRECT_GROUPS and spec.n > 1:
+        return _implicit(spec, dev, cin, spec.cout)
     inside = spec.n * spec.h * spec.w * spec.cin
     outside = spec.n * spec.p * spec.q * spec.cout
-    if cin == cout or spec.n == 1:
+    if cin == cout or spec.n == 1 or (spec.r == 1 and cout < cin):
         one = [
             _move("nhwcSliceCKernel", SLICE, inside / spec.groups, size),
             *_implicit(spec, dev, cin, cout),
@@ -135,7 +142,7 @@ def _grouped(spec: Conv2d, dev: Any) -> list[Plan]:
         _move("tensorTransformGeneric", PACK, inside, size),
         memset(), _move("tensorTransformGeneric", PACK, spec.cout * cin * spec.r * spec.s, size),
         *_implicit(spec, dev, spec.cin, spec.cout),
-        _move("tensorTransformGeneric", UNPACK, outside, size),
+        _move("tensorTransformGeneric", UNPACK, outside * max(1.0, 0.6 * cin / cout), size),
     ]  # fmt: skip
 
 

@@ -84,7 +84,8 @@ def compulsory(p: Any, out: Any) -> tuple[float, float]:
     if a_bytes == 0.0:
         a_bytes = p[BATCH] * p[M] * p[K] * p[A_SHARE] * p[IN_BYTES]
     read = (a_bytes + p[BATCH] * p[N] * p[K] * p[IN_BYTES]) * (1.0 - p[RESIDENT])
-    written = p[BATCH] * p[SPLIT] * p[M] * p[N] * p[OUT_BYTES]
+    copies = 1.0 if p[ENGINE] == 1.0 else p[SPLIT]
+    written = p[BATCH] * copies * p[M] * p[N] * p[OUT_BYTES]
     out[HBM_BYTES] = read + written
     return read, written
 
@@ -186,10 +187,21 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     elif p[IN_BYTES] == 1.0:
         out[LAUNCH] += dev.tensor_kernels_gemm_fp8_us
     out[EXPOSED] = (store + dev.tensor_kernels_gemm_first_clk) * us
+    if p[ENGINE] == 1.0 and p[SPLIT] > 1.0:
+        out[EXPOSED] += fix_up_us(dev, p)
     busiest = L2 if l2_clk > own else COMPUTE if work >= take else SHARED
     settle(out, busiest, busy_us * slow, hbm_us, max(both_us * slow, hbm_us))
     out[L2_BYTES] = l2_bytes + written
     bounds(dev, p, out, read, written)
+
+
+@njit
+def fix_up_us(dev: Any, p: Any) -> float:
+    """Return the time in which the CTAs of a tile add their parts of K inside the kernel."""
+    partial = 8.0 * p[SPLIT] * p[BATCH] * p[M] * p[N]
+    us = dev.tensor_kernels_gemm_segment_us
+    us += (p[SPLIT] - 1.0) * dev.tensor_kernels_gemm_segment_part_us
+    return float(us + partial / dev.tensor_kernels_gemm_reduce_bytes_per_s * 1e6)
 
 
 @njit

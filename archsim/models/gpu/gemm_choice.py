@@ -63,7 +63,10 @@ def reduction_us(dev: Any, p: Any, split: float, out_bytes: float) -> float:
 
 @njit
 def cheapest(dev: Any, p: Any, table: Any, most: float, scratch: Any) -> tuple[int, float]:
-    """Return the row of ``table`` and the split of K (at most ``most``) of the least time."""
+    """Return the row of ``table`` and the split of K (at most ``most``) that the library takes.
+
+    That is the least time, each weighed by how readily the library takes the row.
+    """
     best, row, parts = 1e300, 0, 1.0
     out_bytes = p[g.OUT_BYTES]
     for i in range(table.shape[0]):
@@ -75,8 +78,9 @@ def cheapest(dev: Any, p: Any, table: Any, most: float, scratch: Any) -> tuple[i
             us = total(scratch)
             if split > 1.0:
                 us += reduction_us(dev, p, split, out_bytes)
-            if us < best:
-                best, row, parts = us, i, split
+            cost = log(us) - table[i, _BIAS]
+            if cost < best:
+                best, row, parts = cost, i, split
             tiles = p[g.CTAS] / split
             split += 1.0
             full = tiles * split > dev.sm_count * p[g.SLOTS]
