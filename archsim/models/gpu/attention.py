@@ -103,7 +103,8 @@ def flash_clk(dev: Any, p: Any) -> float:
         pair *= dev.tensor_kernels_attention_flash_ragged_factor
     extra = dev.tensor_kernels_attention_flash_tile_steps
     if p[A_CAUSAL] > 0.0:
-        extra += dev.tensor_kernels_attention_flash_causal_steps
+        masked = ceil(p[A_BM] / p[A_BN])
+        extra += masked * dev.tensor_kernels_attention_flash_causal_steps
     heads = p[A_B] * p[A_H] * p[A_SPLITS]
     sms = int(dev.sm_count)
     if p[A_CAUSAL] == 0.0:
@@ -175,7 +176,7 @@ def time_streamed(dev: Any, p: Any, out: Any) -> None:
         start = dev.tensor_kernels_attention_decode_tile_us
         out[LAUNCH] = dev.tensor_kernels_attention_decode_us
     elif p[A_SQ] > p[A_BM]:
-        step = max(step, 2.0 * flash_step_clk(dev, p))
+        step = max(step, min(ceil(ctas / dev.sm_count), 2.0) * flash_step_clk(dev, p))
     moved = 2.0 * p[A_BN] * p[A_D] * p[A_BYTES]  # keys and values of a block
     busy = min(ctas, dev.sm_count * 2.0) * min(blocks * p[A_BN], p[A_SKV]) / p[A_BN]
     again = p[A_TILES] * p[A_H] / p[A_HKV]  # CTAs that share keys and values through L2
