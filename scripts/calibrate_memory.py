@@ -51,11 +51,10 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cast": (("cast",), (M + "stream.cast_us",)),
     "batchnorm": (("batchnorm",), (M + "stream.batchnorm_us",)),
     "strided": (("row_scale", "row_add", "permute", "slice_copy"), (M + "stream.strided_us",)),
-    "latency": (("reduce_sum",), (M + "reduce.*", "memory.latency_cycles")),
     "layernorm": (("layernorm",), (M + "layernorm.*", M + "moments.*", "sm.l1_bytes")),
     "softmax": (
         ("softmax",),
-        (M + "softmax_warp.*", M + "softmax_registers.*", M + "softmax_block.*"),
+        (M + "softmax_warp.*", M + "softmax_registers.*", M + "softmax_staged.*", M + "softmax_block.*"),
     ),
     "reduce": (
         ("reduce_sum", "reduce_mean"),
@@ -69,7 +68,8 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gather": (
         ("gather",),
         (
-            M + "gather_rows.*", M + "gather_elements.*",
+            M + "gather_rows.start_clk", M + "gather_rows.start_slots",
+            M + "gather_rows.overlap", M + "gather_elements.*",
             "launch.ctas_per_clk", M + "scattered_fraction",
         ),
     ),
@@ -81,7 +81,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
 }  # fmt: skip
-WARM_WEIGHT = 0.4
+WARM_WEIGHT = 0.6
 
 
 def extra_spec(case: dict[str, Any]) -> OpSpec | None:
@@ -222,10 +222,13 @@ def fit(group: str, device: Variants) -> dict[str, tuple[float, float]]:
     limit = np.full(len(fields), 2.0)
     lower_limit = np.full(len(fields), -2.0)
     for i, name in enumerate(fields):
+        if name.endswith("_lockstep"):
+            lower_limit[i], limit[i] = np.log(0.01 / begin[i]), np.log(1.0 / begin[i]) + 1e-9
         if name.endswith("_overlap"):
             lower_limit[i], limit[i] = np.log(1.0 / begin[i]) - 1e-9, np.log(10.0 / begin[i])
         if name.endswith(("read_fraction", "write_fraction")):
             limit[i] = np.log(0.999 / begin[i])
+    lower_limit, limit = np.minimum(lower_limit, -1e-6), np.maximum(limit, 1e-6)
     found = least_squares(
         residual, np.zeros(len(fields)), loss="soft_l1", f_scale=0.05, bounds=(lower_limit, limit),
         diff_step=1e-3, max_nfev=60,

@@ -30,6 +30,9 @@ class CtaKernel(Group):
     overlap: Constant = constant(
         "1", minimum=1, maximum=20, doc="norm in which a CTA's latency and all CTAs' work add up"
     )
+    lockstep: Constant = constant(
+        "1", minimum=0, maximum=1, doc="share of its latency that each further wave shows"
+    )
 
 
 class MemoryKernels(Group):
@@ -47,6 +50,7 @@ class MemoryKernels(Group):
     moments: CtaKernel
     softmax_warp: CtaKernel
     softmax_registers: CtaKernel
+    softmax_staged: CtaKernel
     softmax_block: CtaKernel
     reduce: CtaKernel
     reduce_shared: CtaKernel

@@ -1,9 +1,10 @@
 """Kernels of many CTAs that each run a chain of dependent steps: norms, softmax, reductions.
 
 A CTA's latency is its start, its steps, and the round trips to memory that nothing hides; its
-warps issue instructions. The CTAs of an SM need its slots and its busiest unit, the GPU starts
-them at a limited rate, and all of it overlaps with the traffic to L2 and memory. One CTA's latency
-and that work add up in the kernel's own norm, since CTAs work while others wait.
+warps issue instructions. The CTAs of an SM need its busiest unit, the GPU starts them at a limited
+rate, and all of it overlaps with the traffic to L2 and memory. One CTA's latency and that work add
+up in the kernel's own norm, since CTAs work while others wait. Where there are more CTAs than
+slots, each further wave shows a share of its latency (``lockstep``).
 
 Parameters: see ``launches.queued``, which fills them.
 """
@@ -36,7 +37,7 @@ from archsim.models.gpu.plan import COMPUTE, ENERGY_J, HBM, L2, RESIDENT, SHARED
 PLACE, CTAS, THREADS, REGISTERS, SHARED_BYTES, STEPS, WARPS, WARP_STEPS = range(8)
 READ, WRITTEN, TRIPS, STEP_TRIPS, SECTORS, RANDOM, ATOMICS, TARGETS = range(8, 16)
 WIDE, AGAIN, LINES = range(16, 19)
-START_CLK, STEP_CLK, START_SLOTS, STEP_SLOTS, WIDE_FACTOR, OVERLAP = range(6)
+START_CLK, STEP_CLK, START_SLOTS, STEP_SLOTS, WIDE_FACTOR, OVERLAP, LOCKSTEP = range(7)
 
 
 @njit
@@ -97,12 +98,12 @@ def time_queue(dev: Any, constants: Any, p: Any, out: Any) -> None:
     busy = max(instructions / dev.sm_issue_per_clk, lines_clk)
     out[COMPUTE] = issue_us(dev, p[CTAS] * instructions)
     bound_compute(out, out[COMPUTE])
-    work = per_sm * max(busy, latency / slots)
-    out[SHARED] = to_us(dev, work)
+    waves = 1.0 + (math.ceil(per_sm / slots) - 1.0) * constants[at + LOCKSTEP]
+    out[SHARED] = to_us(dev, per_sm * busy)
     out[L2] = _l2_us(dev, p)
     out[HBM] = _hbm_us(dev, p, slots)
     served = max(out[SHARED], dispatch_us(dev, p[CTAS]))
     body = overlap(served, max(out[L2], out[HBM]), dev.memory_kernels_overlap_power)
     out[ENERGY_J] = p[CTAS] * instructions * dev.power_instruction_pj * 1e-12
-    whole = overlap(to_us(dev, latency), body, constants[at + OVERLAP])
+    whole = overlap(to_us(dev, waves * latency), body, constants[at + OVERLAP])
     attribute(out, whole, tail_us(dev, p[CTAS], p[RESIDENT]))

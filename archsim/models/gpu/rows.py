@@ -73,13 +73,15 @@ def lower_softmax(spec: Softmax, dev: Any) -> list[Plan]:
     steps = ceil_div(spec.cols, 1024 * vector)
     staged = row_bytes <= SOFTMAX_SHARED_BYTES
     name = "cunn_SoftMaxForwardSmem" if staged else "cunn_SoftMaxForward"
-    again = 0.0 if staged else 2.0 * spec.rows * row_bytes
+    in_l1 = staged or 2 * row_bytes <= dev["sm_l1_bytes"]
+    again = 0.0 if in_l1 else 2.0 * spec.rows * row_bytes
     shared = row_bytes + 128 if staged else 128
     cta = Cta(
         spec.rows, 1024, 32, shared, steps, 32, ceil_div(spec.cols, WARP * vector),
         1 if staged else 3, 1, wide=size > 2, again_bytes=again,
     )  # fmt: skip
-    return [queued(name, "softmax_block", cta, spec)]
+    kernel = "softmax_staged" if staged else "softmax_block"
+    return [queued(name, kernel, cta, spec)]
 
 
 SOFTMAX_REGISTER_COLS = 9 * 1024
