@@ -112,11 +112,12 @@ def alternatives(dev, p, table, out, scratch):  # type: ignore[no-untyped-def]
 
 def collect(dev: Any) -> list[Choice]:
     """Return every recorded choice with its alternatives."""
-    table = np.array(t.nvjet_rows())
-    static = choice.feature_matrix()
-    buffer = np.zeros((40 * len(table), 3 + len(choice.DYNAMIC)))
+    tables = {kind: np.array(t.nvjet_rows(kind)) for kind in ("16", "8")}
+    buffer = np.zeros((40 * len(tables["16"]), 3 + len(choice.DYNAMIC)))
     found = []
     for case, kernel, launch in recorded():
+        kind = "8" if case["dtype"] == "fp8" else "16"
+        table, static = tables[kind], choice.feature_matrix(kind)
         p = template(case["m"], case["n"], case["k"], case["b"], case["dtype"], 2.0)
         rows = buffer[: alternatives(dev, p, table, buffer, np.zeros(12))]
         which = table[rows[:, 0].astype(int)]

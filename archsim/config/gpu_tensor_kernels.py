@@ -41,7 +41,11 @@ class GemmKernels(Group):
     store_spread: Constant = constant(
         "1", minimum=0, maximum=1, doc="share of that slowdown that device memory sees"
     )
+    overlap_gain: Constant = constant(
+        "1", minimum=0, doc="growth of that norm with the logarithm of the steps of an SM"
+    )
     fp8_us: Constant = constant("us", minimum=0, doc="scales of an fp8 kernel")
+    cluster_us: Constant = constant("us", minimum=0, doc="start of 8-CTA clusters over 4-CTA ones")
     throttle_fraction: Constant = constant(
         "1", minimum=0, doc="slowdown of long tensor kernels by the power limit"
     )
@@ -61,6 +65,9 @@ class GemmKernels(Group):
     mma_cold_us: Constant = constant("us", minimum=0, doc="its first loads from device memory")
     mma_factor: Constant = constant("1", above=0, doc="mma.sync time over its published rate")
     mma_port: Constant = constant("1", minimum=0, doc="share of fragment loads beside mma.sync")
+    unaligned_factor: Constant = constant(
+        "1", minimum=1, doc="slowdown of 16-bit mma.sync kernels whose rows start off 16 B"
+    )
     mma_step_clk: Constant = constant(
         "clk", minimum=0, doc="least clocks of 128 bytes of K with mma.sync"
     )

@@ -57,22 +57,18 @@ def static_features(row: tuple[float, ...]) -> list[float]:
 
 
 @cache
-def feature_matrix() -> np.ndarray[Any, Any]:
-    """Return the static features of all candidates."""
-    return np.array([static_features(row) for row in t.nvjet_rows()])
-
-
-def table_from(weights: dict[str, float]) -> np.ndarray[Any, Any]:
-    """Return the candidate table with the static part of the utility in its last column."""
-    table = np.array(t.nvjet_rows(), dtype=np.float64)
-    table[:, t.BIAS] = feature_matrix() @ np.array([weights[name] for name in STATIC])
-    return table
+def feature_matrix(kind: str) -> np.ndarray[Any, Any]:
+    """Return the static features of all candidates for ``kind`` (16 or 8) bit operands."""
+    return np.array([static_features(row) for row in t.nvjet_rows(kind)])
 
 
 @cache
 def nvjet_table(kind: str) -> np.ndarray[Any, Any]:
-    """Return the candidates for ``kind`` (``16`` or ``8`` bit operands)."""
-    return table_from(WEIGHTS[kind])
+    """Return the candidates with the static part of the utility in the last column."""
+    table = np.array(t.nvjet_rows(kind), dtype=np.float64)
+    weights = WEIGHTS[kind]
+    table[:, t.BIAS] = feature_matrix(kind) @ np.array([weights[name] for name in STATIC])
+    return table
 
 
 @cache

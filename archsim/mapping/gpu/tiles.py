@@ -27,11 +27,17 @@ CLUSTER_ROOM = {1: 1.0, 2: 1.0, 4: 120 / 132, 8: 120 / 132}
 """Share of the SMs that clusters of a size fill: GPCs hold 16 or 18 SMs."""
 
 _NVJET_N = {
-    (64, 0): (8, 216), (64, 2): (192, 512), (128, 0): (8, 176), (128, 1): (96, 304),
-    (192, 0): (8, 112), (192, 2): (80, 208), (256, 0): (32, 80), (256, 1): (96, 160),
-    (320, 2): (64, 128), (384, 1): (64, 96),
+    "16": {
+        (64, 0): (8, 216), (64, 2): (192, 512), (128, 0): (8, 176), (128, 1): (144, 304),
+        (192, 0): (16, 112), (192, 2): (96, 208), (256, 0): (32, 80), (256, 1): (96, 160),
+        (320, 2): (128, 128), (384, 1): (96, 96),
+    },
+    "8": {
+        (64, 0): (8, 144), (64, 2): (192, 320), (128, 0): (8, 80), (128, 1): (96, 160),
+        (192, 0): (16, 72), (192, 2): (80, 96),
+    },
 }  # fmt: skip
-"""N range by (wgmma M, cooperation)."""
+"""N range by operand bits and (wgmma M, cooperation)."""
 
 
 def nvjet_stages(tile_m: int, tile_n: int) -> int:
@@ -40,10 +46,10 @@ def nvjet_stages(tile_m: int, tile_n: int) -> int:
 
 
 @cache
-def nvjet_rows() -> tuple[tuple[float, ...], ...]:
-    """Return every nvjet candidate; K step and bias are filled in by ``nvjet_table``."""
+def nvjet_rows(kind: str) -> tuple[tuple[float, ...], ...]:
+    """Return every nvjet candidate for ``kind`` (16 or 8) bit operands, without biases."""
     rows = []
-    for (wide, coop), (low, high) in _NVJET_N.items():
+    for (wide, coop), (low, high) in _NVJET_N[kind].items():
         step = 64 if coop == 2 and wide == 64 else 8
         for narrow in range(low, high + 1, step):
             for m_side in (1, 0):

@@ -9,7 +9,7 @@ and fp64 units (``time_mma``), 5 is the reduction of a split K.
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, log
 from typing import Any
 
 from archsim.engine.jit import njit
@@ -177,15 +177,18 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     spread = 1.0 + (rough - 1.0) * dev.tensor_kernels_gemm_store_spread
     hbm_us = memory_us(dev, sms, read, written * spread)
     busy_us = max(own, l2_clk) * us
-    both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_overlap_power)
+    deeper = dev.tensor_kernels_gemm_overlap_gain * log(1.0 + parts * per_sm / 16.0)
+    both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_overlap_power + deeper)
     held = work * parts * per_sm * us / both_us
     long = 1.0 - 2.718281828 ** (-both_us / dev.tensor_kernels_gemm_throttle_us)
     slow = 1.0 + dev.tensor_kernels_gemm_throttle_fraction * held * long
     out[LAUNCH] = dev.tensor_kernels_gemm_launch_us
     if p[ENGINE] == 1.0:
         out[LAUNCH] = dev.tensor_kernels_gemm_xmma_us
-    elif p[IN_BYTES] == 1.0:
-        out[LAUNCH] += dev.tensor_kernels_gemm_fp8_us
+    else:
+        out[LAUNCH] += dev.tensor_kernels_gemm_cluster_us * max(p[CM] * p[CN] / 4.0 - 1.0, 0.0)
+        if p[IN_BYTES] == 1.0:
+            out[LAUNCH] += dev.tensor_kernels_gemm_fp8_us
     out[EXPOSED] = (store + dev.tensor_kernels_gemm_first_clk) * us
     if p[ENGINE] == 1.0 and p[SPLIT] > 1.0:
         out[EXPOSED] += fix_up_us(dev, p)

@@ -8,6 +8,9 @@ from typing import Any
 from archsim.engine.jit import njit
 from archsim.models.gpu.gemm_plan import (
     A_SHARE,
+    ALIGN_A,
+    ALIGN_B,
+    ALIGN_OUT,
     COOP,
     ENGINE,
     IN_BYTES,
@@ -105,4 +108,9 @@ def mma_step(dev: Any, p: Any) -> tuple[float, float]:
     work = flops / (tensor_rate(dev, p[TYPE]) * dev.tensor_mma_fraction)
     work = work * dev.tensor_kernels_gemm_mma_factor + port * dev.tensor_kernels_gemm_mma_port
     least = dev.tensor_kernels_gemm_mma_step_clk * p[TK] * p[IN_BYTES] / 128.0
-    return work, least
+    slow = 1.0
+    if p[IN_BYTES] == 2.0:  # copies of 4 or 2 bytes where rows start off 16 B boundaries
+        align = min(p[ALIGN_A], p[ALIGN_B], p[ALIGN_OUT])
+        slow = dev.tensor_kernels_gemm_unaligned_factor if align < 16.0 else 1.0
+        slow *= slow if align < 4.0 else 1.0
+    return work * slow, least * slow
