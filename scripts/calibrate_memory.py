@@ -54,7 +54,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "layernorm": (("layernorm",), (M + "layernorm.*", M + "moments.*", "sm.l1_bytes")),
     "softmax": (
         ("softmax",),
-        (M + "softmax_warp.*", M + "softmax_registers.*", M + "softmax_staged.*", M + "softmax_block.*"),
+        tuple(f"{M}softmax_{name}.*" for name in ("warp", "registers", "staged", "block")),
     ),
     "reduce": (
         ("reduce_sum", "reduce_mean"),

@@ -108,10 +108,13 @@ class Launch(Group):
     code_us: Constant = constant(
         "us", minimum=0, doc="instruction fetch of a kernel that did not run just before"
     )
+    graph_start_us: Constant = constant("us", minimum=0, doc="replay to the first kernel")
     graph_gap_us: Constant = constant("us", minimum=0, doc="gap between kernels of a CUDA graph")
+    graph_memset_us: Constant = constant("us", minimum=0, doc="further gaps around a memset node")
     stream_us: Constant = constant("us", minimum=0, doc="host time of one eager operator")
     stream_kernel_us: Constant = constant("us", minimum=0, doc="host time per further kernel")
     stream_matmul_us: Constant = constant("us", minimum=0, doc="further host time, matrix product")
+    stream_fp8_us: Constant = constant("us", minimum=0, doc="further host time, scaled fp8")
     stream_attention_us: Constant = constant("us", minimum=0, doc="further host time, attention")
     stream_conv_us: Constant = constant("us", minimum=0, doc="further host time, convolution")
     stream_gap_us: Constant = constant("us", minimum=0, doc="gap between queued kernels")

@@ -102,11 +102,25 @@ def _solve(rows: Any, relevant: Any, keys: Sequence[_Key], lowered: Sequence[lis
     flat: list[Plan] = []
     resident: list[float] = []
     operands: list[int] = []
+    padded: list[float] = []
     for (spec, share, _), kernels in zip(keys, lowered, strict=True):
         flat += kernels
         resident += [share] * len(kernels)
         operands += [energy_place(getattr(spec, "dtype", "fp16"))] * len(kernels)
-    return solve(rows, relevant, flat, resident, keys[0][2], operands)
+        padded += [padding(spec)] * len(kernels)
+    return solve(rows, relevant, flat, resident, keys[0][2], operands, padded)
+
+
+QUERY_TILE = 128
+"""Query rows of an attention tile; a decode step of one query computes them all."""
+
+
+def padding(spec: OpSpec) -> float:
+    """Return how many operations switch for each useful one."""
+    if not isinstance(spec, Attention):
+        return 1.0
+    rows = spec.sq * (spec.h // spec.h_kv if spec.sq == 1 else 1)
+    return -(-rows // QUERY_TILE) * QUERY_TILE / rows
 
 
 def host_us(spec: OpSpec, kernels: int, dev: Any) -> float:
@@ -114,6 +128,8 @@ def host_us(spec: OpSpec, kernels: int, dev: Any) -> float:
     us = float(dev["launch_stream_us"]) + (kernels - 1) * float(dev["launch_stream_kernel_us"])
     if isinstance(spec, Gemm | BatchedGemm):
         us += float(dev["launch_stream_matmul_us"])
+        if spec.dtype.startswith("fp8"):
+            us += float(dev["launch_stream_fp8_us"])
     elif isinstance(spec, Attention):
         us += float(dev["launch_stream_attention_us"])
     elif isinstance(spec, Conv2d):

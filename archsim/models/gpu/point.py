@@ -21,7 +21,7 @@ def summarise(
     """
     kernels = sum(op.count * len(op.kernels) for op in priced)
     kernel_us = sum(op.count * op.us for op in priced)
-    gaps_us = _gaps_us(kernels, kernel_us, device, execution)
+    gaps_us = _gaps_us(priced, kernel_us, device, execution)
     state = settle(dev, _load(priced, kernel_us, gaps_us, dev))
     slower = state.us / (kernel_us + gaps_us)
     spread_low = sum(op.count * op.low_us for op in priced) + gaps_us
@@ -63,14 +63,20 @@ def _load(priced: tuple[OperatorResult, ...], kernel_us: float, gaps_us: float, 
     )  # fmt: skip
 
 
-def _gaps_us(kernels: int, kernel_us: float, device: GpuDevice, execution: str) -> float:
+def _gaps_us(
+    priced: tuple[OperatorResult, ...], kernel_us: float, device: GpuDevice, execution: str
+) -> float:
     """Time between kernels: none, a CUDA graph's gaps, or what the host cannot hide."""
     if execution == "kernels":
         return 0.0
-    if execution == "graph":
-        return kernels * float(device.launch.graph_gap_us)
-    host_us = kernels * float(device.launch.stream_us)
-    return max(host_us - kernel_us, kernels * float(device.launch.graph_gap_us))
+    launch = device.launch
+    kernels = sum(op.count * len(op.kernels) for op in priced)
+    if execution == "eager":
+        host_us = kernels * float(launch.stream_us)
+        return max(host_us - kernel_us, kernels * float(launch.stream_gap_us))
+    memsets = sum(op.count for op in priced for k in op.kernels if k.name.startswith("Memset"))
+    gaps_us = kernels * float(launch.graph_gap_us) + memsets * float(launch.graph_memset_us)
+    return float(launch.graph_start_us) + gaps_us
 
 
 def _peak_flops(device: GpuDevice) -> float:

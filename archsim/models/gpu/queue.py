@@ -32,7 +32,7 @@ from archsim.models.gpu.common import (
     to_us,
     traffic,
 )
-from archsim.models.gpu.plan import COMPUTE, ENERGY_J, HBM, L2, RESIDENT, SHARED
+from archsim.models.gpu.plan import COMPUTE, ENERGY_J, HBM, L2, L2_BYTES, RESIDENT, SHARED
 
 PLACE, CTAS, THREADS, REGISTERS, SHARED_BYTES, STEPS, WARPS, WARP_STEPS = range(8)
 READ, WRITTEN, TRIPS, STEP_TRIPS, SECTORS, RANDOM, ATOMICS, TARGETS = range(8, 16)
@@ -86,6 +86,7 @@ def time_queue(dev: Any, constants: Any, p: Any, out: Any) -> None:
     at = int(p[PLACE])
     start(dev, out)
     traffic(dev, out, p[READ] + p[RANDOM], p[WRITTEN], p[RESIDENT])
+    out[L2_BYTES] = max(out[L2_BYTES], p[SECTORS] * dev.memory_sector_bytes)
     trip = round_trip_clk(dev, p[RESIDENT])
     wide = constants[at + WIDE_FACTOR] if p[WIDE] > 0.0 else 1.0
     latency = constants[at + START_CLK] + p[TRIPS] * trip

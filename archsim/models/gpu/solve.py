@@ -72,6 +72,7 @@ def solve(
     resident: list[float],
     new_code: bool = False,
     operands: Sequence[int] = (),
+    padding: Sequence[float] = (),
 ) -> np.ndarray[Any, Any]:
     """Return ``out[variant, plan, column]``; columns as in ``plan``: TERMS, then the rest.
 
@@ -83,6 +84,7 @@ def solve(
     resident : per plan, the fraction of its reads that lie in L2 at its start
     new_code : whether other kernels run between these, as in a model
     operands : per plan, the place of its operand type's energy in the record (none: no energy)
+    padding : per plan, the operations that switch for each useful one (none: 1)
 
     """
     families = np.array([p.family for p in todo], dtype=np.int64)
@@ -90,7 +92,7 @@ def solve(
     for i, p in enumerate(todo):
         params[i, : len(p.params)] = p.params
         if operands and p.family in plans.TENSOR_FAMILIES:
-            params[i, FLOPS] = p.flops
+            params[i, FLOPS] = p.flops * padding[i] if padding else p.flops
             params[i, OPERAND] = operands[i]
     params[:, plans.RESIDENT] = resident
     params[:, NEW_CODE] = new_code
