@@ -129,6 +129,9 @@ class Power(Group):
     limit_fraction: Constant = constant(
         "1", above=0, maximum=1.2, doc="share of the limit at which the clock settles"
     )
+    settle_us: Constant = constant(
+        "us", above=0, doc="time constant in which the clock follows the power limit"
+    )
     idle_w: Constant = constant("W", minimum=0, doc="clocks up, no work")
     active_sm_w: Constant = constant("W", minimum=0, doc="one busy SM beside its operations")
     tensor_fp16_pj_per_flop: Constant = constant("pJ/flop", minimum=0)

@@ -8,21 +8,23 @@ from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph
 from archsim.metrics import OperatorResult, PointResult
 from archsim.models.gpu.plan import HBM
-from archsim.models.gpu.power import Load, settle
+from archsim.models.gpu.power import Load, replay, settle
 
 
 def summarise(
     graph: Graph, priced: tuple[OperatorResult, ...], device: GpuDevice, execution: str, dev: Any
 ) -> PointResult:
-    """Return the metrics of ``priced`` operators run as ``execution`` says, over and over.
+    """Return the metrics of ``priced`` operators run as ``execution`` says.
 
-    ``kernel_sum_us`` holds the kernels at the boost clock; where the power limit forces a lower
-    clock, ``latency_us`` follows it. ``dev`` is the device's record.
+    ``kernel_sum_us`` holds the kernels at the boost clock. ``latency_us`` is that of one of a few
+    iterations, whose clock begins to follow the power limit; ``sustained_us`` that of the endless
+    loop. ``dev`` is the device's record.
     """
     kernels = sum(op.count * len(op.kernels) for op in priced)
     kernel_us = sum(op.count * op.us for op in priced)
     gaps_us = _gaps_us(priced, kernel_us, device, execution)
-    state = settle(dev, _load(priced, kernel_us, gaps_us, dev))
+    load = _load(priced, kernel_us, gaps_us, dev)
+    state, steady = replay(dev, load), settle(dev, load)
     slower = state.us / (kernel_us + gaps_us)
     spread_low = sum(op.count * op.low_us for op in priced) + gaps_us
     spread_high = sum(op.count * op.high_us for op in priced) + gaps_us
@@ -38,6 +40,8 @@ def summarise(
         "energy_j": state.joules,
         "power_w": state.watts,
         "sm_clock_hz": state.sm_clock_hz,
+        "sustained_us": steady.us,
+        "sustained_clock_hz": steady.sm_clock_hz,
         "flops": flops,
         "tflops": flops / seconds * 1e-12,
         "hbm_bytes": hbm_bytes,

@@ -7,6 +7,7 @@ supply. Where the boost clock would need more than the limit, the clock falls un
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,25 @@ def _at_clock(dev: Any, load: Load, share: float) -> tuple[float, float]:
     active_w = float(dev["power_active_sm_w"]) * float(dev["sm_count"])
     static_j = (float(dev["power_idle_w"]) * us + active_w * busy_us * volts * share) * 1e-6
     return us, static_j + load.core_j * volts + load.memory_j
+
+
+REPLAYS = 10
+"""Iterations before the one that counts: the median of 20 replays, as ``archsim measure`` takes."""
+
+
+def replay(dev: Any, load: Load) -> Sustained:
+    """Return one of a few iterations of ``load``, begun at the boost clock.
+
+    The clock moves towards the steady state with the time constant ``power.settle_us``.
+    """
+    us, joules = _at_clock(dev, load, 1.0)
+    steady = settle(dev, load)
+    moved = 1.0 - math.exp(-REPLAYS * us / float(dev["power_settle_us"]))
+    us += (steady.us - us) * moved
+    joules += (steady.joules - joules) * moved
+    boost_hz = float(dev["clock_boost_hz"])
+    clock_hz = boost_hz + (steady.sm_clock_hz - boost_hz) * moved
+    return Sustained(us, joules, joules / us * 1e6, clock_hz)
 
 
 def settle(dev: Any, load: Load) -> Sustained:
