@@ -9,7 +9,6 @@ class GemmKernels(Group):
     """Tile kernels of dense, batched and sparse matrix products."""
 
     launch_us: Constant = constant("us", minimum=0, doc="launch to first load, and drain")
-    first_clk: Constant = constant("clk", minimum=0, doc="first load to first tensor instruction")
     wgmma_fraction: Constant = constant(
         "1", above=0, maximum=1, doc="share of the wgmma law that a main loop reaches"
     )
@@ -17,11 +16,14 @@ class GemmKernels(Group):
     step_power: Constant = constant(
         "1", minimum=1, doc="norm by which tensor work and loads of a step overlap"
     )
-    fill_bytes_per_clk: Constant = constant("B/clk", above=0, doc="TMA writes into one SM")
-    request_bytes_per_clk: Constant = constant("B/clk", above=0, doc="TMA reads asked by one SM")
-    l2_bytes_per_clk: Constant = constant("B/clk", above=0, doc="TMA from L2, whole GPU")
+    fill_fraction: Constant = constant(
+        "1", above=0, maximum=1, doc="share of the shared-memory port that TMA fills"
+    )
+    request_fraction: Constant = constant(
+        "1", above=0, maximum=1, doc="share of an SM's L2 port that TMA requests reach"
+    )
+    l2_fraction: Constant = constant("1", above=0, maximum=1, doc="reachable share of L2")
     hbm_fraction: Constant = constant("1", above=0, maximum=1, doc="reachable share of HBM")
-    sm_hbm_bytes_per_clk: Constant = constant("B/clk", above=0, doc="cold loads of one SM")
     write_share: Constant = constant(
         "1", minimum=0, maximum=1, doc="share of the output that leaves L2 before the kernel ends"
     )
@@ -45,7 +47,6 @@ class GemmKernels(Group):
         "1", minimum=0, doc="growth of that norm with the logarithm of the steps of an SM"
     )
     fp8_us: Constant = constant("us", minimum=0, doc="scales of an fp8 kernel")
-    cluster_us: Constant = constant("us", minimum=0, doc="start of 8-CTA clusters over 4-CTA ones")
     throttle_fraction: Constant = constant(
         "1", minimum=0, doc="slowdown of long tensor kernels by the power limit"
     )
@@ -55,7 +56,6 @@ class GemmKernels(Group):
         "1", above=0, maximum=1, doc="share of the wgmma law in the older kernels"
     )
     xmma_clk: Constant = constant("clk", minimum=0, doc="their synchronisation of a K step")
-    xmma_fill_bytes_per_clk: Constant = constant("B/clk", above=0, doc="their TMA into one SM")
     segment_us: Constant = constant("us", minimum=0, doc="parts of K added inside the kernel")
     segment_part_us: Constant = constant("us", minimum=0, doc="each further part")
     reduce_us: Constant = constant("us", minimum=0, doc="split-K reduction, fixed")
@@ -75,7 +75,6 @@ class GemmKernels(Group):
     mma_overlap_power: Constant = constant("1", minimum=1, doc="norm of SM and device memory")
     mma_store_bytes_per_clk: Constant = constant("B/clk", above=0, doc="epilogue stores of an SM")
     mma_cta_clk: Constant = constant("clk", minimum=0, doc="start and end of a round of CTAs")
-    mma_l2_bytes_per_clk: Constant = constant("B/clk", above=0, doc="cp.async from L2, whole GPU")
     ffma_factor: Constant = constant("1", above=0, doc="FFMA main loop over the fp32 peak's time")
     ffma_copy_clk: Constant = constant("clk", minimum=0, doc="a warp's 4-byte cp.async")
     ffma_step_clk: Constant = constant("clk", minimum=0, doc="least clocks of a K step, FFMA")

@@ -26,6 +26,9 @@ NVJET_CLUSTERS = ((1, 1), (2, 1), (1, 2), (4, 1), (1, 4), (4, 2), (2, 4), (2, 2)
 CLUSTER_ROOM = {1: 1.0, 2: 1.0, 4: 120 / 132, 8: 120 / 132}
 """Share of the SMs that clusters of a size fill: GPCs hold 16 or 18 SMs."""
 
+XMMA_CLUSTER = 2
+"""CTAs that share operands in the older wgmma kernels, whose names do not tell (estimate)."""
+
 _NVJET_N = {
     "16": {
         (64, 0): (8, 216), (64, 2): (192, 512), (128, 0): (8, 176), (128, 1): (144, 304),
@@ -110,7 +113,8 @@ def _table(name: str, tiles: tuple[tuple[int, ...], ...]) -> np.ndarray[Any, Any
     for engine, tm, tn, tk, stages, wm, wn, slots in tiles:
         coop = 2 if (engine, tm, tn) == (XMMA, 128, 256) else 0
         bias = BIASES.get(name, {}).get(f"{engine}_{tm}x{tn}x{tk}_{stages}", 0.0)
-        rows.append((engine, tm, tn, tk, stages, 1, 1, coop, 1, wm, wn, slots, 1, bias))
+        cluster = XMMA_CLUSTER if engine == XMMA else 1
+        rows.append((engine, tm, tn, tk, stages, cluster, 1, coop, 1, wm, wn, slots, 1, bias))
     return np.array(rows, dtype=np.float64)
 
 

@@ -114,9 +114,17 @@ def bounds(dev: Any, p: Any, out: Any, read: float, written: float) -> None:
 def memory_us(dev: Any, sms: float, read: float, written: float) -> float:
     """Return the time of the compulsory bytes; what is written drains in part after the kernel."""
     rate = dev.memory_bandwidth_bytes_per_s * dev.tensor_kernels_gemm_hbm_fraction
-    port = sms * dev.tensor_kernels_gemm_sm_hbm_bytes_per_clk * dev.clock_boost_hz
-    bytes_ = read + written * dev.tensor_kernels_gemm_write_share
-    return float(bytes_ / min(rate, port) * 1e6)
+    port = sms * dev.sm_l2_bytes_per_clk * dev.clock_boost_hz
+    drained = written * dev.tensor_kernels_gemm_write_share
+    drained = max(drained, written - dev.l2_capacity_bytes)  # L2 holds no more than that
+    return float((read + drained) / min(rate, port) * 1e6)
+
+
+@njit
+def l2_us(dev: Any, moved: float) -> float:
+    """Return the time in which L2 serves ``moved`` bytes of operands."""
+    rate = dev.l2_bytes_per_clk * dev.tensor_kernels_gemm_l2_fraction
+    return float(moved / (rate * dev.clock_boost_hz) * 1e6)
 
 
 @njit
@@ -142,6 +150,20 @@ def time_gemm(dev: Any, p: Any, out: Any) -> None:
 
 
 @njit
+def load_clk(dev: Any, p: Any, rows: float, columns: float) -> float:
+    """Return the clocks in which one SM takes in a step's ``rows`` and ``columns`` bytes.
+
+    What arrives passes the shared-memory port; what a CTA asks for itself passes its L2 port, and
+    the CTAs of a cluster each ask for their share of what they multicast.
+    """
+    if p[ENGINE] == 1.0:
+        return float((rows + columns) / dev.sm_shared_bytes_per_clk)
+    port = dev.sm_shared_bytes_per_clk * dev.tensor_kernels_gemm_fill_fraction
+    asked = dev.sm_l2_bytes_per_clk * dev.tensor_kernels_gemm_request_fraction
+    return float(max((rows + columns) / port, (rows / p[CN] + columns / p[CM]) / asked))
+
+
+@njit
 def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     """Price a persistent warp-specialised kernel on wgmma."""
     us = 1e6 / dev.clock_boost_hz
@@ -153,11 +175,7 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     deep = min(p[K], p[TK]) * p[IN_BYTES]
     rows = min(p[TM], p[M]) * p[A_SHARE] * fat_a * deep
     columns = min(p[TN], p[N]) * fat_b * deep
-    fill = (rows + columns) / dev.tensor_kernels_gemm_fill_bytes_per_clk
-    asked = (rows / p[CN] + columns / p[CM]) / dev.tensor_kernels_gemm_request_bytes_per_clk
-    take = max(fill, asked)
-    if p[ENGINE] == 1.0:
-        take = (rows + columns) / dev.tensor_kernels_gemm_xmma_fill_bytes_per_clk
+    take = load_clk(dev, p, rows, columns)
     work = wgmma_step(dev, p)
     step = overlap(work, take, dev.tensor_kernels_gemm_step_power)
     main = max(step, dev.tensor_kernels_gemm_step_clk) * parts
@@ -171,12 +189,12 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     else:
         each = main + store * dev.tensor_kernels_gemm_coop_store
     l2_bytes = operand_traffic(p, fat_a, fat_b)
-    l2_clk = l2_bytes / dev.tensor_kernels_gemm_l2_bytes_per_clk
-    own = (per_sm - 1.0) * each + main
+    own_us = ((per_sm - 1.0) * each + main) * us
+    shared_us = l2_us(dev, l2_bytes)
     read, written = compulsory(p, out)
     spread = 1.0 + (rough - 1.0) * dev.tensor_kernels_gemm_store_spread
     hbm_us = memory_us(dev, sms, read, written * spread)
-    busy_us = max(own, l2_clk) * us
+    busy_us = max(own_us, shared_us)
     deeper = dev.tensor_kernels_gemm_overlap_gain * log(1.0 + parts * per_sm / 16.0)
     both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_overlap_power + deeper)
     held = work * parts * per_sm * us / both_us
@@ -185,14 +203,12 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     out[LAUNCH] = dev.tensor_kernels_gemm_launch_us
     if p[ENGINE] == 1.0:
         out[LAUNCH] = dev.tensor_kernels_gemm_xmma_us
-    else:
-        out[LAUNCH] += dev.tensor_kernels_gemm_cluster_us * max(p[CM] * p[CN] / 4.0 - 1.0, 0.0)
-        if p[IN_BYTES] == 1.0:
-            out[LAUNCH] += dev.tensor_kernels_gemm_fp8_us
-    out[EXPOSED] = (store + dev.tensor_kernels_gemm_first_clk) * us
+    elif p[IN_BYTES] == 1.0:
+        out[LAUNCH] += dev.tensor_kernels_gemm_fp8_us
+    out[EXPOSED] = store * us
     if p[ENGINE] == 1.0 and p[SPLIT] > 1.0:
         out[EXPOSED] += fix_up_us(dev, p)
-    busiest = L2 if l2_clk > own else COMPUTE if work >= take else SHARED
+    busiest = L2 if shared_us > own_us else COMPUTE if work >= take else SHARED
     settle(out, busiest, busy_us * slow, hbm_us, max(both_us * slow, hbm_us))
     out[L2_BYTES] = l2_bytes + written
     bounds(dev, p, out, read, written)
@@ -229,15 +245,15 @@ def time_mma(dev: Any, p: Any, out: Any) -> None:
     store = store / dev.tensor_kernels_gemm_mma_store_bytes_per_clk
     own += per_sm * store + (full + (left > 0.0)) * dev.tensor_kernels_gemm_mma_cta_clk
     l2_bytes = operand_traffic(p, 1.0, 1.0)
-    l2_clk = l2_bytes / dev.tensor_kernels_gemm_mma_l2_bytes_per_clk
+    shared_us = l2_us(dev, l2_bytes)
     read, written = compulsory(p, out)
     hbm_us = memory_us(dev, sms, read, written)
-    busy_us = max(own, l2_clk) * us
+    busy_us = max(own * us, shared_us)
     both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_mma_overlap_power)
     out[LAUNCH] = dev.tensor_kernels_gemm_mma_us
     cold = min(read / 1e6, 1.0) * dev.tensor_kernels_gemm_mma_cold_us
     out[EXPOSED] = cold
-    settle(out, L2 if l2_clk > own else COMPUTE, busy_us, hbm_us, both_us)
+    settle(out, L2 if shared_us > own * us else COMPUTE, busy_us, hbm_us, both_us)
     out[L2_BYTES] = l2_bytes + written
     bounds(dev, p, out, read, written)
 

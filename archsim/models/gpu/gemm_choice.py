@@ -14,6 +14,9 @@ from archsim.models.gpu.gemm import time_gemm
 from archsim.models.gpu.gemm_steps import wgmma_step
 
 MOST_SPLITS = 32
+CLUSTERS = len(t.NVJET_CLUSTERS)
+FINALISTS = 12
+"""Tiles that are priced with every cluster shape."""
 LOOSE = 1.4
 """Candidates whose busy time alone exceeds the best one's by this factor are not priced."""
 
@@ -96,7 +99,8 @@ def busy_clk(dev: Any, row: Any, p: Any) -> float:
     tiles = ceil(p[g.M] / row[_TM]) * ceil(p[g.N] / row[_TN]) * p[g.BATCH]
     p[g.TM], p[g.TN], p[g.COOP], p[g.M_SIDE] = row[_TM], row[_TN], row[_COOP], row[_M_SIDE]
     p[g.TK] = 128.0 / p[g.IN_BYTES]
-    load = (row[_TM] + row[_TN]) * 128.0 / dev.tensor_kernels_gemm_fill_bytes_per_clk
+    port = dev.sm_shared_bytes_per_clk * dev.tensor_kernels_gemm_fill_fraction
+    load = (row[_TM] + row[_TN]) * 128.0 / port
     per_sm = max(tiles / (dev.sm_count * row[_ROOM]), 1.0)
     if tiles > dev.sm_count * row[_ROOM]:
         per_sm = ceil(per_sm)
@@ -129,47 +133,63 @@ def utility(dev: Any, p: Any, bias: float, us: float, split: float, w: Any) -> f
 
 
 @njit
+def rate(
+    dev: Any, p: Any, row: Any, i: int, w: Any, out_bytes: float, scratch: Any,
+    likings: Any, times: Any, splits: Any,
+) -> float:  # fmt: skip
+    """Price candidate ``row`` (number ``i``) at every split of K; record and return its best."""
+    likings[i] = -1e300
+    split = 1.0
+    while True:
+        fill(row, p, split, dev.sm_count, out_bytes)
+        scratch[:] = 0.0
+        time_gemm(dev, p, scratch)
+        us = total(scratch)
+        if split > 1.0:
+            us += reduction_us(dev, p, split, out_bytes)
+        liking = utility(dev, p, row[_BIAS], us, split, w)
+        if liking > likings[i]:
+            likings[i], times[i], splits[i] = liking, us, split
+        grown = p[g.CTAS] / split * (split + 1.0)
+        split += 1.0
+        few = g.k_steps(p) < 4.0 * split or split > MOST_SPLITS
+        if p[g.BATCH] > 1.0 or row[_COOP] > 0.0 or grown > dev.sm_count * row[_ROOM] or few:
+            return float(likings[i])
+
+
+@njit
 def preferred(
     dev: Any, p: Any, table: Any, w: Any, scratch: Any, likings: Any, times: Any, splits: Any
 ) -> int:
     """Return the row of ``table`` that the library likes best.
 
     Fills, per row, the ``likings`` (-1e300 where not priced), predicted ``times`` and ``splits``.
+    Rows come in blocks of one tile with all its clusters: every tile that is not hopeless is
+    priced with pairs of CTAs, the best ``FINALISTS`` with all clusters.
     """
-    count = table.shape[0]
+    tiles = table.shape[0] // CLUSTERS
     out_bytes = p[g.OUT_BYTES]
-    least = 1e300
-    for i in range(count):
-        times[i] = busy_clk(dev, table[i], p)
-        least = min(least, times[i])
-    best = 0
-    top = -1e300
-    for i in range(count):
-        likings[i] = -1e300
-        clk = times[i]
-        split = 1.0
-        while True:
-            if split == 1.0 and clk > LOOSE * least + 1500.0:
-                break
-            fill(table[i], p, split, dev.sm_count, out_bytes)
-            scratch[:] = 0.0
-            time_gemm(dev, p, scratch)
-            us = total(scratch)
-            if split > 1.0:
-                us += reduction_us(dev, p, split, out_bytes)
-            liking = utility(dev, p, table[i, _BIAS], us, split, w)
-            if liking > likings[i]:
-                likings[i], times[i], splits[i] = liking, us, split
-            if liking > top:
-                top, best = liking, i
-            grown = p[g.CTAS] / split * (split + 1.0)
-            split += 1.0
-            room = dev.sm_count * table[i, _ROOM]
-            few = g.k_steps(p) < 4.0 * split or split > MOST_SPLITS
-            if p[g.BATCH] > 1.0 or table[i, _COOP] > 0.0 or grown > room or few:
-                break
+    likings[:] = -1e300
+    busy = np.empty(tiles)
+    for k in range(tiles):
+        busy[k] = busy_clk(dev, table[k * CLUSTERS], p)
+    limit = LOOSE * busy.min() + 1500.0
+    best_of = np.full(tiles, -1e300)
+    for k in range(tiles):
+        if busy[k] <= limit:
+            for i in (k * CLUSTERS + 1, k * CLUSTERS + 2):
+                liking = rate(dev, p, table[i], i, w, out_bytes, scratch, likings, times, splits)
+                best_of[k] = max(best_of[k], liking)
+    for _ in range(FINALISTS):
+        k = best_of.argmax()
+        if best_of[k] == -1e300:
+            break
+        best_of[k] = -1e300
+        for i in range(k * CLUSTERS, (k + 1) * CLUSTERS):
+            if likings[i] == -1e300:
+                rate(dev, p, table[i], i, w, out_bytes, scratch, likings, times, splits)
     p[g.OUT_BYTES] = out_bytes
-    return best
+    return int(likings.argmax())
 
 
 def ranked(dev: Any, p: Any, table: Any, weights: Any) -> tuple[Any, Any, Any]:

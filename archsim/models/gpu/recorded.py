@@ -12,6 +12,7 @@ from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import BatchedGemm, Gemm, OpSpec
 from archsim.mapping.gpu import names
 from archsim.mapping.gpu.names import GemmKernel, parse_gemm
+from archsim.mapping.gpu.tiles import XMMA_CLUSTER
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm_lower import describe, memset, reduction, template
 from archsim.models.gpu.plan import GEMM, Plan
@@ -53,6 +54,8 @@ def place(
         kernel.tile_m, kernel.tile_n, kernel.tile_k, kernel.stages,
     )  # fmt: skip
     p[g.CM], p[g.CN] = kernel.cluster_m, kernel.cluster_n
+    if kernel.engine == names.XMMA:
+        p[g.CM] = XMMA_CLUSTER
     p[g.ENGINE], p[g.COOP], p[g.M_SIDE] = kernel.engine, kernel.coop, kernel.m_side
     p[g.WM], p[g.WN] = kernel.warps_m, kernel.warps_n
     grid = [int(v) for v in launch["grid"]]
