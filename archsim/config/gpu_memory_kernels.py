@@ -12,8 +12,11 @@ class Stream(Group):
     operand_us: Constant = constant("us", minimum=0, doc="further time per further input")
     math_us: Constant = constant("us", minimum=0, doc="further time of a transcendental function")
     strided_us: Constant = constant("us", minimum=0, doc="further time of index arithmetic")
-    cast_us: Constant = constant("us", minimum=0, doc="further time of a widening cast")
+    cast_us: Constant = constant("us", minimum=0, doc="further time per serial element of a cast")
     batchnorm_us: Constant = constant("us", minimum=0, doc="further time of batch norm")
+    slot_factor: Constant = constant(
+        "1", above=0, doc="instructions of the compiled kernels over those of the H200's"
+    )
     copy_us: Constant = constant("us", minimum=0, doc="device-to-device copy")
     copy_tail_us: Constant = constant("us", minimum=0, doc="copy that ends inside a 4 KiB page")
     copy_small_bytes_per_s: Constant = constant("B/s", above=0, doc="copies below 1 MB")

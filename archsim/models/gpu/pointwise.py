@@ -25,6 +25,8 @@ BINARY_SLOTS = 18.0
 STRIDED_SLOTS = 76.0
 PERMUTE_SLOTS = 86.0
 CAST_SLOTS = 94.0
+CAST_ELEMENTS = 4
+"""Elements that each of 128 threads of a widening cast takes, one after the other."""
 CONCAT_SLOTS = 145.0
 WIDE_SHARE = 0.75
 """4-byte elements need no conversion."""
@@ -38,7 +40,9 @@ def lower_elementwise(spec: Elementwise, dev: Any) -> list[Plan]:
     """One kernel: vectorised, or with index arithmetic where an operand is broadcast."""
     name, slots, kind = _kernel(spec)
     ctas = -(-spec.n // CTA_ELEMENTS)
-    params = (spec.bytes_read, spec.bytes_written, spec.n * slots / 32, ctas, spec.arity, kind)
+    moved = (spec.bytes_read, spec.bytes_written)
+    serial = min(-(-spec.n // 128), CAST_ELEMENTS) if kind == CAST else 0
+    params = (*moved, spec.n * slots / 32, ctas, spec.arity, kind, serial)
     config = {"grid": ctas, "block": 128}
     return [Plan(f"{name}<{spec.function}>", STREAM, params, spec.flops, config)]
 

@@ -1,7 +1,7 @@
 """Streaming kernels: elementwise functions, casts and copies.
 
 Parameters: 0 bytes read, 1 bytes written, 2 warp instructions, 3 CTAs, 4 inputs, 5 kind (``SIMPLE``
-to ``COPY``), 6 whether a copy ends inside a page.
+to ``BATCHNORM``), 6 for a copy whether it ends inside a page, for a cast its elements a thread.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ COPY = 4  # device to device, by the driver
 BATCHNORM = 5  # scale and shift by channel, channels last
 
 SERIAL_TRIPS = 4.5
-CAST_TRIPS = 3.0
 """Round trips that a kernel without vector loads exposes: its loads wait for each other."""
 
 SMALL_COPY_BYTES = 1e6
@@ -55,18 +54,19 @@ def _fixed_us(dev: Any, p: Any) -> float:
     elif kind == STRIDED:
         us += dev.memory_kernels_stream_strided_us
     elif kind == CAST:
-        us += dev.memory_kernels_stream_cast_us
+        us += p[6] * dev.memory_kernels_stream_cast_us
     elif kind == BATCHNORM:
         us += dev.memory_kernels_stream_batchnorm_us
     return us
 
 
 @njit
-def _trips(kind: int) -> float:
-    """Round trips to memory that nothing hides."""
+def _trips(p: Any) -> float:
+    """Round trips to memory that nothing hides: a cast loads its elements one by one."""
+    kind = int(p[5])
     if kind in (STRIDED, BATCHNORM):
         return SERIAL_TRIPS
-    return CAST_TRIPS if kind == CAST else 1.0
+    return p[6] if kind == CAST else 1.0
 
 
 @njit
@@ -75,8 +75,9 @@ def time_stream(dev: Any, p: Any, out: Any) -> None:
     resident = p[RESIDENT]
     start(dev, out)
     traffic(dev, out, p[0], p[1], resident)
-    bound_compute(out, issue_us(dev, p[2]))
-    out[COMPUTE] = max(issue_us(dev, p[2]), dispatch_us(dev, p[3]))
+    instructions = p[2] * dev.memory_kernels_stream_slot_factor
+    bound_compute(out, issue_us(dev, instructions))
+    out[COMPUTE] = max(issue_us(dev, instructions), dispatch_us(dev, p[3]))
     out[L2] = l2_stream_us(dev, p[0] + p[1])
     if int(p[5]) == COPY and p[1] < SMALL_COPY_BYTES:
         small = (p[0] + p[1]) / dev.memory_kernels_stream_copy_small_bytes_per_s * 1e6
@@ -84,11 +85,10 @@ def time_stream(dev: Any, p: Any, out: Any) -> None:
     out[HBM] = hbm_us(dev, p[0] * (1.0 - resident), p[1] * (1.0 - rewritten(p)))
     memory = max(out[L2], out[HBM])
     body = overlap(out[COMPUTE], memory, dev.memory_kernels_overlap_power)
-    out[ENERGY_J] = p[2] * dev.power_instruction_pj * 1e-12
+    out[ENERGY_J] = instructions * dev.power_instruction_pj * 1e-12
     exposed = _fixed_us(dev, p)
     if p[0] > 0.0:
-        trips = _trips(int(p[5]))
+        trips = _trips(p)
         exposed += to_us(dev, trips * round_trip_clk(dev, resident))
-        late = trips if p[5] == CAST else 1.0
-        exposed += late * tail_us(dev, p[3], resident)
+        exposed += tail_us(dev, p[3], resident)
     attribute(out, body, exposed)
