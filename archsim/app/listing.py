@@ -32,9 +32,10 @@ def list_and_print(what: str | None, json_file: Path | None) -> None:
 
 def print_schema(kind: str) -> None:
     """Print the JSON Schema of a run file or a machine's device file."""
+    from archsim.app.vocabulary import vocabulary
     from archsim.config.schema import json_schema
 
-    print(json.dumps(json_schema(kind), indent=2))
+    print(json.dumps(json_schema(kind, vocabulary() if kind == "run" else None), indent=2))
 
 
 def _devices() -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ def load(request: Request) -> RunFile:
         raise ConfigError("--batch is for ONNX models; use --set workload.batch=N with a run file")
     overrides = request.overrides
     if request.device is not None:
-        return _with_device(request)
+        overrides = (*overrides, f"device={request.device}")
     return load_run(request.file, overrides, vocabulary())
 
 
@@ -149,15 +149,6 @@ def _onnx_run(request: Request) -> RunFile:
         workload["batch"] = request.batch
     name = "".join(c if c.isalnum() or c in "_-" else "_" for c in request.file.stem)
     return _run_from({"name": name, "workload": workload, "device": request.device}, request)
-
-
-def _with_device(request: Request) -> RunFile:
-    """The run file with its device replaced by ``--device``."""
-    from archsim.config.yaml_strict import read_document
-
-    document = read_document(request.file, str(request.file))
-    document.data["device"] = request.device
-    return run_from_document(document, request.file, request.overrides, vocabulary())
 
 
 def _run_from(data: dict[str, Any], request: Request) -> RunFile:

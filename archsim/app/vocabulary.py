@@ -18,6 +18,6 @@ def vocabulary() -> Vocabulary:
         models=models.names(),
         choices=models.choices,
         operators={kind: tuple(f.name for f in fields(op)) for kind, op in OP_KINDS.items()},
-        metrics=tuple(dict.fromkeys(name for names in METRICS.values() for name in names)),
+        metrics=METRICS,
         build=build_graph,
     )

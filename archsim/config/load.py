@@ -72,7 +72,7 @@ def run_from_document(
                 _referenced(document, item.place, item.value, base), edits
             )
     check_sweep(document, sweep, values, workload, device, devices, vocabulary)
-    _check_metrics(document, data.minimize, vocabulary)
+    _check_metrics(document, data.minimize, device, vocabulary)
     return RunFile(
         workload=workload,
         device=device,
@@ -173,13 +173,14 @@ def _edited(device: Device, edits: list[Override]) -> Device:
 
 
 def _check_metrics(
-    document: Document, metrics: tuple[str, ...], vocabulary: Vocabulary | None
+    document: Document, metrics: tuple[str, ...], device: Device, vocabulary: Vocabulary | None
 ) -> None:
-    known = vocabulary.metrics if vocabulary else ()
+    machine = getattr(device, "machine", "")
+    known = vocabulary.metrics.get(machine, ()) if vocabulary else ()
     for index, metric in enumerate(metrics):
         place = ("minimize", index)
         if known and metric not in known:
-            sentence = f"minimize must name known metrics, not {show(metric)}{hint(metric, known)}"
-            raise document.error(place, sentence)
+            sentence = f"minimize must name metrics of a {machine}, not {show(metric)}"
+            raise document.error(place, sentence + hint(metric, known))
         if metric in metrics[:index]:
             raise document.error(place, f"minimize must name {show(metric)} once, not twice")

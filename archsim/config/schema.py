@@ -66,7 +66,9 @@ def _run_schema(vocabulary: Vocabulary | None) -> dict[str, Any]:
     fields["device"] |= _device(definitions)
     fields["sweep"] |= _sweep(definitions)
     if vocabulary and vocabulary.metrics:
-        fields["minimize"]["items"] = {"enum": list(vocabulary.metrics)}
+        fields["minimize"]["items"] = {
+            "enum": sorted({name for names in vocabulary.metrics.values() for name in names})
+        }
     return {"$schema": DRAFT, **schema, "title": "archsim run file", "$defs": definitions}
 
 

@@ -22,14 +22,14 @@ class Vocabulary:
     """What the composition root knows and hands to ``load_run``.
 
     ``models``: names of built models; ``choices(model)``: rules of its choices; ``operators``:
-    single operators with their fields; ``metrics``: what ``minimize`` may name;
+    single operators with their fields; ``metrics``: what ``minimize`` may name, by machine;
     ``build(workload)``: builds a workload, to find out before a run that it cannot be built.
     """
 
     models: tuple[str, ...]
     choices: Callable[[str], Mapping[str, ChoiceRule]]
     operators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    metrics: tuple[str, ...] = ()
+    metrics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     build: Callable[[Mapping[str, Any]], object] | None = None
 
     def check_head(self, form: str, value: object) -> str | None:

@@ -87,7 +87,7 @@ def test_run_files_as_an_editor_sees_them(text: str, expected: bool) -> None:
 
 
 def test_the_vocabulary_completes_names() -> None:
-    words = Vocabulary(("toy",), lambda _: {}, {"gemm": ()}, ("latency_us",))
+    words = Vocabulary(("toy",), lambda _: {}, {"gemm": ()}, {"gpu": ("latency_us",)})
     fields = json_schema("run", words)["properties"]
     assert fields["minimize"]["items"] == {"enum": ["latency_us"]}
     assert fields["workload"]["oneOf"][0]["properties"]["model"] == {"enum": ["toy"]}

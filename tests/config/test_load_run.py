@@ -43,7 +43,7 @@ def words(build: object = None) -> Vocabulary:
         models=("toy", "tiny"),
         choices=lambda model: {"batch": Count(), **({"seq": Count()} if model == "tiny" else {})},
         operators={"gemm": ("m", "n", "k")},
-        metrics=("latency_us", "energy_j"),
+        metrics={"gpu": ("latency_us", "energy_j")},
         build=build,  # type: ignore[arg-type]
     )
 
@@ -152,7 +152,11 @@ def test_a_device_file_is_found_beside_the_run_file(tmp_path: Path) -> None:
         ("[1, 8]", "[1, many]", "r.yaml:5:23: workload.batch must be an integer above 0"),
         ("workload.batch:", "workload.model: [toy, tny]\n  workload.batch:", "mean 'tiny'?"),
         ("workload.batch:", "workload.seq: [4]\n  workload.batch:", "the key 'seq'"),
-        ("[energy_j]", "[enrgy_j]", "7:12: minimize must name known metrics, not 'enrgy_j'; did"),
+        (
+            "[energy_j]",
+            "[enrgy_j]",
+            "7:12: minimize must name metrics of a gpu, not 'enrgy_j'; did",
+        ),
     ],
 )
 def test_names_are_checked_against_the_vocabulary(
