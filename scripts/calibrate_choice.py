@@ -204,7 +204,10 @@ def main() -> None:
     narrow = fit([c for c in choices if not c.check and c.fp8], wide, arguments.penalty)
     report([c for c in choices if not c.fp8], wide, "16-bit")
     report([c for c in choices if c.fp8], narrow, "fp8")
-    weights = {"16": dict(zip(names, wide)), "8": dict(zip(names, narrow))}
+    weights = {
+        "16": dict(zip(names, wide, strict=True)),
+        "8": dict(zip(names, narrow, strict=True)),
+    }
     if arguments.write:
         write(weights)
 

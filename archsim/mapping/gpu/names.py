@@ -78,8 +78,15 @@ def parse_gemm(name: str) -> GemmKernel | None:
         warps = (int(hit["wa"]), int(hit["wb"])) if hit["wa"] else (2, 2)
         return GemmKernel(kind, *sizes, warps_m=warps[0], warps_n=warps[1])
     if (hit := _CUTLASS.search(name)) is not None:
-        tn, tm, tk, stages = (int(v) for v in hit.groups())
-        kind = FFMA if "simt" in name else MMA
-        wide = 4 if tm * tn >= 128 * 256 else 2
-        return GemmKernel(kind, tm, tn, tk, stages, warps_m=wide, warps_n=2)
+        return _cutlass(name, *(int(v) for v in hit.groups()))
     return None
+
+
+def _cutlass(name: str, first: int, second: int, tk: int, stages: int) -> GemmKernel:
+    """Return a CUTLASS kernel; in a convolution the first number of the tile counts pixels."""
+    kind = FFMA if "simt" in name else MMA
+    if "fprop" in name:
+        wm, wn = {(256, 64): (4, 1), (256, 128): (4, 2)}.get((first, second), (2, 2))
+        return GemmKernel(kind, first, second, tk, stages, warps_m=wm, warps_n=wn)
+    wide = 4 if first * second >= 128 * 256 else 2
+    return GemmKernel(kind, second, first, tk, stages, warps_m=wide, warps_n=2)

@@ -9,7 +9,7 @@ import numpy as np
 
 from archsim.engine.jit import njit
 
-MOST_TILES = 1056
+MOST_TILES = 528
 """Tiles simulated one by one; whole heads beyond them run at the steady rate of full SMs."""
 
 

@@ -19,7 +19,14 @@ from archsim.mapping.gpu.tiles import conv_table
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.conv import CLEAR, DEPTHWISE, PACK, SLICE, TRANSPOSE, UNPACK
 from archsim.models.gpu.gemm_choice import cheapest, fill
-from archsim.models.gpu.gemm_lower import describe, kernel_name, matrix_plans, memset, template
+from archsim.models.gpu.gemm_lower import (
+    describe,
+    kernel_name,
+    matrix_plans,
+    memset,
+    operand_type,
+    template,
+)
 from archsim.models.gpu.plan import CONV, GEMM, OUTPUTS, Plan
 
 PACKED_GROUP = 16
@@ -63,6 +70,7 @@ def implicit_template(spec: Conv2d, cin: int, cout: int) -> np.ndarray[Any, Any]
 
 def _implicit(spec: Conv2d, dev: Any, cin: int, cout: int) -> list[Plan]:
     """Return the implicit-GEMM kernel over ``cin`` to ``cout`` channels."""
+    operand_type(spec.dtype, dev)
     p = implicit_template(spec, cin, cout)
     size = float(p[g.OUT_BYTES])
     name = spec.dtype if spec.dtype in ("fp32", "tf32", "fp64") else "conv"

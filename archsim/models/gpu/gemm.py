@@ -150,6 +150,23 @@ def time_gemm(dev: Any, p: Any, out: Any) -> None:
 
 
 @njit
+def start_us(dev: Any, p: Any) -> float:
+    """Return the fixed time of a kernel on wgmma."""
+    if p[ENGINE] == 1.0:
+        return float(dev.tensor_kernels_gemm_xmma_us)
+    scales = dev.tensor_kernels_gemm_fp8_us if p[IN_BYTES] == 1.0 else 0.0
+    return float(dev.tensor_kernels_gemm_launch_us + scales)
+
+
+@njit
+def throttle(dev: Any, tensor_us: float, kernel_us: float) -> float:
+    """Return the slowdown by the power limit: it grows with time and with busy tensor cores."""
+    settled = 1.0 - 2.718281828 ** (-kernel_us / dev.tensor_kernels_gemm_throttle_us)
+    share = tensor_us / kernel_us
+    return float(1.0 + dev.tensor_kernels_gemm_throttle_fraction * share * settled)
+
+
+@njit
 def load_clk(dev: Any, p: Any, rows: float, columns: float) -> float:
     """Return the clocks in which one SM takes in a step's ``rows`` and ``columns`` bytes.
 
@@ -197,17 +214,9 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     busy_us = max(own_us, shared_us)
     deeper = dev.tensor_kernels_gemm_overlap_gain * log(1.0 + parts * per_sm / 16.0)
     both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_overlap_power + deeper)
-    held = work * parts * per_sm * us / both_us
-    long = 1.0 - 2.718281828 ** (-both_us / dev.tensor_kernels_gemm_throttle_us)
-    slow = 1.0 + dev.tensor_kernels_gemm_throttle_fraction * held * long
-    out[LAUNCH] = dev.tensor_kernels_gemm_launch_us
-    if p[ENGINE] == 1.0:
-        out[LAUNCH] = dev.tensor_kernels_gemm_xmma_us
-    elif p[IN_BYTES] == 1.0:
-        out[LAUNCH] += dev.tensor_kernels_gemm_fp8_us
-    out[EXPOSED] = store * us
-    if p[ENGINE] == 1.0 and p[SPLIT] > 1.0:
-        out[EXPOSED] += fix_up_us(dev, p)
+    slow = throttle(dev, work * parts * per_sm * us, both_us)
+    out[LAUNCH] = start_us(dev, p)
+    out[EXPOSED] = store * us + fix_up_us(dev, p)
     busiest = L2 if shared_us > own_us else COMPUTE if work >= take else SHARED
     settle(out, busiest, busy_us * slow, hbm_us, max(both_us * slow, hbm_us))
     out[L2_BYTES] = l2_bytes + written
@@ -217,6 +226,8 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
 @njit
 def fix_up_us(dev: Any, p: Any) -> float:
     """Return the time in which the CTAs of a tile add their parts of K inside the kernel."""
+    if p[ENGINE] != 1.0 or p[SPLIT] == 1.0:
+        return 0.0
     partial = 8.0 * p[SPLIT] * p[BATCH] * p[M] * p[N]
     us = dev.tensor_kernels_gemm_segment_us
     us += (p[SPLIT] - 1.0) * dev.tensor_kernels_gemm_segment_part_us

@@ -181,7 +181,7 @@ def preferred(
                 liking = rate(dev, p, table[i], i, w, out_bytes, scratch, likings, times, splits)
                 best_of[k] = max(best_of[k], liking)
     for _ in range(FINALISTS):
-        k = best_of.argmax()
+        k = int(best_of.argmax())
         if best_of[k] == -1e300:
             break
         best_of[k] = -1e300

@@ -48,7 +48,7 @@ def tensor_rate(dev: Any, code: float) -> float:
     if code == INT4:
         return float(dev.tensor_int4_flop_per_clk)
     if code == FP64:
-        return float(dev.tensor_fp64_flop_per_clk)
+        return float(max(dev.tensor_fp64_flop_per_clk, dev.sm_fp64_flop_per_clk))
     return float(dev.sm_fp32_flop_per_clk)
 
 

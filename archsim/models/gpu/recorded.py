@@ -1,4 +1,7 @@
-"""Plans of the kernels that a measurement recorded, to price them instead of our own choice."""
+"""Plans of the kernels that a measurement recorded, and how our own choice ranks them.
+
+``validate`` prices recorded kernels to tell errors of time from errors of choice.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +12,34 @@ from typing import Any
 import numpy as np
 
 from archsim.formats import dtype as dtype_of
-from archsim.graph.ops import BatchedGemm, Gemm, OpSpec
+from archsim.graph.ops import BatchedGemm, Conv2d, Gemm, OpSpec, SparseGemm
 from archsim.mapping.gpu import names
+from archsim.mapping.gpu import tiles as t
 from archsim.mapping.gpu.names import GemmKernel, parse_gemm
-from archsim.mapping.gpu.tiles import XMMA_CLUSTER
+from archsim.mapping.gpu.nvjet_choice import nvjet_table, nvjet_weights
 from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.gemm_lower import describe, memset, reduction, template
+from archsim.models.gpu.conv_lower import implicit_template
+from archsim.models.gpu.gemm_choice import ranked
+from archsim.models.gpu.gemm_lower import describe, memset, reduction, takes_nvjet, template
 from archsim.models.gpu.plan import GEMM, Plan
 
+Launch = Mapping[str, Any]
+"""A recorded kernel: ``name``, ``grid``, ``block``, ``regs``, ``smem``, ``dur_us``."""
 
-def price_recorded(spec: OpSpec, kernels: Sequence[Mapping[str, Any]]) -> list[Plan] | None:
-    """Return the plans of recorded ``kernels`` of a matrix product; None where unknown.
 
-    ``kernels`` have ``name``, ``grid``, ``block``, ``regs`` and ``smem`` as measured datasets do.
-    """
-    if not isinstance(spec, Gemm | BatchedGemm):
+def price_recorded(spec: OpSpec, kernels: Sequence[Launch]) -> list[Plan] | None:
+    """Return the plans of recorded ``kernels`` in order; None where one is no tile kernel."""
+    p = _template(spec)
+    if p is None:
         return None
-    batch = spec.b if isinstance(spec, BatchedGemm) else 1
-    result = spec.result_dtype if isinstance(spec, Gemm) else spec.dtype
-    out_bytes = dtype_of(result).bits / 8
+    out_bytes = float(p[g.OUT_BYTES])
     plans: list[Plan] = []
-    p = template(spec.m, spec.n, spec.k, batch, spec.dtype, out_bytes)
     for kernel in kernels:
         name = str(kernel["name"])
+        parsed = parse_gemm(name)
         if name.startswith("Memset"):
             plans.append(memset())
-            continue
-        parsed = parse_gemm(name)
-        if parsed is not None:
+        elif parsed is not None:
             place(p, parsed, kernel, out_bytes)
             plans.append(Plan(name, GEMM, tuple(p.tolist()), float(spec.flops), describe(p)))
         elif "split" in name and p[g.TM]:
@@ -46,38 +49,89 @@ def price_recorded(spec: OpSpec, kernels: Sequence[Mapping[str, Any]]) -> list[P
     return plans
 
 
-def place(
-    p: np.ndarray[Any, Any], kernel: GemmKernel, launch: Mapping[str, Any], out_bytes: float
-) -> None:
+def _template(spec: OpSpec) -> np.ndarray[Any, Any] | None:
+    """Return the numbers of ``spec`` before a kernel is known; None where it is no product."""
+    if isinstance(spec, Conv2d):
+        if spec.groups > 1 or spec.cin % 8 or spec.layout != "nhwc":
+            return None
+        return implicit_template(spec, spec.cin, spec.cout)
+    if isinstance(spec, SparseGemm) or not isinstance(spec, Gemm | BatchedGemm):
+        return None
+    batch = spec.b if isinstance(spec, BatchedGemm) else 1
+    result = spec.result_dtype if isinstance(spec, Gemm) else spec.dtype
+    out_bytes = dtype_of(result).bits / 8
+    return template(spec.m, spec.n, spec.k, batch, spec.dtype, out_bytes)
+
+
+def place(p: np.ndarray[Any, Any], kernel: GemmKernel, launch: Launch, out_bytes: float) -> None:
     """Write the tile of ``kernel`` and its recorded ``launch`` into the numbers of a plan."""
-    p[g.TM], p[g.TN], p[g.TK], p[g.STAGES] = (
-        kernel.tile_m, kernel.tile_n, kernel.tile_k, kernel.stages,
-    )  # fmt: skip
-    p[g.CM], p[g.CN] = kernel.cluster_m, kernel.cluster_n
-    if kernel.engine == names.XMMA:
-        p[g.CM] = XMMA_CLUSTER
+    p[g.TM], p[g.TN], p[g.TK] = kernel.tile_m, kernel.tile_n, kernel.tile_k
+    p[g.STAGES], p[g.CM], p[g.CN] = kernel.stages, kernel.cluster_m, kernel.cluster_n
     p[g.ENGINE], p[g.COOP], p[g.M_SIDE] = kernel.engine, kernel.coop, kernel.m_side
     p[g.WM], p[g.WN] = kernel.warps_m, kernel.warps_n
     grid = [int(v) for v in launch["grid"]]
     tiles_m, tiles_n = ceil(p[g.M] / kernel.tile_m), ceil(p[g.N] / kernel.tile_n)
     p[g.CTAS], p[g.SLOTS], p[g.SPLIT] = prod(grid), 1, 1
-    if kernel.engine == names.WGMMA and kernel.splits:
-        rows = ceil(tiles_m / kernel.cluster_m) * kernel.cluster_m
-        columns = ceil(tiles_n / kernel.cluster_n) * kernel.cluster_n
-        p[g.SPLIT] = max(1, round(prod(grid) / (rows * columns)))
-    elif kernel.engine == names.XMMA and "segment_k_on" in str(launch["name"]):
-        p[g.SPLIT] = max(1, prod(grid) // (tiles_m * tiles_n))
-    elif kernel.engine >= names.MMA:
+    if kernel.engine == names.WGMMA:
+        if kernel.splits:
+            rows = ceil(tiles_m / kernel.cluster_m) * kernel.cluster_m
+            columns = ceil(tiles_n / kernel.cluster_n) * kernel.cluster_n
+            p[g.SPLIT] = max(1, round(prod(grid) / (rows * columns)))
+    elif kernel.engine == names.XMMA:
+        p[g.CM] = t.XMMA_CLUSTER
+        p[g.COOP] = 1 if "warpgroupsize2x1x1" in str(launch["name"]) else 0
+        if "segment_k_on" in str(launch["name"]):
+            p[g.SPLIT] = max(1, prod(grid) // (tiles_m * tiles_n))
+    else:
         p[g.SPLIT] = grid[2] if p[g.BATCH] == 1 else 1
-        threads, registers = prod(launch["block"]), max(int(launch["regs"]), 24)
-        by_registers = 65536 // (-(-registers // 8) * 8 * threads)
-        by_shared = 233472 // (int(launch["smem"]) + 1024)
-        p[g.SLOTS] = max(1, min(by_registers, by_shared))
+        p[g.SLOTS] = resident(launch)
     p[g.OUT_BYTES] = out_bytes if p[g.SPLIT] == 1 else max(4.0, out_bytes)
-    align_output(p)
-
-
-def align_output(p: np.ndarray[Any, Any]) -> None:
-    """Record the alignment of the output's rows."""
     stride = int(p[g.N] * p[g.OUT_BYTES])
     p[g.ALIGN_OUT] = stride & -stride
+
+
+def resident(launch: Launch) -> int:
+    """Return the CTAs of a recorded launch that fit one Hopper SM."""
+    threads, registers = prod(launch["block"]), max(int(launch["regs"]), 24)
+    by_registers = 65536 // (-(-registers // 8) * 8 * threads)
+    by_shared = 233472 // (int(launch["smem"]) + 1024)
+    return int(max(1, min(by_registers, by_shared)))
+
+
+def rank_candidates(spec: OpSpec, dev: Any) -> list[dict[str, Any]]:
+    """Return our candidates for a matrix product, the likeliest first, one per tile.
+
+    ``dev`` is a device's record (row 0 of its variants). Each has ``tile`` (m, n), ``cluster``,
+    ``split_k`` and the predicted ``us`` of its tile kernel. Empty where no choice model exists.
+    """
+    p = _template(spec)
+    if p is None or isinstance(spec, Conv2d) or not takes_nvjet(p, spec_dtype(spec), dev):
+        return []
+    kind = "8" if p[g.IN_BYTES] == 1 else "16"
+    table = nvjet_table(kind)
+    likings, times, splits = ranked(dev, p, table, nvjet_weights(kind))
+    found: dict[tuple[int, int], dict[str, Any]] = {}
+    for i in np.argsort(-likings, kind="stable"):
+        if likings[i] == -1e300:
+            break
+        tile = int(table[i, t.TM]), int(table[i, t.TN])
+        cluster = int(table[i, t.CM]), int(table[i, t.CN])
+        found.setdefault(
+            tile,
+            {"tile": tile, "cluster": cluster, "split_k": int(splits[i]), "us": float(times[i])},
+        )
+    return list(found.values())
+
+
+def recorded_tile(kernels: Sequence[Launch]) -> tuple[int, int] | None:
+    """Return the (m, n) tile of the tile kernel among ``kernels``."""
+    for kernel in kernels:
+        parsed = parse_gemm(str(kernel["name"]))
+        if parsed is not None:
+            return parsed.tile_m, parsed.tile_n
+    return None
+
+
+def spec_dtype(spec: Any) -> str:
+    """Return the operand type of a product."""
+    return str(spec.dtype)
