@@ -76,6 +76,12 @@ class L2(Group):
     no_hit_fraction: Constant = constant(
         "1", above=0, maximum=2, doc="share of the capacity from which nothing stays"
     )
+    written_full_fraction: Constant = constant(
+        "1", above=0, maximum=1, doc="as full_hit_fraction, for tensors just written"
+    )
+    written_none_fraction: Constant = constant(
+        "1", above=0, maximum=2, doc="as no_hit_fraction, for tensors just written"
+    )
     dirty_fraction: Constant = constant(
         "1", minimum=0, maximum=1, doc="share of written bytes that outlive the kernel in L2"
     )

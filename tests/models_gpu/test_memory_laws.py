@@ -32,6 +32,15 @@ def test_few_written_bytes_keep_their_share(dev):
     assert common.kept_dirty(dev, 1000.0) == pytest.approx(1000 * dev["l2_dirty_fraction"])
 
 
+def test_inside_a_graph_dirty_lines_are_paid_for(dev):
+    p = np.zeros(PARAMS)
+    alone = common.traffic_us(dev, p, 1e9, 1e9)
+    p[NEW_CODE] = 1.0
+    rate = dev["memory_bandwidth_bytes_per_s"] * dev["memory_write_fraction"]
+    assert alone == common.hbm_us(dev, 1e9, 1e9)
+    assert common.traffic_us(dev, p, 1e9, 1e9) == pytest.approx(2e9 / rate * 1e6)
+
+
 def test_no_traffic_takes_no_time(dev):
     assert common.hbm_us(dev, 0.0, 0.0) == 0.0
 

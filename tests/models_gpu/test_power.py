@@ -1,4 +1,4 @@
-"""Steady state: the clock follows the power limit, zeros cost less, tiny loops wait for the host."""
+"""Steady state: clocks follow the power limit, zeros cost less, tiny loops wait for the host."""
 
 from __future__ import annotations
 

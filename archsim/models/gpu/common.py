@@ -51,6 +51,17 @@ def rewritten(p: Any) -> float:
 
 
 @njit
+def traffic_us(dev: Any, p: Any, read_bytes: float, write_bytes: float) -> float:
+    """Return HBM's time of a kernel: ``hbm_us``, and inside a graph what others left dirty.
+
+    What one kernel leaves in L2 the next one writes back, so that nobody gains in the long run.
+    """
+    us = hbm_us(dev, read_bytes, write_bytes)
+    rate = dev.memory_bandwidth_bytes_per_s * dev.memory_write_fraction
+    return us + p[NEW_CODE] * kept_dirty(dev, write_bytes) / rate * 1e6
+
+
+@njit
 def kept_dirty(dev: Any, write_bytes: float) -> float:
     """Return how many written bytes are still in L2 at the end of a kernel."""
     return min(dev.l2_dirty_fraction * write_bytes, dev.l2_dirty_bytes)

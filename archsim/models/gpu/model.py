@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from archsim.config.constant import Constant
 from archsim.config.gpu import GpuDevice
-from archsim.graph import Graph, OpSpec
+from archsim.graph import Graph, OpSpec, ops
 from archsim.graph.ops import Attention, BatchedGemm, Conv2d, Gemm
 from archsim.metrics import OperatorResult, PointResult
 from archsim.metrics.checks import check_operator
@@ -16,9 +17,12 @@ from archsim.models.gpu.lower import lower
 from archsim.models.gpu.plan import Plan
 from archsim.models.gpu.point import summarise
 from archsim.models.gpu.power import Sustained, load_of, settle
-from archsim.models.gpu.residency import reuse
+from archsim.models.gpu.residency import Window, reuse
 from archsim.models.gpu.solve import solve
 from archsim.models.gpu.vector import Variants, energy_place, variants
+
+_STREAMED = (ops.Elementwise, ops.Copy, ops.Softmax, ops.LayerNorm, ops.Reduce, ops.Transpose)
+"""Operators whose cold kernels move every byte of their operands."""
 
 _Key = tuple[OpSpec, float, bool]
 """An operator, the fraction of its reads in L2, and whether other kernels run in between."""
@@ -52,7 +56,11 @@ class GpuModel:
         if execution not in ("graph", "eager", "kernels"):
             raise ValueError(f"execution must be graph, eager or kernels, not {execution!r}")
         uses = reuse(graph)
-        resident = uses.resident(*self._l2_bytes())
+        l2 = self.device.l2
+        resident = uses.resident(
+            self._window(l2.full_hit_fraction, l2.no_hit_fraction),
+            self._window(l2.written_full_fraction, l2.written_none_fraction),
+        )
         inside = [(s, share, True) for s, share in zip(uses.specs, resident, strict=True)]
         priced = self._price_all(inside)
         counted = tuple(
@@ -69,7 +77,8 @@ class GpuModel:
             raise ValueError(f"entropy must be a fraction from 0 to 1, not {entropy!r}")
         rows = self._variants.rows[:1].copy()
         rows["tensor_kernels_gemm_throttle_fraction"] = 0.0
-        full, none = self._l2_bytes()
+        l2 = self.device.l2
+        full, none = self._window(l2.full_hit_fraction, l2.no_hit_fraction)
         share = min(max((none - spec.bytes) / (none - full), 0.0), 1.0)
         kernels = lower(spec, rows[0])
         out = _solve(rows, self._variants.relevant[:1], [(spec, share, False)], [kernels])
@@ -77,11 +86,10 @@ class GpuModel:
             rows[0], load_of(rows[0], out[0], host_us(spec, len(kernels), rows[0]), entropy)
         )
 
-    def _l2_bytes(self) -> tuple[float, float]:
+    def _window(self, full: Constant, none: Constant) -> Window:
         """Footprints up to which L2 keeps everything and from which it keeps nothing."""
-        l2 = self.device.l2
-        capacity = float(l2.capacity_bytes)
-        return float(l2.full_hit_fraction) * capacity, float(l2.no_hit_fraction) * capacity
+        capacity = float(self.device.l2.capacity_bytes)
+        return float(full) * capacity, float(none) * capacity
 
     def _price_all(self, wanted: Sequence[_Key]) -> list[OperatorResult]:
         new = [key for key in dict.fromkeys(wanted) if key not in self._priced]
@@ -91,8 +99,9 @@ class GpuModel:
             out = _solve(devices.rows, devices.relevant, new, lowered)
             static_w = float(self.device.power.idle_w)
             results = operators([key[0] for key in new], lowered, out, devices.paths, static_w)
-            for (_, resident, _), result in zip(new, results, strict=True):
-                check_operator(result, cold=resident == 0.0)
+            for (spec, resident, _), result in zip(new, results, strict=True):
+                compulsory = float(spec.bytes) if isinstance(spec, _STREAMED) else None
+                check_operator(result, cold=resident == 0.0, compulsory_bytes=compulsory)
             self._priced.update(zip(new, results, strict=True))
         return [self._priced[key] for key in wanted]
 

@@ -19,7 +19,6 @@ from archsim.models.gpu.common import (
     attribute,
     bound_compute,
     dispatch_us,
-    hbm_us,
     held,
     issue_us,
     l2_stream_us,
@@ -31,6 +30,7 @@ from archsim.models.gpu.common import (
     tail_us,
     to_us,
     traffic,
+    traffic_us,
 )
 from archsim.models.gpu.plan import COMPUTE, ENERGY_J, HBM, L2, L2_BYTES, RESIDENT, SHARED
 
@@ -75,7 +75,7 @@ def _hbm_us(dev: Any, p: Any, slots: float) -> float:
     # Between its two passes a row competes with what all running CTAs read and write.
     again = p[AGAIN] * (1.0 - held(dev, 2.0 * p[AGAIN] / p[CTAS] * running))
     written = p[WRITTEN] * (1.0 - rewritten(p))
-    streamed = hbm_us(dev, p[READ] * missed + again, written)
+    streamed = traffic_us(dev, p, p[READ] * missed + again, written)
     rate = dev.memory_bandwidth_bytes_per_s * dev.memory_kernels_scattered_fraction
     return streamed + p[RANDOM] * missed / rate * 1e6
 

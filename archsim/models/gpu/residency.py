@@ -15,6 +15,8 @@ import numpy as np
 
 from archsim.graph import Graph, OpSpec
 
+Window = tuple[float, float]
+"""Bytes up to which L2 keeps everything and from which it keeps nothing."""
 
 SMALL_BYTES = 65536
 SMALL_SHARE = 0.8
@@ -24,22 +26,29 @@ footprints (measured on the statistics of batch norms in ResNet-50 with one imag
 
 @dataclass(frozen=True)
 class Reuse:
-    """Per read of the graph: the distinct operator it belongs to, its bytes, and its distance."""
+    """Per read of the graph: the distinct operator it belongs to, its bytes, and its distance.
+
+    ``written`` says whether the tensor was written rather than read when last touched.
+    """
 
     specs: tuple[OpSpec, ...]
     counts: tuple[int, ...]
     owner: np.ndarray[Any, Any]
     read_bytes: np.ndarray[Any, Any]
     distance_bytes: np.ndarray[Any, Any]
+    written: np.ndarray[Any, Any]
     total_bytes: np.ndarray[Any, Any]
 
-    def resident(self, full_bytes: float, none_bytes: float) -> list[float]:
+    def resident(self, read: Window, written: Window) -> list[float]:
         """Return, per distinct operator, the mean fraction of its reads found in L2.
 
-        All is found up to a distance of ``full_bytes``, nothing from ``none_bytes``.
+        ``read`` and ``written`` are the distances up to which all is found and from which
+        nothing is, for tensors last touched by a read and by a write.
         """
-        share = (none_bytes - self.distance_bytes) / (none_bytes - full_bytes)
-        small = (self.read_bytes <= SMALL_BYTES) & (self.distance_bytes <= 2.0 * none_bytes)
+        full = np.where(self.written, written[0], read[0])
+        none = np.where(self.written, written[1], read[1])
+        share = (none - self.distance_bytes) / (none - full)
+        small = (self.read_bytes <= SMALL_BYTES) & (self.distance_bytes <= 2.0 * read[1])
         share = np.maximum(np.clip(share, 0.0, 1.0), np.where(small, SMALL_SHARE, 0.0))
         held = self.read_bytes * share
         found = np.bincount(self.owner, held, len(self.specs))
@@ -68,6 +77,8 @@ def _distances(graph: Graph) -> Reuse:
     owner: list[int] = []
     read_bytes: list[float] = []
     distance: list[float] = []
+    written: list[bool] = []
+    made: set[str] = set()  # tensors last touched by a write
     stack: dict[str, int] = {}  # tensors by last touch, oldest first
     for turn in range(2):
         for op in graph.ops:
@@ -77,6 +88,9 @@ def _distances(graph: Graph) -> Reuse:
                         owner.append(index[op.spec])
                         read_bytes.append(size[name])
                         distance.append(_depth(stack, name))
+                        written.append(name in made)
+            made.difference_update(op.inputs)
+            made.update(op.outputs)
             for name in (*op.inputs, *op.outputs):
                 if name in size:
                     stack.pop(name, None)
@@ -85,7 +99,7 @@ def _distances(graph: Graph) -> Reuse:
     total = np.array([spec.bytes_read * n for spec, n in zip(specs, counts, strict=True)])
     return Reuse(
         specs, counts, np.array(owner, dtype=np.int64), np.array(read_bytes, dtype=float),
-        np.array(distance, dtype=float), total.astype(float),
+        np.array(distance, dtype=float), np.array(written, dtype=np.bool_), total.astype(float),
     )  # fmt: skip
 
 

@@ -13,7 +13,6 @@ from archsim.models.gpu.common import (
     attribute,
     bound_compute,
     dispatch_us,
-    hbm_us,
     issue_us,
     l2_stream_us,
     overlap,
@@ -23,6 +22,7 @@ from archsim.models.gpu.common import (
     tail_us,
     to_us,
     traffic,
+    traffic_us,
 )
 from archsim.models.gpu.plan import COMPUTE, ENERGY_J, HBM, L2, RESIDENT
 
@@ -82,7 +82,7 @@ def time_stream(dev: Any, p: Any, out: Any) -> None:
     if int(p[5]) == COPY and p[1] < SMALL_COPY_BYTES:
         small = (p[0] + p[1]) / dev.memory_kernels_stream_copy_small_bytes_per_s * 1e6
         out[L2] = max(out[L2], small)
-    out[HBM] = hbm_us(dev, p[0] * (1.0 - resident), p[1] * (1.0 - rewritten(p)))
+    out[HBM] = traffic_us(dev, p, p[0] * (1.0 - resident), p[1] * (1.0 - rewritten(p)))
     memory = max(out[L2], out[HBM])
     body = overlap(out[COMPUTE], memory, dev.memory_kernels_overlap_power)
     out[ENERGY_J] = instructions * dev.power_instruction_pj * 1e-12
