@@ -6,7 +6,7 @@ microsecond attributed to the one resource that bounded it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 TERMS = ("launch", "compute", "shared", "l2", "hbm", "exposed")
@@ -32,6 +32,12 @@ class KernelResult:
     l2_bytes: float
     energy_j: float
     config: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON; ``terms_us`` as a dictionary."""
+        data = {name: getattr(self, name) for name in _KERNEL_FIELDS}
+        data["terms_us"] = dict(zip(TERMS, self.terms_us, strict=True))
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +69,9 @@ class OperatorResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; ``terms_us`` as a dictionary."""
-        data = asdict(self)
+        data = {name: getattr(self, name) for name in _OPERATOR_FIELDS}
         data["terms_us"] = dict(zip(TERMS, self.terms_us, strict=True))
-        for kernel, plain in zip(self.kernels, data["kernels"], strict=True):
-            plain["terms_us"] = dict(zip(TERMS, kernel.terms_us, strict=True))
+        data["kernels"] = [kernel.to_dict() for kernel in self.kernels]
         return data
 
 
@@ -94,3 +99,8 @@ class PointResult:
             "estimated": self.estimated,
             "notes": list(self.notes),
         }
+
+
+# ``dataclasses.asdict`` copies deeply, which takes longer than pricing the operator.
+_KERNEL_FIELDS = tuple(f.name for f in fields(KernelResult))
+_OPERATOR_FIELDS = tuple(f.name for f in fields(OperatorResult))
