@@ -27,6 +27,10 @@ def lane_signature(params: MatrixParams) -> wiring.Signature:
     )
 
 
+FINE_STEPS = 8
+"""The last shift is by less than this."""
+
+
 class PostLane(wiring.Component):
     """One column's results: ``act(round((sum + bias) * multiplier / 2**shift))``, saturated.
 
@@ -50,13 +54,15 @@ class PostLane(wiring.Component):
         total = Signal(signed(p.acc_bits + 1))
         m.d.comb += total.eq(self.sum + (self.param[: p.acc_bits].as_signed() if p.bias else 0))
         m.d.comb += value.eq(Mux(total < 0, 0, total) if p.activation == "relu" else total)
+        narrow = Signal(signed(p.out_bits), name="narrow")
         if p.requantise:
             scale = self.param[p.acc_bits if p.bias else 0 :]
-            value = self._rescale(m, value, scale[:MULTIPLIER_BITS], scale[16 : 16 + SHIFT_BITS])
+            shift = scale[16 : 16 + SHIFT_BITS]
+            fine, fits = self._rescale(m, value, scale[:MULTIPLIER_BITS], shift)
+            m.d.sync += narrow.eq(saturated(fine, p.out_bits, fits))
         else:
             value = delayed(m, value, 1, "kept")
-        narrow = Signal(signed(p.out_bits), name="narrow")
-        m.d.sync += narrow.eq(saturated(value, p.out_bits))
+            m.d.sync += narrow.eq(saturated(value, p.out_bits))
         if p.activation == "gelu":
             m.submodules.table = table = Memory(
                 shape=p.out_bits,
@@ -69,13 +75,19 @@ class PostLane(wiring.Component):
             m.d.comb += self.result.eq(narrow)
         return m
 
-    def _rescale(self, m: Module, value: Signal, multiplier: Value, shift: Value) -> Signal:
-        """Multiply in two cycles, then sum the parts, add the rounding, and shift in two."""
+    def _rescale(
+        self, m: Module, value: Signal, multiplier: Value, shift: Value
+    ) -> tuple[Signal, Signal]:
+        """Multiply in two cycles, then sum the parts, add the rounding, and shift in two.
+
+        Return the result and whether the bits beyond ``saturated``'s view are all its sign.
+        """
         bits = len(value) + MULTIPLIER_BITS
         settled = Signal(signed(bits), name="settled")
         rounded = Signal(signed(bits + 1), name="rounded")
         coarse = Signal(signed(bits + 1), name="coarse")
         fine = Signal(signed(bits + 1), name="fine")
+        fits = Signal(name="fits")
         parts = self._products(m, value, multiplier)
         shift_2 = delayed(m, shift, 2, "shift_to_2")
         shift_3 = delayed(m, shift_2, 1, "shift_to_3")
@@ -88,8 +100,9 @@ class PostLane(wiring.Component):
             rounded.eq(settled + rounding_term(settled, shift_3, half, self.params.rounding)),
             coarse.eq(rounded >> (shift_4[3:] << 3)),
             fine.eq(coarse >> shift_5),
+            fits.eq(_all_equal(coarse[self.params.out_bits - 1 + FINE_STEPS :])),
         ]
-        return fine
+        return fine, fits
 
     def _products(self, m: Module, value: Signal, multiplier: Value) -> list[Value]:
         """Multiply limb by limb; the sum of the results, each shifted, is the product."""
@@ -126,14 +139,22 @@ def rounding_term(value: Value, shift: Value, half: Value, mode: str) -> Value:
     return half - ((shift != 0) & ~(value >> shift)[0])
 
 
-def saturated(value: Signal, bits: int) -> Value:
-    """Return ``value`` clamped to ``bits`` signed bits."""
+def saturated(value: Signal, bits: int, fits: Value | None = None) -> Value:
+    """Return ``value`` clamped to ``bits`` signed bits.
+
+    ``fits``, where given, says that all bits from ``bits - 1 + FINE_STEPS`` of the value before
+    its last shift (by less than ``FINE_STEPS``) are equal, so that only those below are examined.
+    """
     if len(value) <= bits:
         return value
-    upper = value[bits - 1 :]
-    fits = upper.all() | ~upper.any()
+    upper = value[bits - 1 :] if fits is None else value[bits - 1 : bits - 1 + FINE_STEPS]
+    inside = _all_equal(Cat(upper, value[-1])) & (1 if fits is None else fits)
     limit = Cat((~value[-1]).replicate(bits - 1), value[-1])
-    return Mux(fits, value[:bits], limit)
+    return Mux(inside, value[:bits], limit)
+
+
+def _all_equal(bits: Value) -> Value:
+    return bits.all() | ~bits.any()
 
 
 def latency(params: MatrixParams) -> int:

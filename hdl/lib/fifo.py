@@ -36,22 +36,27 @@ class StreamFifo(wiring.Component):
         head = Signal(range(self.depth))
         tail = Signal(range(self.depth))
         level = Signal(range(self.depth + 1))
+        full = Signal()  # level is depth
+        some = Signal()  # level is not 0
         push = Signal()
         fetch = Signal()
         fetched = Signal()  # the read port holds a word not yet moved on
         move = Signal()
         m.d.comb += [
-            self.i.ready.eq(level != self.depth),
+            self.i.ready.eq(~full),
             push.eq(self.i.valid & self.i.ready),
             memory.write_en.eq(push),
             memory.write_addr.eq(head),
             memory.write_data.eq(self.i.payload),
             move.eq(fetched & (~self.o.valid | self.o.ready)),
-            fetch.eq((level != 0) & (~fetched | move)),
+            fetch.eq(some & (~fetched | move)),
             memory.read_en.eq(fetch),
             memory.read_addr.eq(tail),
         ]
-        m.d.sync += level.eq(level + push - fetch)
+        with m.If(push & ~fetch):
+            m.d.sync += [level.eq(level + 1), full.eq(level == self.depth - 1), some.eq(1)]
+        with m.If(fetch & ~push):
+            m.d.sync += [level.eq(level - 1), full.eq(0), some.eq(level != 1)]
         with m.If(push):
             m.d.sync += head.eq(increment(head, self.depth))
         with m.If(fetch):

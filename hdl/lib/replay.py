@@ -84,15 +84,33 @@ class ReplayBuffer(wiring.Component):
 
     def _counts(self, m: Module, push: Signal, full: Signal) -> None:
         """Live words (``level``) and words not yet read in this pass (``ahead``)."""
-        level = Signal.like(self.level)
-        ahead = Signal.like(self.ahead)
-        m.d.comb += [
-            level.eq(self.level + push - (self.take & self.release)),
-            ahead.eq(Mux(self.take & self.rewind, level, self.ahead + push - self.take)),
-        ]
-        m.d.sync += [
-            self.level.eq(level),
-            self.ahead.eq(ahead),
-            full.eq(level == self.depth),
-            self.available.eq(ahead != 0),
-        ]
+        free = Signal()
+        m.d.comb += free.eq(self.take & self.release)
+        with m.If(free & ~push):
+            m.d.sync += self.level.eq(self.level - 1)
+        with m.If(push & ~free):
+            m.d.sync += self.level.eq(self.level + 1)
+        with m.If(free):
+            m.d.sync += full.eq(0)
+        with m.Elif(push):
+            m.d.sync += full.eq(self.level == self.depth - 1)
+        self._ahead(m, push)
+
+    def _ahead(self, m: Module, push: Signal) -> None:
+        """Follow ``ahead`` and whether it is 0; every sum is there before ``take`` is known."""
+        rewound = Mux(self.release, self.level - 1, self.level)
+        with m.If(self.take):
+            m.d.sync += [
+                self.ahead.eq(
+                    Mux(
+                        push,
+                        Mux(self.rewind, Mux(self.release, self.level, self.level + 1), self.ahead),
+                        Mux(self.rewind, rewound, self.ahead - 1),
+                    )
+                ),
+                self.available.eq(
+                    push | Mux(self.rewind, ~self.release | (self.level != 1), self.ahead != 1)
+                ),
+            ]
+        with m.Elif(push):
+            m.d.sync += [self.ahead.eq(self.ahead + 1), self.available.eq(1)]

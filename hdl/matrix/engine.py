@@ -95,23 +95,19 @@ class MatrixEngine(wiring.Component):
         """Count out the rows of each tile and process them; return the stream of rows."""
         p = self.params
         left = Signal(range(p.rows + 1))  # rows of the tile still to come, this one not counted
-        partial = Signal()
+        kept = Signal(range(p.rows))  # rows of it still to come that are results
         pop = Signal()
-        skipped = Signal()
         running = Signal()
-        row = Signal(range(p.rows + 1))
-        m.d.comb += [
-            running.eq(array.start | (left != 0)),
-            row.eq(Mux(array.start, 0, p.rows - left)),
-            skipped.eq(
-                Mux(array.start, array.start_info[0], partial) & (row >= self.job.last_rows)
-            ),
-        ]
+        valid = Signal()
+        m.d.comb += [running.eq(array.start | (left != 0)), valid.eq(array.start | (kept != 0))]
         with m.If(array.start):
-            m.d.sync += [left.eq(p.rows - 1), partial.eq(array.start_info[0])]
-            m.d.sync += pop.eq(array.start_info[1])
-        with m.Elif(left != 0):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += [left.eq(p.rows - 1), pop.eq(array.start_info[1])]
+            m.d.sync += kept.eq(Mux(array.start_info[0], self.job.last_rows - 1, p.rows - 1))
+        with m.Else():
+            with m.If(left != 0):
+                m.d.sync += left.eq(left - 1)
+            with m.If(kept != 0):
+                m.d.sync += kept.eq(kept - 1)
         word = self._columns(
             m,
             loader,
@@ -134,7 +130,6 @@ class MatrixEngine(wiring.Component):
             ]
             results.append(lane.result.as_unsigned())
         rows = stream.Signature(p.out_word_bits).create(path=("rows",))
-        valid = _signal(m, running & ~skipped)
         m.d.comb += [
             rows.valid.eq(delayed(m, valid, latency(p), "row_valid")),
             rows.payload.eq(Cat(results)),

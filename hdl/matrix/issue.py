@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.config.matrix import COUNT_BITS, MatrixParams
+from hdl.lib.countdown import Countdown
 from hdl.matrix.job import JOB
 
 
@@ -24,7 +25,7 @@ class Issuer(wiring.Component):
       tile; ``partial``: the tile has ``job.last_rows`` rows; ``pop``: the column tile's last use;
       ``a_release``, ``a_rewind``, ``b_release``, ``b_rewind`` for the buffers. Idle 0.
     * ``row_out`` (1, in): a row has left the output buffer. ``empty``,
-      ``one_left`` (1, out): how many are still on their way.
+      ``one_left`` (1, out): how many are still on their way, meant for when ``busy`` is 0.
     * ``stall_input``, ``stall_output``, ``stall_drain`` (1, out): why nothing is issued.
     """
 
@@ -50,18 +51,17 @@ class Issuer(wiring.Component):
         """Build the logic."""
         m = Module()
         p = self.params
-        tile_end = self._loops(m)
+        k_last = self._loops(m)
         room = self._room(m)
         gap = Signal(range(max(2, p.rows)))
-        k_last = Signal()
-        m.d.comb += k_last.eq(tile_end)
+        drain_free = Signal(init=1)  # gap is 0
         with m.If(self.take & k_last):
-            m.d.sync += gap.eq(p.rows - 1)
-        with m.Elif(gap != 0):
-            m.d.sync += gap.eq(gap - 1)
+            m.d.sync += [gap.eq(p.rows - 1), drain_free.eq(p.rows == 1)]
+        with m.Elif(~drain_free):
+            m.d.sync += [gap.eq(gap - 1), drain_free.eq(gap == 1)]
         operands = self.a_available & self.b_available
         space = ~self.first_k | room
-        drained = ~k_last | (gap == 0)
+        drained = ~k_last | drain_free
         m.d.comb += [
             self.take.eq(self.busy & operands & space & drained),
             self.stall_input.eq(self.busy & ~operands),
@@ -75,50 +75,66 @@ class Issuer(wiring.Component):
     def _loops(self, m: Module) -> Signal:
         """Count k, row tiles, column tiles and groups; return whether this is a tile's last k."""
         job = self.job
-        k, held, n, group = (Signal(COUNT_BITS, name=x) for x in ("k", "held", "n", "group"))
+        k, held, n, group = (Countdown(x, COUNT_BITS) for x in ("k", "held", "n", "group"))
         self.first_k = Signal()
-        k_last, held_last, n_last = Signal(), Signal(), Signal()
         m.d.comb += [
-            k_last.eq(k == 1), held_last.eq(held == 1), n_last.eq(n == 1),
-            self.partial.eq(held_last & (group == 1)),
-            self.pop.eq(held_last & k_last),
-            self.a_release.eq(n_last | job.stream_a),
-            self.a_rewind.eq(k_last & held_last & ~self.a_release),
-            self.b_release.eq(held_last),
-            self.b_rewind.eq(k_last & ~held_last),
-        ]  # fmt: skip
+            self.partial.eq(held.one & group.one),
+            self.pop.eq(held.one & k.one),
+            self.a_release.eq(n.one | job.stream_a),
+            self.a_rewind.eq(k.one & held.one & ~self.a_release),
+            self.b_release.eq(held.one),
+            self.b_rewind.eq(k.one & ~held.one),
+        ]
         with m.If(self.start):
             m.d.sync += [
-                self.busy.eq(1), self.first_k.eq(1), k.eq(job.k), n.eq(job.n_tiles),
-                held.eq(Mux(job.groups == 1, job.last_held, job.held)), group.eq(job.groups),
+                self.busy.eq(1), self.first_k.eq(1), *k.load(job.k), *n.load(job.n_tiles),
+                *held.choose(job.groups == 1, job.last_held, job.held), *group.load(job.groups),
             ]  # fmt: skip
         with m.Elif(self.take):
-            m.d.sync += [self.first_k.eq(k_last), k.eq(Mux(k_last, job.k, k - 1))]
-            with m.If(k_last):
-                m.d.sync += held.eq(held - 1)
-                with m.If(held_last):
-                    m.d.sync += [held.eq(Mux(group == 1, job.last_held, job.held)), n.eq(n - 1)]
-                    with m.If(n_last):
+            m.d.sync += [self.first_k.eq(k.one), *k.step()]
+            with m.If(k.one):
+                m.d.sync += [*k.load(job.k), *held.step()]
+                with m.If(held.one):
+                    m.d.sync += [*held.choose(group.one, job.last_held, job.held), *n.step()]
+                    with m.If(n.one):
                         m.d.sync += [
-                            held.eq(Mux(group == 2, job.last_held, job.held)),
-                            n.eq(job.n_tiles), group.eq(group - 1),
+                            *held.choose(group.two, job.last_held, job.held),
+                            *n.load(job.n_tiles), *group.step(),
                         ]  # fmt: skip
-                        with m.If(group == 1):
+                        with m.If(group.one):
                             m.d.sync += self.busy.eq(0)
-        return k_last
+        return k.one
 
     def _room(self, m: Module) -> Signal:
-        """Count free rows of the output buffer; return whether a whole tile fits."""
+        """Count free rows of the output buffer; return whether a whole tile fits.
+
+        ``margin`` is what is free beyond a tile, so that its sign is the answer.
+        """
         p = self.params
-        free = Signal(range(p.out_depth + 1), init=p.out_depth)
-        after = Signal.like(free)
-        room = Signal(init=1)
-        rows = Mux(self.partial, self.job.last_rows, p.rows)
-        m.d.comb += after.eq(free - Mux(self.first, rows, 0) + self.row_out)
-        m.d.sync += [
-            free.eq(after),
-            room.eq(after >= p.rows),
-            self.empty.eq(after == p.out_depth),
-            self.one_left.eq(after == p.out_depth - 1),
+        most = p.out_depth - p.rows
+        margin = Signal(range(-p.rows, most + 1), init=most)
+        spent = Signal.like(margin)
+        drop = Signal.like(margin)
+        less = Signal.like(margin)  # minus a partial tile's rows; the job is stable
+        room = Signal()
+        m.d.sync += less.eq(-self.job.last_rows)
+        m.d.comb += [
+            room.eq(~margin[-1]),
+            drop.eq(Mux(self.partial, less, -p.rows)),
+            spent.eq(_sum(margin, drop, self.row_out)),
         ]
+        with m.If(self.first):
+            m.d.sync += [margin.eq(spent), self.empty.eq(0), self.one_left.eq(0)]
+        with m.Else():
+            with m.If(self.row_out):
+                m.d.sync += margin.eq(margin + 1)
+            m.d.sync += [
+                self.empty.eq(Mux(self.row_out, margin == most - 1, margin == most)),
+                self.one_left.eq(Mux(self.row_out, margin == most - 2, margin == most - 1)),
+            ]
         return room
+
+
+def _sum(a: Signal, b: Signal, carry: Value) -> Value:
+    """Return ``a + b + carry`` in one carry chain."""
+    return (Cat(Const(1, 1), a) + Cat(carry, b))[1 : 1 + len(a)]

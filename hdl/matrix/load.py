@@ -7,9 +7,11 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.config.matrix import COUNT_BITS, MatrixParams
+from hdl.lib.countdown import Countdown
 from hdl.matrix.job import JOB
 
-_A, _B, _PARAM = range(3)
+_A, _B, _PARAM = 1, 2, 4
+"""Kinds of word, one hot."""
 
 
 class Loader(wiring.Component):
@@ -41,12 +43,11 @@ class Loader(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        kind = Signal(2)
-        done = self._words(m, kind)
-        self._schedule(m, kind, done)
+        self.kind = Signal(3)  # one hot: whose word comes
+        self._schedule(m, self._words(m))
         return m
 
-    def _words(self, m: Module, kind: Signal) -> Value:
+    def _words(self, m: Module) -> Value:
         """Collect beats; return the signal of a word's last beat being taken."""
         p = self.params
         sizes = (p.a_word_bits, p.b_word_bits, p.param_word_bits)
@@ -54,64 +55,64 @@ class Loader(wiring.Component):
         width = 8 * p.port_bytes
         parts = Signal((max(beats) - 1) * width, reset_less=True)
         beat = Signal(range(max(2, *beats)))
+        ends = Signal(3, init=sum((count == 1) << index for index, count in enumerate(beats)))
         final = Signal()
         ready = Signal()
-        with m.Switch(kind):
-            for index, target in enumerate((self.a, self.b, self.param)):
-                with m.Case(index):
-                    m.d.comb += [
-                        final.eq(beat == beats[index] - 1),
-                        ready.eq(target.ready),
-                        target.valid.eq(self.busy & final & self.i.valid),
-                    ]
-        m.d.comb += self.i.ready.eq(self.busy & (~final | ready))
+        targets = (self.a, self.b, self.param)
+        m.d.comb += [
+            final.eq((self.kind & ends).any()),
+            ready.eq((self.kind & Cat(target.ready for target in targets)).any()),
+            self.i.ready.eq(self.busy & (~final | ready)),
+        ]
+        for index, target in enumerate(targets):
+            m.d.comb += target.valid.eq(self.busy & self.kind[index] & ends[index] & self.i.valid)
         whole = Cat(parts, self.i.payload)
-        for index, target in enumerate((self.a, self.b, self.param)):
+        for index, target in enumerate(targets):
             m.d.comb += target.payload.eq(whole[(max(beats) - beats[index]) * width :])
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [parts.eq(whole[width:]), beat.eq(Mux(final, 0, beat + 1))]
+            for index, count in enumerate(beats):
+                at_next = beat == count - 2 if count > 1 else 0
+                m.d.sync += ends[index].eq(Mux(final, count == 1, at_next))
         return self.i.valid & self.i.ready & final
 
-    def _schedule(self, m: Module, kind: Signal, done: Value) -> None:
-        k, held, n, group = (Signal(COUNT_BITS, name=x) for x in ("k", "held", "n", "group"))
+    def _schedule(self, m: Module, done: Value) -> None:
+        job = self.job
+        kind = self.kind
+        k, held, n, group = (Countdown(x, COUNT_BITS) for x in ("k", "held", "n", "group"))
         both = Signal()  # A and B in turn
-        first_kind = Const(_PARAM if self.params.has_params else _A, 2)
-        next_kind = _PARAM if self.params.has_params else _B
+        block_end = Signal()
+        first_kind = Const(_PARAM if self.params.has_params else _A, 3)
+        next_kind = Const(_PARAM if self.params.has_params else _B, 3)
+        counts = Signal()  # this word ends a k
+        m.d.comb += [
+            counts.eq((kind == _B) | ((kind == _A) & ~both)),
+            block_end.eq(counts & k.one),
+        ]
         with m.If(self.start):
             m.d.sync += [
-                self.busy.eq(1), kind.eq(first_kind), both.eq(1), k.eq(self.job.k),
-                held.eq(Mux(self.job.groups == 1, self.job.last_held, self.job.held)),
-                n.eq(self.job.n_tiles), group.eq(self.job.groups),
+                self.busy.eq(1), kind.eq(first_kind), both.eq(1), *k.load(job.k),
+                *held.choose(job.groups == 1, job.last_held, job.held),
+                *n.load(job.n_tiles), *group.load(job.groups),
             ]  # fmt: skip
-        block_end = Signal()
-        columns_next = Signal()
-        with m.If(done), m.Switch(kind):
-            with m.Case(_PARAM):
+        with m.Elif(done):
+            with m.If(kind[2]):
                 m.d.sync += kind.eq(Mux(both, _A, _B))
-            with m.Case(_A):
-                with m.If(both):
-                    m.d.sync += kind.eq(_B)
+            with m.Elif(both):
+                m.d.sync += kind.eq(Mux(kind[0], _B, _A))
+            with m.If(counts):
+                m.d.sync += k.step()
+            with m.If(block_end):
+                m.d.sync += k.load(job.k)
+                with m.If(~held.one):  # more of the group's A
+                    m.d.sync += [kind.eq(_A), both.eq(0), *held.step()]
+                with m.Elif(~n.one):
+                    m.d.sync += [both.eq(job.stream_a), *n.step()]
+                    m.d.sync += kind.eq(Mux(job.stream_a, first_kind, next_kind))
+                with m.Elif(~group.one):
+                    m.d.sync += [
+                        *n.load(job.n_tiles), both.eq(1), kind.eq(first_kind), *group.step(),
+                        *held.choose(group.two, job.last_held, job.held),
+                    ]  # fmt: skip
                 with m.Else():
-                    m.d.comb += block_end.eq(k == 1)
-                    m.d.sync += k.eq(Mux(block_end, self.job.k, k - 1))
-            with m.Case(_B):
-                m.d.comb += block_end.eq(k == 1)
-                m.d.sync += k.eq(Mux(block_end, self.job.k, k - 1))
-                with m.If(both):
-                    m.d.sync += kind.eq(_A)
-        with m.If(block_end):
-            with m.If(held != 1):  # more of the group's A
-                m.d.sync += [kind.eq(_A), both.eq(0), held.eq(held - 1)]
-            with m.Else():
-                m.d.comb += columns_next.eq(1)
-        with m.If(columns_next):
-            with m.If(n != 1):
-                m.d.sync += [n.eq(n - 1), both.eq(self.job.stream_a)]
-                m.d.sync += kind.eq(Mux(self.job.stream_a, first_kind, next_kind))
-            with m.Elif(group != 1):
-                m.d.sync += [
-                    n.eq(self.job.n_tiles), both.eq(1), kind.eq(first_kind), group.eq(group - 1),
-                    held.eq(Mux(group == 2, self.job.last_held, self.job.held)),
-                ]  # fmt: skip
-            with m.Else():
-                m.d.sync += self.busy.eq(0)
+                    m.d.sync += self.busy.eq(0)
