@@ -166,7 +166,7 @@ def time_streamed(dev: Any, p: Any, out: Any) -> None:
     """Price decoding: rounds of CTAs stream whole blocks, none faster than its chain of them."""
     us = 1e6 / dev.clock_boost_hz
     ctas = p[A_B] * p[A_H] * p[A_TILES] * p[A_SPLITS]
-    blocks = blocks_of(p, 0.0)
+    blocks = ceil(ceil(p[A_SKV] / p[A_BN]) / p[A_SPLITS])  # causal tiles hide behind full ones
     rounds = ceil(ctas / (dev.sm_count * 2.0))
     step = dev.tensor_kernels_attention_split_step_clk
     start = dev.tensor_kernels_attention_split_tile_us
@@ -175,7 +175,7 @@ def time_streamed(dev: Any, p: Any, out: Any) -> None:
         step = dev.tensor_kernels_attention_decode_step_clk
         start = dev.tensor_kernels_attention_decode_tile_us
         out[LAUNCH] = dev.tensor_kernels_attention_decode_us
-    elif p[A_SQ] > p[A_BM]:
+    elif p[A_SQ] > 16.0:
         step = max(step, min(ceil(ctas / dev.sm_count), 2.0) * flash_step_clk(dev, p))
     moved = 2.0 * p[A_BN] * p[A_D] * p[A_BYTES]  # keys and values of a block
     busy = min(ctas, dev.sm_count * 2.0) * min(blocks * p[A_BN], p[A_SKV]) / p[A_BN]

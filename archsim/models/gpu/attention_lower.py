@@ -8,7 +8,7 @@ from typing import Any
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import Attention
 from archsim.models.gpu.attention import COMBINE, CUDNN, DECODE, FLASH, LEAN, SPLIT
-from archsim.models.gpu.gemm_lower import memset, operand_type
+from archsim.models.gpu.gemm_lower import memset
 from archsim.models.gpu.gemm_steps import TYPES
 from archsim.models.gpu.plan import ATTENTION, Plan
 
@@ -27,7 +27,6 @@ LARGEST_HEAD = 256
 
 def lower_attention(spec: Attention, dev: Any) -> list[Plan]:
     """Return the kernels of one scaled dot-product attention."""
-    operand_type(spec.dtype, dev)
     hopper = bool(dev["tensor_kernels_wgmma"])
     if hopper and spec.d <= LARGEST_HEAD and spec.impl in ("cudnn", "auto"):
         return _cudnn(spec, int(dev["sm_count"]))

@@ -24,7 +24,6 @@ from archsim.models.gpu.gemm_lower import (
     kernel_name,
     matrix_plans,
     memset,
-    operand_type,
     template,
 )
 from archsim.models.gpu.plan import CONV, GEMM, OUTPUTS, Plan
@@ -70,7 +69,6 @@ def implicit_template(spec: Conv2d, cin: int, cout: int) -> np.ndarray[Any, Any]
 
 def _implicit(spec: Conv2d, dev: Any, cin: int, cout: int) -> list[Plan]:
     """Return the implicit-GEMM kernel over ``cin`` to ``cout`` channels."""
-    operand_type(spec.dtype, dev)
     p = implicit_template(spec, cin, cout)
     size = float(p[g.OUT_BYTES])
     name = spec.dtype if spec.dtype in ("fp32", "tf32", "fp64") else "conv"

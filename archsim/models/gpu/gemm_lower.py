@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from archsim.errors import UnsupportedOperatorError
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import BatchedGemm, Gemm
 from archsim.mapping.gpu import names
@@ -63,7 +62,6 @@ def matrix_plans(
     dev: Any, m: int, n: int, k: int, batch: int, dtype: str, out_bytes: float
 ) -> list[Plan]:
     """Choose the tile kernel and return the launches around it."""
-    dtype = operand_type(dtype, dev)
     p = template(m, n, k, batch, dtype, out_bytes)
     if takes_nvjet(p, dtype, dev):
         kind = "8" if p[g.IN_BYTES] == 1 else "16"
@@ -77,26 +75,6 @@ def matrix_plans(
         row, split = cheapest(dev, p, table, most, np.zeros(OUTPUTS))
     fill(table[row], p, split, dev["sm_count"], out_bytes)
     return launches(p, dtype, out_bytes)
-
-
-def operand_type(dtype: str, dev: Any) -> str:
-    """Return the type that the device's units multiply for ``dtype``.
-
-    Without tensor cores for it tf32 runs as fp32; other types are an error, never free.
-    """
-    if dtype == "fp32":
-        return dtype
-    name = "fp8" if dtype == "fp8_e5m2" else dtype
-    known = f"tensor_{name}_flop_per_clk" in dev.dtype.names
-    if known and dev[f"tensor_{name}_flop_per_clk"] > 0:
-        return dtype
-    if dtype == "tf32":
-        return "fp32"
-    if dtype == "fp64" and dev["sm_fp64_flop_per_clk"] > 0:
-        return dtype
-    raise UnsupportedOperatorError(
-        f"the device has no units that multiply {dtype} matrices, so that it cannot be priced"
-    )
 
 
 def takes_nvjet(p: np.ndarray[Any, Any], dtype: str, dev: Any) -> bool:

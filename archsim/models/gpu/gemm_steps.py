@@ -98,15 +98,18 @@ def mma_step(dev: Any, p: Any) -> tuple[float, float]:
     reads = (p[TM] * p[WN] + p[TN] * p[WM]) * p[TK] * p[IN_BYTES]
     port = reads / dev.sm_shared_bytes_per_clk
     if p[ENGINE] == 3.0:
-        work = flops / dev.sm_fp32_flop_per_clk * dev.tensor_kernels_gemm_ffma_factor
+        factor = max(dev.tensor_kernels_gemm_ffma_factor, 1.0)
+        work = flops / dev.sm_fp32_flop_per_clk * factor
         copies = (p[TM] + p[TN]) * p[TK] / 32.0 * dev.tensor_kernels_gemm_ffma_copy_clk
         return work + copies, dev.tensor_kernels_gemm_ffma_step_clk
     if p[ENGINE] == 4.0:
-        work = flops / tensor_rate(dev, FP64) * dev.tensor_kernels_gemm_dmma_factor
-        work += port * dev.tensor_kernels_gemm_dmma_port
+        peak = flops / tensor_rate(dev, FP64)
+        work = peak * dev.tensor_kernels_gemm_dmma_factor
+        work = max(work + port * dev.tensor_kernels_gemm_dmma_port, peak)
         return work, dev.tensor_kernels_gemm_dmma_step_clk * p[TK] / 32.0
-    work = flops / (tensor_rate(dev, p[TYPE]) * dev.tensor_mma_fraction)
-    work = work * dev.tensor_kernels_gemm_mma_factor + port * dev.tensor_kernels_gemm_mma_port
+    reached = flops / (peak_rate(dev, p) * dev.tensor_mma_fraction)
+    work = reached * dev.tensor_kernels_gemm_mma_factor
+    work = max(work + port * dev.tensor_kernels_gemm_mma_port, reached)
     least = dev.tensor_kernels_gemm_mma_step_clk * p[TK] * p[IN_BYTES] / 128.0
     slow = 1.0
     if p[IN_BYTES] == 2.0:  # copies of 4 or 2 bytes where rows start off 16 B boundaries

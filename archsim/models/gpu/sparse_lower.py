@@ -9,7 +9,7 @@ from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import SparseGemm
 from archsim.mapping.gpu import names
 from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.gemm_lower import describe, memset, operand_type, template
+from archsim.models.gpu.gemm_lower import describe, memset, template
 from archsim.models.gpu.plan import SPARSE, Plan
 
 TILE = (128, 256, 64)
@@ -19,7 +19,6 @@ SEGMENTS = ((4300, 8), (2560, 4), (1100, 2))
 
 def lower_sparse(spec: SparseGemm, dev: Any) -> list[Plan]:
     """Return the kernels of one product whose A is 2:4 sparse."""
-    operand_type(spec.dtype, dev)
     size = dtype_of(spec.result_dtype).bits / 8
     p = template(spec.m, spec.n, spec.k, 1, spec.dtype, size)
     p[g.TM], p[g.TN], p[g.TK] = TILE
