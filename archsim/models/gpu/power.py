@@ -77,6 +77,12 @@ def _at_clock(dev: Any, load: Load, share: float) -> tuple[float, float]:
     return us, static_j + load.core_j * volts + load.memory_j
 
 
+def at_boost(dev: Any, load: Load) -> Sustained:
+    """Return one iteration of ``load`` at the boost clock, whatever its power."""
+    us, joules = _at_clock(dev, load, 1.0)
+    return Sustained(us, joules, joules / us * 1e6, float(dev["clock_boost_hz"]))
+
+
 REPLAYS = 10
 """Iterations before the one that counts: the median of 20 replays, as ``archsim measure`` takes."""
 

@@ -124,6 +124,8 @@ def lower_reduce(spec: Reduce, dev: Any) -> list[Plan]:
     rows = 1 if shared else y
     loads = vector if vector > 1 else 4
     steps = ceil_div(spec.cols, x * loads * (y if shared else 1))
+    if vector == 1 and spec.cols > 3 * x:
+        steps += 1  # some lanes take the unrolled loop, the others the remainder after it
     warps = max(x * y // WARP, 1)
     cta = Cta(
         ceil_div(spec.rows, rows), x * y, 32, 16, steps, warps, warps * steps, 0, 1,
