@@ -27,15 +27,15 @@ from archsim.models.gpu.gemm_plan import (
     CTAS,
     ENGINE,
     IN_BYTES,
-    K,
-    M,
-    N,
     OUT_BYTES,
     SLOTS,
     SPLIT,
     TK,
     TM,
     TN,
+    K,
+    M,
+    N,
     k_steps,
 )
 from archsim.models.gpu.gemm_steps import mma_step, peak_rate, wgmma_step
