@@ -36,14 +36,14 @@ class StreamFifo(wiring.Component):
         head = Signal(range(self.depth))
         tail = Signal(range(self.depth))
         level = Signal(range(self.depth + 1))
-        full = Signal()  # level is depth
+        room = Signal(init=1)  # level is not depth
         some = Signal()  # level is not 0
         push = Signal()
         fetch = Signal()
         fetched = Signal()  # the read port holds a word not yet moved on
         move = Signal()
         m.d.comb += [
-            self.i.ready.eq(~full),
+            self.i.ready.eq(room),
             push.eq(self.i.valid & self.i.ready),
             memory.write_en.eq(push),
             memory.write_addr.eq(head),
@@ -54,9 +54,9 @@ class StreamFifo(wiring.Component):
             memory.read_addr.eq(tail),
         ]
         with m.If(push & ~fetch):
-            m.d.sync += [level.eq(level + 1), full.eq(level == self.depth - 1), some.eq(1)]
+            m.d.sync += [level.eq(level + 1), room.eq(level != self.depth - 1), some.eq(1)]
         with m.If(fetch & ~push):
-            m.d.sync += [level.eq(level - 1), full.eq(0), some.eq(level != 1)]
+            m.d.sync += [level.eq(level - 1), room.eq(1), some.eq(level != 1)]
         with m.If(push):
             m.d.sync += head.eq(increment(head, self.depth))
         with m.If(fetch):

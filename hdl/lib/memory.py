@@ -23,6 +23,7 @@ module {MODULE} #(
   input [ADDRESS-1:0] read_addr,
   output reg [WIDTH-1:0] read_data
 );
+  (* no_rw_check *)
   reg [WIDTH-1:0] words [0:DEPTH-1];
   always @(posedge clk)
     if (write_en) words[write_addr] <= write_data;
@@ -30,7 +31,7 @@ module {MODULE} #(
     if (read_en) read_data <= words[read_addr];
 endmodule
 """
-"""The memory as block RAM inference wants it: no reset, no initial contents."""
+"""The memory as block RAM inference wants it: no reset, no initial contents, no bypass."""
 
 
 class BufferMemory(wiring.Component):

@@ -57,11 +57,11 @@ class ReplayBuffer(wiring.Component):
         )
         head = Signal(range(self.depth))
         position = Signal(range(self.depth))
-        full = Signal()
+        room = Signal(init=1)  # level is not depth
         push = Signal()
         m.d.comb += [
-            self.i.ready.eq(~full),
-            push.eq(self.i.valid & ~full),
+            self.i.ready.eq(room),
+            push.eq(self.i.valid & room),
             memory.write_en.eq(push),
             memory.write_addr.eq(head),
             memory.write_data.eq(self.i.payload),
@@ -71,7 +71,7 @@ class ReplayBuffer(wiring.Component):
         m.d.sync += self.data.eq(memory.read_data)
         with m.If(push):
             m.d.sync += head.eq(increment(head, self.depth))
-        self._counts(m, push, full)
+        self._counts(m, push, room)
         with m.If(self.take):
             m.d.sync += position.eq(increment(position, self.depth))
             with m.If(self.release):
@@ -82,7 +82,7 @@ class ReplayBuffer(wiring.Component):
                 )
         return m
 
-    def _counts(self, m: Module, push: Signal, full: Signal) -> None:
+    def _counts(self, m: Module, push: Signal, room: Signal) -> None:
         """Live words (``level``) and words not yet read in this pass (``ahead``)."""
         free = Signal()
         m.d.comb += free.eq(self.take & self.release)
@@ -91,9 +91,9 @@ class ReplayBuffer(wiring.Component):
         with m.If(push & ~free):
             m.d.sync += self.level.eq(self.level + 1)
         with m.If(free):
-            m.d.sync += full.eq(0)
+            m.d.sync += room.eq(1)
         with m.Elif(push):
-            m.d.sync += full.eq(self.level == self.depth - 1)
+            m.d.sync += room.eq(self.level != self.depth - 1)
         self._ahead(m, push)
 
     def _ahead(self, m: Module, push: Signal) -> None:

@@ -43,7 +43,7 @@ class Loader(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        self.kind = Signal(3)  # one hot: whose word comes
+        self.kind = Signal(3)  # one hot: whose word comes; 0 while idle
         self._schedule(m, self._words(m))
         return m
 
@@ -57,15 +57,14 @@ class Loader(wiring.Component):
         beat = Signal(range(max(2, *beats)))
         ends = Signal(3, init=sum((count == 1) << index for index, count in enumerate(beats)))
         final = Signal()
-        ready = Signal()
         targets = (self.a, self.b, self.param)
+        wanted = Cat(target.ready for target in targets)
         m.d.comb += [
             final.eq((self.kind & ends).any()),
-            ready.eq((self.kind & Cat(target.ready for target in targets)).any()),
-            self.i.ready.eq(self.busy & (~final | ready)),
+            self.i.ready.eq((self.kind & (~ends | wanted)).any()),
         ]
         for index, target in enumerate(targets):
-            m.d.comb += target.valid.eq(self.busy & self.kind[index] & ends[index] & self.i.valid)
+            m.d.comb += target.valid.eq(self.kind[index] & ends[index] & self.i.valid)
         whole = Cat(parts, self.i.payload)
         for index, target in enumerate(targets):
             m.d.comb += target.payload.eq(whole[(max(beats) - beats[index]) * width :])
@@ -74,7 +73,7 @@ class Loader(wiring.Component):
             for index, count in enumerate(beats):
                 at_next = beat == count - 2 if count > 1 else 0
                 m.d.sync += ends[index].eq(Mux(final, count == 1, at_next))
-        return self.i.valid & self.i.ready & final
+        return self.i.valid & (self.kind & ends & wanted).any()
 
     def _schedule(self, m: Module, done: Value) -> None:
         job = self.job
@@ -115,4 +114,4 @@ class Loader(wiring.Component):
                         *held.choose(group.two, job.last_held, job.held),
                     ]  # fmt: skip
                 with m.Else():
-                    m.d.sync += self.busy.eq(0)
+                    m.d.sync += [self.busy.eq(0), kind.eq(0)]
