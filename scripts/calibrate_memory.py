@@ -130,11 +130,6 @@ def spec_of(case: dict[str, Any]) -> OpSpec | None:
         return None
 
 
-def op_of(case: dict[str, Any]) -> str:
-    """Return the class of ``case``."""
-    return str(case["op"])
-
-
 class Cases:
     """Measured cases as plans, priced together."""
 
@@ -145,10 +140,10 @@ class Cases:
         for case, spec in _load(tuple(classes)):
             warm = _held(dev, _footprint(spec))
             for share, key in ((0.0, "us"), (warm, "us_warm")):
-                if key not in case or (op_of(case) == "batchnorm" and share):
+                if key not in case or (case["op"] == "batchnorm" and share):
                     continue
                 measured = case[key]
-                if op_of(case) == "batchnorm":  # the cast and rsqrt are operators of their own
+                if case["op"] == "batchnorm":  # the cast and rsqrt are operators of their own
                     measured = case["kernels"][2]["dur_us"]
                 kernels = lower(spec, dev)
                 index = len(self.cases)

@@ -81,6 +81,19 @@ def _weights(case: dict[str, Any]) -> tuple[float, float, float]:
     return (0.1 if other_host else 1.0, 0.3 if limited or other_host else 2.0, 1.0)
 
 
+def report(cases: list[tuple[dict[str, Any], OpSpec, float]], check: Any, errors: Any) -> None:
+    """Print the error of every loop and of both halves; ``errors`` are logarithms."""
+    final = errors.copy()
+    final[:, 1] += final[:, 0]  # energy from power and time
+    for (case, _, entropy), error, judged in zip(cases, final, check, strict=True):
+        dims = [v for k, v in case.items() if k in ("m", "n", "k", "rows", "cols", "b", "skv")]
+        shown = " ".join(f"{100 * np.expm1(e):7.1f}" for e in error)
+        print("check" if judged else "fit  ", case["op"], case["dtype"], dims, entropy, shown)
+    for label, half in (("fit", ~check), ("check", check)):
+        mape = 100 * np.abs(np.expm1(final[half])).mean(axis=0)
+        print(f"{label} {half.sum()} time {mape[0]:.1f} energy {mape[1]:.1f} clock {mape[2]:.1f}")
+
+
 def main() -> None:
     """Fit, report both halves, and write the constants if asked."""
     parser = argparse.ArgumentParser()
@@ -113,15 +126,7 @@ def main() -> None:
         diff_step=2e-3, max_nfev=40,
     )  # fmt: skip
     residual(found.x)
-    final = errors()
-    final[:, 1] += final[:, 0]  # energy again
-    for (case, _, entropy), error, judged in zip(cases, final, check, strict=True):
-        dims = [v for k, v in case.items() if k in ("m", "n", "k", "rows", "cols", "b", "skv")]
-        shown = " ".join(f"{100 * np.expm1(e):7.1f}" for e in error)
-        print("check" if judged else "fit  ", case["op"], case["dtype"], dims, entropy, shown)
-    for label, half in (("fit", ~check), ("check", check)):
-        mape = 100 * np.abs(np.expm1(final[half])).mean(axis=0)
-        print(f"{label} {half.sum()} time {mape[0]:.1f} energy {mape[1]:.1f} clock {mape[2]:.1f}")
+    report(cases, check, errors())
     for name in FIELDS:
         print(f"  {name:40s} {rows[name][0]:.4g}")
     if arguments.write:

@@ -68,7 +68,7 @@ def test_short_replays_hardly_throttle_and_long_ones_do(dev):
         load = Load(
             clocked_us=us, memory_us=0.0, core_j=1e-3 * us, memory_j=0.0, gap_us=0.0, host_us=0.0
         )
-        return replay(dev, load).us / us
+        return replay(dev, load, settle(dev, load)).us / us
 
     assert slower(100.0) < 1.01
     assert slower(1e6) == pytest.approx(settle_ratio(dev), rel=1e-3)

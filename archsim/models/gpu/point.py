@@ -25,17 +25,16 @@ def summarise(
     gaps_us = _gaps_us(priced, kernel_us, device, execution)
     load = _load(priced, kernel_us, gaps_us, dev)
     steady = settle(dev, load)
-    state = at_boost(dev, load) if execution == "kernels" else replay(dev, load)
+    state = at_boost(dev, load) if execution == "kernels" else replay(dev, load, steady)
     slower = state.us / (kernel_us + gaps_us)
-    spread_low = sum(op.count * op.low_us for op in priced) + gaps_us
-    spread_high = sum(op.count * op.high_us for op in priced) + gaps_us
+    low_us, high_us = _range_us(priced)
     flops = float(sum(op.count * op.flops for op in priced))
     hbm_bytes = sum(op.count * k.hbm_bytes for op in priced for k in op.kernels)
     seconds = state.us * 1e-6
     metrics = {
         "latency_us": state.us,
-        "latency_low_us": spread_low * slower,
-        "latency_high_us": spread_high * slower,
+        "latency_low_us": (low_us + gaps_us) * slower,
+        "latency_high_us": (high_us + gaps_us) * slower,
         "kernel_sum_us": kernel_us,
         "kernels": float(kernels),
         "energy_j": state.joules,
@@ -53,6 +52,12 @@ def summarise(
     if isinstance(batch, int):
         metrics["throughput_per_s"] = batch / seconds
     return PointResult("gpu", metrics, priced, _estimated(priced, kernel_us))
+
+
+def _range_us(priced: tuple[OperatorResult, ...]) -> tuple[float, float]:
+    """Return the least and the most time of the kernels together."""
+    low_us = sum(op.count * op.low_us for op in priced)
+    return low_us, sum(op.count * op.high_us for op in priced)
 
 
 def _load(priced: tuple[OperatorResult, ...], kernel_us: float, gaps_us: float, dev: Any) -> Load:

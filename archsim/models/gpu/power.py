@@ -67,50 +67,69 @@ def load_of(dev: Any, out: np.ndarray[Any, Any], host_us: float, entropy: float)
     )
 
 
-def _at_clock(dev: Any, load: Load, share: float) -> tuple[float, float]:
-    """Return time in microseconds and energy in joules of one iteration at ``share`` of boost."""
-    busy_us = load.memory_us + load.clocked_us / share
-    us = max(busy_us + load.gap_us, load.host_us)
-    volts = share ** (float(dev["power_clock_exponent"]) - 1.0)
-    active_w = float(dev["power_active_sm_w"]) * float(dev["sm_count"])
-    static_j = (float(dev["power_idle_w"]) * us + active_w * busy_us * volts * share) * 1e-6
-    return us, static_j + load.core_j * volts + load.memory_j
+@dataclass(frozen=True, slots=True)
+class _Board:
+    """The device's power constants as plain numbers."""
+
+    boost_hz: float
+    limit_w: float
+    idle_w: float
+    active_w: float
+    exponent: float
+
+    @classmethod
+    def of(cls, dev: Any) -> _Board:
+        """Read them from a device's record."""
+        return cls(
+            float(dev["clock_boost_hz"]),
+            float(dev["power_limit_w"]) * float(dev["power_limit_fraction"]),
+            float(dev["power_idle_w"]),
+            float(dev["power_active_sm_w"]) * float(dev["sm_count"]),
+            float(dev["power_clock_exponent"]),
+        )
+
+    def at_clock(self, load: Load, share: float) -> tuple[float, float]:
+        """Return time (us) and energy (J) of one iteration at ``share`` of the boost clock."""
+        busy_us = load.memory_us + load.clocked_us / share
+        us = max(busy_us + load.gap_us, load.host_us)
+        volts = share ** (self.exponent - 1.0)
+        static_j = (self.idle_w * us + self.active_w * busy_us * volts * share) * 1e-6
+        return us, static_j + load.core_j * volts + load.memory_j
 
 
 def at_boost(dev: Any, load: Load) -> Sustained:
     """Return one iteration of ``load`` at the boost clock, whatever its power."""
-    us, joules = _at_clock(dev, load, 1.0)
-    return Sustained(us, joules, joules / us * 1e6, float(dev["clock_boost_hz"]))
+    board = _Board.of(dev)
+    us, joules = board.at_clock(load, 1.0)
+    return Sustained(us, joules, joules / us * 1e6, board.boost_hz)
 
 
 REPLAYS = 10
 """Iterations before the one that counts: the median of 20 replays, as ``archsim measure`` takes."""
 
 
-def replay(dev: Any, load: Load) -> Sustained:
+def replay(dev: Any, load: Load, steady: Sustained) -> Sustained:
     """Return one of a few iterations of ``load``, begun at the boost clock.
 
-    The clock moves towards the steady state with the time constant ``power.settle_us``.
+    The clock moves towards ``steady`` with the time constant ``power.settle_us``.
     """
-    us, joules = _at_clock(dev, load, 1.0)
-    steady = settle(dev, load)
-    moved = 1.0 - math.exp(-REPLAYS * us / float(dev["power_settle_us"]))
-    us += (steady.us - us) * moved
-    joules += (steady.joules - joules) * moved
-    boost_hz = float(dev["clock_boost_hz"])
-    clock_hz = boost_hz + (steady.sm_clock_hz - boost_hz) * moved
+    first = at_boost(dev, load)
+    moved = 1.0 - math.exp(-REPLAYS * first.us / float(dev["power_settle_us"]))
+    us = first.us + (steady.us - first.us) * moved
+    joules = first.joules + (steady.joules - first.joules) * moved
+    clock_hz = first.sm_clock_hz + (steady.sm_clock_hz - first.sm_clock_hz) * moved
     return Sustained(us, joules, joules / us * 1e6, clock_hz)
 
 
 def settle(dev: Any, load: Load) -> Sustained:
     """Return the steady state of ``load``: the highest clock whose power is within the limit."""
-    limit_w = float(dev["power_limit_w"]) * float(dev["power_limit_fraction"])
+    board = _Board.of(dev)
     share = 1.0
-    us, joules = _at_clock(dev, load, share)
-    if joules / us * 1e6 > limit_w:
+    us, joules = board.at_clock(load, share)
+    if joules / us * 1e6 > board.limit_w:
         low, high = LOWEST_CLOCK, 1.0
-        for _ in range(40):
+        for _ in range(30):
             share = 0.5 * (low + high)
-            us, joules = _at_clock(dev, load, share)
-            low, high = (low, share) if joules / us * 1e6 > limit_w else (share, high)
-    return Sustained(us, joules, joules / us * 1e6, share * float(dev["clock_boost_hz"]))
+            us, joules = board.at_clock(load, share)
+            low, high = (low, share) if joules / us * 1e6 > board.limit_w else (share, high)
+    return Sustained(us, joules, joules / us * 1e6, share * board.boost_hz)

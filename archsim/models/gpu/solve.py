@@ -37,7 +37,7 @@ def _price(device: Any, constants: Any, family: int, params: Any, out: Any) -> N
         time_stream(device, params, out)
     elif family == QUEUE:
         time_queue(device, constants, params, out)
-    elif family == GEMM or family == SPARSE:
+    elif family in (GEMM, SPARSE):
         time_gemm(device, params, out)
     elif family == ATTENTION:
         time_attention(device, params, out)
