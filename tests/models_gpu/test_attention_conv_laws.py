@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,7 +56,7 @@ def test_auto_takes_cudnn_on_hopper(record):
 
 
 def test_two_ctas_share_an_sm_and_the_third_waits():
-    p = [0.0] * 18
+    p = np.zeros(18)
     p[4], p[8], p[9], p[10], p[15], p[16] = 128, 128, 128, 1, 1, 2
     one = shared_sms(p, 1.0, 0.0, 10.0, 16.0, 1)
     two = shared_sms(p, 2.0, 0.0, 10.0, 16.0, 1)

@@ -10,6 +10,7 @@ import pytest
 
 import workloads.measured as measured
 from archsim.models.gpu.recorded import price_recorded, rank_candidates, recorded_tile
+from archsim.models.gpu.solve import solve
 from archsim.models.gpu.vector import variants
 from archsim.validate.cases import spec_from_case
 from archsim.validate.split import is_check
@@ -71,10 +72,8 @@ def test_library_choice_is_met_on_unseen_shapes(checked, h200):
     assert third / count >= 0.65
 
 
-def test_recorded_kernels_are_priced_within_six_per_cent(checked, h200_model):
-    devices = h200_model._variants
-    from archsim.models.gpu.solve import solve
-
+def test_recorded_kernels_are_priced_within_six_per_cent(checked, h200):
+    devices = variants(h200)
     errors = []
     for kind in ("gemm fp16", "gemm bf16", "gemm fp8"):
         for case in checked[kind]:
