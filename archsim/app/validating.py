@@ -16,7 +16,11 @@ Files = Mapping[str, Path | None]
 
 
 def validate_and_print(
-    files: Files, device: str | None, kernels: str, json_file: Path | None
+    files: Files,
+    device: str | None,
+    kernels: str,
+    json_file: Path | None,
+    report: Path | None = None,
 ) -> int:
     """Print the comparison that exactly one of ``files`` asks for; 1 where a counted row misses."""
     given = [(kind, file) for kind, file in files.items() if file is not None]
@@ -26,6 +30,10 @@ def validate_and_print(
     if kernels not in ("predicted", "recorded"):
         raise ConfigError(f"--kernels must be predicted or recorded, not {kernels!r}")
     kind, file = given[0]
+    if report is not None and kind != "measured":
+        raise ConfigError(f"--report must be given with --measured, not with --{kind}")
+    if kernels == "recorded" and kind != "measured":
+        raise ConfigError(f"--kernels recorded must be given with --measured, not with --{kind}")
     verbs: dict[str, Callable[[Path, str | None, str], tuple[Any, Any, int]]] = {
         "measured": _measured, "models": _models, "sustained": _sustained,
         "published": _published,
@@ -33,7 +41,31 @@ def validate_and_print(
     shown, data, code = verbs[kind](file, device, kernels)
     _print(shown)
     write_json(json_file, data)
+    if report is not None:
+        _write_page(report, file, device, data)
     return code
+
+
+def _write_page(page: Path, file: Path, device: str | None, data: Mapping[str, Any]) -> None:
+    """Write the HTML page of a validation: the scatter plot and the classes' errors."""
+    from archsim.report.data import ReportData
+    from archsim.report.html import write_report
+
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--report must be a .html file, not {page}")
+    title = f"{file.name} on {device}: measured against predicted"
+    shown = ReportData(
+        title=title, minimize=(), axes=(), points=(), validation=data,
+        device=device_summary(load_device(str(device))),
+    )  # fmt: skip
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_report(page, shown)
+    except OSError as error:
+        raise ConfigError(
+            f"--report: {page} must be a file that can be written ({error.strerror})"
+        ) from None
+    print(page)
 
 
 def _print(shown: Any) -> None:
@@ -55,6 +87,7 @@ def _model(device: str | None) -> Any:
 
 
 def _measured(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
+    from archsim.app.recorded_kernels import chooser
     from archsim.report.terminal_validate import render_validation
     from archsim.validate import Roofline, load_dataset, validate_measured
 
@@ -62,7 +95,8 @@ def _measured(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, i
     summary = device_summary(model.device)
     factor = float(model.device.tensor.sparse_factor)
     baseline = Roofline(summary["peaks"], summary["bandwidth"], factor)
-    result = validate_measured(load_dataset(file), model.price, baseline)
+    choose = chooser(model.device) if kernels == "recorded" else None
+    result = validate_measured(load_dataset(file), model.price, baseline, choose)
     return render_validation(result), result.to_dict(), 0
 
 

@@ -100,6 +100,9 @@ def validate(
     kernels: Annotated[
         str, typer.Option(help="predicted: own choice of kernel; recorded: the measured one.")
     ] = "predicted",
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="HTML page of --measured, with the plot.")
+    ] = None,
     json: JsonOption = None,
 ) -> int:
     """Predict measured or published figures and print the errors."""
@@ -108,4 +111,4 @@ def validate(
     files = {
         "measured": measured, "models": models, "sustained": sustained, "published": published,
     }  # fmt: skip
-    return validating.validate_and_print(files, device, kernels, json)
+    return validating.validate_and_print(files, device, kernels, json, report)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,6 +12,7 @@ from rich.text import Text
 from archsim.metrics import TERMS
 from archsim.report.terminal import number, term_bar
 from archsim.units import duration
+from archsim.validate.kernel_choice import ChoiceSummary
 from archsim.validate.measured import CaseResult, Failure, Summary, Validation
 from archsim.validate.models import ModelValidation
 from archsim.validate.published import PublishedValidation
@@ -57,14 +59,45 @@ def render_validation(validation: Validation) -> RenderableType:
     for name, side in sides:
         if validation.half(side):
             rows = [*validation.by_op(side).items(), ("overall", validation.overall(side))]
+            rows += [*validation.extremes(side).items()]
             parts += [Text(), _title(name), _summaries(rows)]
+        if choices := validation.choices(side):
+            parts += [Text(), _title(f"{name}: recorded kernels given"), _choices(choices)]
     if validation.cases:
         parts += [Text(), _worst(validation.worst())]
-    return Group(*parts, *_failures(validation.failed))
+    return Group(*parts, *_skipped(validation.left_out), *_failures(validation.failed))
+
+
+def _choices(choices: Mapping[str, ChoiceSummary]) -> RenderableType:
+    """Both errors on the same cases, the hits of the tile and the regret."""
+    table = _table(
+        "class", "n", "recorded", "own choice", "ranked", "top-1 %", "top-3 %", "regret µs"
+    )
+    for op, row in choices.items():
+        table.add_row(
+            Text(op, style="bold" if op == "overall" else ""),
+            str(row.given.n),
+            percent(row.given.mape),
+            percent(row.own.mape),
+            str(row.ranked),
+            percent(row.top1),
+            percent(row.top3),
+            "–" if row.regret_us is None else f"{row.regret_us:.2f}",
+        )
+    return table
+
+
+def _skipped(cases: Sequence[Failure]) -> list[RenderableType]:
+    """Cases that do not stand for their class, counted by class and reason."""
+    if not cases:
+        return []
+    counts = Counter((f.op, f.reason) for f in cases)
+    lines = [Text(f"{n} x {op}: {why}", overflow="fold") for (op, why), n in counts.items()]
+    return [Text(), _title(f"{len(cases)} cases left out of the statistics"), *lines]
 
 
 def _summaries(rows: Sequence[tuple[str, Summary]]) -> RenderableType:
-    table = _table("class", "n", "MAPE", "median", "max", "r(log)", "repeat", "roofline")
+    table = _table("class", "n", "MAPE", "median", "max", "r(log)", ">2x", "repeat", "roofline")
     for op, row in rows:
         ours = row.ours
         behind = ours.mape is not None and row.baseline.mape is not None
@@ -76,6 +109,7 @@ def _summaries(rows: Sequence[tuple[str, Summary]]) -> RenderableType:
             percent(ours.median),
             percent(ours.max),
             _r(ours),
+            str(row.far),
             percent(row.repeat),
             percent(row.baseline.mape) + mark,
         )

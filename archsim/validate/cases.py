@@ -7,20 +7,38 @@ A dataset is JSON with ``meta`` and ``cases`` (``workloads/measured/README.md``)
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from archsim.errors import ConfigError
 from archsim.formats.dtypes import DTYPES
 from archsim.graph import ops
+from archsim.validate.case_fields import (
+    LARGEST,
+    Case,
+    brief,
+    choice,
+    dimension,
+    dtype,
+    positive_number,
+    text,
+)
+from archsim.validate.sweep_cases import SWEEP_BUILDERS
 
-Case = Mapping[str, Any]
-
-LARGEST = 2**40
-"""Largest dimension, time, energy or clock that a case may state."""
+__all__ = [
+    "CLASSES",
+    "LARGEST",
+    "Case",
+    "Dataset",
+    "dimension",
+    "dtype",
+    "load_dataset",
+    "positive_number",
+    "spec_from_case",
+    "text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,57 +75,12 @@ def load_dataset(path: str | Path) -> Dataset:
         ) from None
     cases = data.get("cases") if isinstance(data, dict) else None
     if not isinstance(cases, list) or not cases:
-        raise ConfigError(f"{path}: cases must be a list of at least one case, not {_brief(cases)}")
+        raise ConfigError(f"{path}: cases must be a list of at least one case, not {brief(cases)}")
     for index, case in enumerate(cases):
         if not isinstance(case, dict):
-            raise ConfigError(f"{path}: cases[{index}] must be an object, not {_brief(case)}")
+            raise ConfigError(f"{path}: cases[{index}] must be an object, not {brief(case)}")
     meta = data.get("meta")
     return Dataset(str(path), meta if isinstance(meta, dict) else {}, tuple(cases))
-
-
-def positive_number(case: Case, field: str, where: str) -> float:
-    """Return the finite positive number ``field`` of ``case``."""
-    value = case.get(field)
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST:
-        return float(value)
-    raise ConfigError(
-        f"{where}.{field} must be a number above 0 and at most {LARGEST}, not {_brief(case, field)}"
-    )
-
-
-def text(case: Case, field: str, where: str) -> str:
-    """Return the non-empty text ``field`` of ``case``."""
-    value = case.get(field)
-    if not isinstance(value, str) or not value:
-        raise ConfigError(f"{where}.{field} must be a name, not {_brief(case, field)}")
-    return value
-
-
-def dimension(case: Case, field: str, where: str) -> int:
-    """Return the positive integer ``field`` of ``case``."""
-    value = case.get(field)
-    if type(value) is not int or not 1 <= value <= LARGEST:
-        raise ConfigError(
-            f"{where}.{field} must be an integer from 1 to {LARGEST}, not {_brief(case, field)}"
-        )
-    return value
-
-
-def dtype(case: Case, where: str) -> str:
-    """Return the data type of ``case``."""
-    return choice(case, "dtype", where, tuple(DTYPES))
-
-
-def choice(case: Case, field: str, where: str, known: Sequence[str]) -> str:
-    """Return ``field`` of ``case``, which must be one of ``known``."""
-    value = case.get(field)
-    if isinstance(value, str) and value in known:
-        return value
-    near = get_close_matches(value, known, n=1) if isinstance(value, str) else []
-    hint = f", did you mean {near[0]!r}?" if near else ""
-    raise ConfigError(
-        f"{where}.{field} must be one of {', '.join(known)}, not {_brief(case, field)}{hint}"
-    )
 
 
 _Build = Callable[[Case, str], ops.OpSpec]
@@ -124,7 +97,7 @@ def _dims(kind: Callable[..., ops.OpSpec], *fields: str, **fixed: Any) -> _Build
 def _attention(case: Case, where: str) -> ops.OpSpec:
     causal = case.get("causal", False)
     if not isinstance(causal, bool):
-        raise ConfigError(f"{where}.causal must be true or false, not {_brief(causal)}")
+        raise ConfigError(f"{where}.causal must be true or false, not {brief(causal)}")
     heads = dimension(case, "h", where)
     field = "hkv" if "hkv" in case else "h_kv"
     h_kv = dimension(case, field, where) if field in case else heads
@@ -139,7 +112,7 @@ def _conv2d(case: Case, where: str) -> ops.OpSpec:
     hw, r = dimension(case, "hw", where), dimension(case, "r", where)
     pad = case.get("pad", r // 2)
     if type(pad) is not int or not 0 <= pad <= r:
-        raise ConfigError(f"{where}.pad must be an integer from 0 to {r}, not {_brief(pad)}")
+        raise ConfigError(f"{where}.pad must be an integer from 0 to {r}, not {brief(pad)}")
     layout = choice({"layout": "nhwc", **case}, "layout", where, ("nhwc", "nchw"))
     build = _dims(
         ops.Conv2d,
@@ -188,6 +161,7 @@ _BUILDERS: dict[str, _Build] = {
     "gather": _dims(ops.Gather, "table", "width", "n"),
     "scatter_add": _scatter_add,
     "conv2d": _conv2d,
+    **SWEEP_BUILDERS,
 }
 
 CLASSES = tuple(_BUILDERS)
@@ -201,15 +175,3 @@ def spec_from_case(case: Case, where: str = "case") -> ops.OpSpec:
         return _BUILDERS[op](case, where)
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
-
-
-def _brief(value: Any, field: str | None = None) -> str:
-    """Return ``value`` (or what ``field`` of it holds) in at most 40 characters."""
-    if field is not None:
-        if field not in value:
-            return "missing"
-        value = value[field]
-    if value is None:
-        return "nothing"
-    shown = json.dumps(value, default=str)
-    return shown if len(shown) <= 40 else shown[:37] + "..."

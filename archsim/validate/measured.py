@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archsim.errors import CheckError, ConfigError, MissingConstantError, UnsupportedOperatorError
 from archsim.graph.ops import OpSpec
 from archsim.metrics import TERMS, OperatorResult
 from archsim.validate.cases import CLASSES, LARGEST, Case, Dataset, positive_number, spec_from_case
+from archsim.validate.kernel_choice import Choice, ChoiceSummary, Choose, summarise_choice
+from archsim.validate.roofline import Roofline
 from archsim.validate.split import is_check, shape
 from archsim.validate.stats import Stats, error_percent, stats
+from archsim.validate.sweep_cases import left_out, own_us
 
 WORST = 10
 """How many of the worst cases are shown with both breakdowns."""
 
+FAR = 2.0
+"""A prediction off by more than this factor is counted on its own."""
+
 UNPRICED = (ConfigError, MissingConstantError, UnsupportedOperatorError)
 """What makes a case ``failed``. A violated self-check is not among them: it stops everything."""
-
-
-@dataclass(frozen=True, slots=True)
-class Roofline:
-    """The baseline every model has to beat: the larger bound plus a fixed launch time.
-
-    ``peaks`` are dense operations per second by data type, ``bandwidth`` bytes per second of
-    device memory, ``sparse_factor`` the gain of 2:4 sparsity.
-    """
-
-    peaks: Mapping[str, float]
-    bandwidth: float
-    sparse_factor: float = 2.0
-    launch_us: float = 2.5
-
-    def us(self, spec: OpSpec) -> float | None:
-        """Return the baseline's time; ``None`` where the device has no peak for the dtype."""
-        peak = self.peaks.get(str(getattr(spec, "dtype", "")), 0.0)
-        peak *= self.sparse_factor if spec.kind == "gemm_sparse24" else 1.0
-        if spec.flops and peak <= 0:
-            return None
-        compute = spec.flops / peak if spec.flops else 0.0
-        return max(compute, spec.bytes / self.bandwidth) * 1e6 + self.launch_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +43,7 @@ class CaseResult:
     baseline_us: float | None
     repeat: float | None
     measured_kernels: tuple[dict[str, Any], ...]
+    choice: Choice | None = None
 
     @property
     def pair(self) -> tuple[float, float]:
@@ -70,6 +54,11 @@ class CaseResult:
     def error(self) -> float:
         """Absolute error in per cent."""
         return error_percent(*self.pair)
+
+    @property
+    def size(self) -> float:
+        """The work of the case: operations and bytes."""
+        return float(self.predicted.flops + self.predicted.bytes)
 
     @property
     def factor(self) -> float:
@@ -93,6 +82,7 @@ class CaseResult:
             "terms_us": dict(zip(TERMS, answer.terms_us, strict=True)),
             "kernels": [{"name": k.name, "us": k.us, "config": k.config} for k in answer.kernels],
             "measured_kernels": list(self.measured_kernels),
+            **(self.choice.to_dict() if self.choice else {}),
         }
 
 
@@ -111,17 +101,22 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Statistics of a set of cases: ours, the baseline's on the same cases, the repeat error."""
+    """Statistics of a set of cases: ours, the baseline's on the same cases, the repeat error.
+
+    ``far`` counts the predictions that are off by more than ``FAR``.
+    """
 
     ours: Stats
     baseline: Stats
     repeat: float | None
+    far: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON: ours at the top level."""
         return {
             **self.ours.to_dict(),
             "repeat": self.repeat,
+            "far": self.far,
             "baseline": self.baseline.to_dict(),
         }
 
@@ -134,6 +129,7 @@ def summarise(cases: Iterable[CaseResult]) -> Summary:
         ours=stats(c.pair for c in cases),
         baseline=stats((c.measured_us, c.baseline_us) for c in cases if c.baseline_us is not None),
         repeat=math.fsum(repeats) / len(repeats) if repeats else None,
+        far=sum(c.factor > FAR for c in cases),
     )
 
 
@@ -145,6 +141,7 @@ class Validation:
     meta: dict[str, Any]
     cases: tuple[CaseResult, ...]
     failed: tuple[Failure, ...] = field(default=())
+    left_out: tuple[Failure, ...] = field(default=())
 
     def half(self, check: bool | None) -> tuple[CaseResult, ...]:
         """Return the check half, the fit half, or (``None``) all cases."""
@@ -160,6 +157,27 @@ class Validation:
         present = {c.op for c in cases}
         return {op: summarise(c for c in cases if c.op == op) for op in CLASSES if op in present}
 
+    def extremes(self, check: bool | None = None) -> dict[str, Summary]:
+        """Return the statistics of the smallest and of the largest tenth of every class."""
+        ends: dict[str, list[CaseResult]] = {"smallest tenth": [], "largest tenth": []}
+        for op in {c.op: None for c in self.cases}:
+            cases = sorted((c for c in self.cases if c.op == op), key=lambda c: c.size)
+            tenth = max(len(cases) // 10, 1)
+            ends["smallest tenth"] += cases[:tenth]
+            ends["largest tenth"] += cases[-tenth:]
+        sides = {
+            name: [c for c in cases if check is None or c.check is check]
+            for name, cases in ends.items()
+        }
+        return {name: summarise(cases) for name, cases in sides.items() if cases}
+
+    def choices(self, check: bool | None = None) -> dict[str, ChoiceSummary]:
+        """Return, by class and ``overall``, what the recorded kernels say about the choice."""
+        judged = [(c.op, (*c.pair, c.choice)) for c in self.half(check) if c.choice is not None]
+        by_op = {op: [j for o, j in judged if o == op] for op in CLASSES}
+        found = {op: summarise_choice(cases) for op, cases in by_op.items() if cases}
+        return {**found, "overall": summarise_choice(j for _, j in judged)} if found else {}
+
     def worst(self, count: int = WORST) -> tuple[CaseResult, ...]:
         """Return the cases whose ratio of the two times is furthest from 1, furthest first."""
         return tuple(sorted(self.cases, key=lambda c: (-c.factor, c.index))[:count])
@@ -170,6 +188,8 @@ class Validation:
             name: {
                 **self.overall(side).to_dict(),
                 "by_op": {op: s.to_dict() for op, s in self.by_op(side).items()},
+                "extremes": {n: s.to_dict() for n, s in self.extremes(side).items()},
+                "choices": {op: s.to_dict() for op, s in self.choices(side).items()},
             }
             for name, side in (("check", True), ("fit", False))
         }
@@ -181,6 +201,7 @@ class Validation:
             **halves,
             "worst": [c.index for c in self.worst()],
             "failed": [f.to_dict() for f in self.failed],
+            "left_out": [f.to_dict() for f in self.left_out],
             "cases": [c.to_dict() for c in self.cases],
         }
 
@@ -189,38 +210,59 @@ Price = Callable[[OpSpec], OperatorResult]
 
 
 def validate_measured(
-    dataset: Dataset, price: Price, roofline: Roofline | None = None
+    dataset: Dataset,
+    price: Price,
+    roofline: Roofline | None = None,
+    choose: Choose | None = None,
 ) -> Validation:
     """Predict every case of ``dataset`` with ``price`` (a machine's model of one operator).
 
-    A case that the machine does not support is listed in ``failed`` with its reason and takes no
-    part in the statistics; malformed data raises ``ConfigError``.
+    A case that does not stand for its class is listed in ``left_out``, one that the machine does
+    not support in ``failed``, each with its reason; neither takes part in the statistics.
+    Malformed data raises ``ConfigError``. ``choose`` also prices the recorded kernels.
     """
+    reasons = [left_out(case, dataset.where(i)) for i, case in enumerate(dataset.cases)]
     specs = [
-        (
-            spec_from_case(case, dataset.where(index)),
-            positive_number(case, "us", dataset.where(index)),
-        )
-        for index, case in enumerate(dataset.cases)
+        None if reason else _read(case, dataset.where(i))
+        for i, (case, reason) in enumerate(zip(dataset.cases, reasons, strict=True))
     ]
     done: list[CaseResult] = []
     failed: list[Failure] = []
-    for index, (case, (spec, us)) in enumerate(zip(dataset.cases, specs, strict=True)):
+    for index, (case, read) in enumerate(zip(dataset.cases, specs, strict=True)):
+        if read is None:
+            continue
+        spec, us = read
         try:
-            answer = price(spec)
-        except CheckError as error:
-            raise CheckError(f"{dataset.where(index)}: {error}") from error
+            answer = _priced(price, spec, dataset.where(index))
         except UNPRICED as error:
             failed.append(Failure(index, case["op"], str(error)))
             continue
-        if not (math.isfinite(answer.us) and answer.us > 0):
-            raise CheckError(
-                f"{dataset.where(index)}: the predicted time of {case['op']} must be positive and "
-                f"finite, not {answer.us!r}"
-            )
-        baseline = roofline.us(spec) if roofline else None
-        done.append(_result(index, case, us, answer, baseline))
-    return Validation(dataset.path, dataset.meta, tuple(done), tuple(failed))
+        result = _result(index, case, us, answer, roofline.us(spec) if roofline else None)
+        if choose is not None and isinstance(case.get("kernels"), list):
+            listed = [k for k in case["kernels"] if isinstance(k, dict)]
+            result = replace(result, choice=choose(spec, listed))
+        done.append(result)
+    skipped = (
+        Failure(i, str(dataset.cases[i]["op"]), r) for i, r in enumerate(reasons) if r is not None
+    )
+    return Validation(dataset.path, dataset.meta, tuple(done), tuple(failed), tuple(skipped))
+
+
+def _read(case: Case, where: str) -> tuple[OpSpec, float]:
+    spec, us = spec_from_case(case, where), positive_number(case, "us", where)
+    return spec, own_us(case) or us
+
+
+def _priced(price: Price, spec: OpSpec, where: str) -> OperatorResult:
+    try:
+        answer = price(spec)
+    except CheckError as error:
+        raise CheckError(f"{where}: {error}") from error
+    if math.isfinite(answer.us) and answer.us > 0:
+        return answer
+    raise CheckError(
+        f"{where}: the predicted time of {spec.kind} must be positive and finite, not {answer.us!r}"
+    )
 
 
 def _result(

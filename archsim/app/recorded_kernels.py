@@ -1,0 +1,54 @@
+"""Pricing the kernels that a measurement recorded, beside the GPU model's own choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archsim.config.gpu import GpuDevice
+from archsim.graph.ops import OpSpec
+from archsim.mapping.gpu.names import WGMMA, XMMA, parse_gemm
+from archsim.validate.kernel_choice import Choice, Choose, Launch
+
+_LAUNCH = ("name", "grid", "block", "regs", "smem")
+
+
+def chooser(device: GpuDevice) -> Choose:
+    """Return the function that prices recorded kernels on ``device``, caches cold."""
+    from archsim.models.gpu.plan import TERMS_US
+    from archsim.models.gpu.recorded import price_recorded, rank_candidates, recorded_tile
+    from archsim.models.gpu.solve import solve
+    from archsim.models.gpu.vector import variants
+
+    table = variants(device)
+    rows, relevant = table.rows[:1], table.relevant[:1]
+
+    def choose(spec: OpSpec, kernels: Sequence[Launch]) -> Choice | None:
+        launches = [_complete(kernel) for kernel in kernels]
+        plans = price_recorded(spec, [k for k in launches if k]) if all(launches) else None
+        tile = recorded_tile(kernels)
+        if not plans or tile is None:
+            return None
+        out = solve(rows, relevant, plans, [0.0] * len(plans))
+        candidates = [c["tile"] for c in rank_candidates(spec, rows[0])]
+        rank = None
+        if candidates:
+            rank = candidates.index(tile) + 1 if tile in candidates else 0
+        return Choice(float(out[0, :, :TERMS_US].sum()), rank)
+
+    return choose
+
+
+def _complete(kernel: Launch) -> dict[str, Any] | None:
+    """Return a recorded launch; ``None`` where it lacks what pricing needs."""
+    name = str(kernel.get("name", ""))
+    if name.startswith("Memset"):
+        return {"name": name}
+    grid = kernel.get("grid")
+    if not isinstance(grid, list) or len(grid) != 3 or not all(type(v) is int for v in grid):
+        return None
+    launch = {key: kernel[key] for key in _LAUNCH if key in kernel}
+    kernel = parse_gemm(name)
+    fills_sm = kernel is not None and kernel.engine in (WGMMA, XMMA)
+    known = all(key in launch for key in ("block", "regs", "smem"))
+    return launch if known or fills_sm or kernel is None else None
