@@ -32,6 +32,7 @@ $(DEV): $(BIN)/uv requirements/dev.lock
 
 demo: $(RUN)
 	@$(BIN)/archsim run configs/quickstart.yaml
+	@$(BIN)/archsim loop configs/array/os_8x8_int8.yaml
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""``archsim generate`` and ``cosim``: RTL of a device file, and its co-simulation."""
+"""``archsim generate``, ``cosim`` and ``loop``: RTL of a device file, and what agrees with it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ MACHINES = ("array",)
 
 _GEMM = re.compile(r"(\d+)x(\d+)x(\d+)")
 _MAX_DIMENSION = 1 << 20
+_SMALL = 1 << 15
+_CYCLE_TOLERANCE = 0.01
 
 
 def load_hardware(file: Path, overrides: Sequence[str] = ()) -> Any:
@@ -87,6 +89,37 @@ def cosim_and_print(
     print_table(f"{device.name} on {simulator}, seed {seed}", [case_row(c) for c in cases])
     write_json(json_file, {"cases": [case.to_dict() for case in cases]})
     return 0 if all(case.mismatches == 0 for case in cases) else 1
+
+
+def loop_and_print(file: Path, overrides: Sequence[str], json_file: Path | None) -> int:
+    """Close the loop for one design: model against RTL, RTL against reference, against a GPU.
+
+    1 where a bit differs, or where the model is over 1 % from the RTL.
+    """
+    from cosim.recorded import compare, matching
+    from cosim.runner import cosim
+
+    device = load_hardware(file, overrides)
+    golden = matching(device.params)
+    shapes = [*default_gemms(device), *((c.m, c.k, c.n) for c in golden if c.m * c.k < _SMALL)]
+    with spinner(f"simulating {device.name}"):
+        cases = cosim(device, shapes, seed=golden[0].seed if golden else 0)
+        recorded = compare(device.params)
+    print_table(f"{device.name}: model against RTL", [case_row(c) for c in cases])
+    rows = [
+        {"golden vector": r.case.name, "recorded on": r.device, "wrong values": r.mismatches}
+        for r in recorded
+    ]
+    print_table(f"{device.name}: reference against a real GPU", rows)
+    exact = all(c.mismatches == 0 for c in cases) and all(r.mismatches == 0 for r in recorded)
+    close = all(abs(c.model_cycles / c.rtl_cycles - 1) <= _CYCLE_TOLERANCE for c in cases)
+    print(f"bits {'agree' if exact else 'DIFFER'}, cycles {'agree' if close else 'DIFFER'}")
+    data = {
+        "cases": [case.to_dict() for case in cases],
+        "golden": [{**row, "case": asdict(r.case)} for row, r in zip(rows, recorded, strict=True)],
+    }
+    write_json(json_file, data)
+    return 0 if exact and close else 1
 
 
 def default_gemms(device: Any) -> list[tuple[int, int, int]]:

@@ -1,4 +1,4 @@
-"""The verbs around a device file's hardware: generate, cosim."""
+"""The verbs around a device file's hardware: generate, cosim, loop."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs of this module to ``app``."""
     app.command()(generate)
     app.command()(cosim)
+    app.command()(loop)
 
 
 def generate(
@@ -46,3 +47,14 @@ def cosim(
     from archsim.app import hardware
 
     return hardware.cosim_and_print(file, tuple(overrides or ()), gemm or (), sim, seed, json)
+
+
+def loop(
+    file: DeviceArgument,
+    overrides: SetOption = None,
+    json: JsonOption = None,
+) -> int:
+    """Compare model, RTL, reference and recorded GPU results of one design."""
+    from archsim.app import hardware
+
+    return hardware.loop_and_print(file, tuple(overrides or ()), json)
