@@ -121,6 +121,8 @@ def spec_of(case: dict[str, Any]) -> OpSpec | None:
     """Return what ``case`` computes, or None where the model has no operator for it."""
     if case.get("locality", "uniform") not in ("uniform", "random"):
         return None
+    if case.get("layout") == "nchw":
+        return None
     found = extra_spec(case)
     if found is not None:
         return found

@@ -61,6 +61,14 @@ def test_grid_and_block(spec, grid, block, dev):
     assert kernel.config["block"] == block
 
 
+def test_a_long_row_is_shared_by_ctas_that_fill_the_gpu(dev):
+    memset, kernel = lower(Reduce(rows=1, cols=1 << 28, dtype="fp32"), dev)
+    assert memset.name == "Memset (Device)"
+    assert kernel.config["grid"] == 2048  # at most 256 values a thread
+    memset, kernel = lower(Reduce(rows=1, cols=1 << 18, dtype="fp32"), dev)
+    assert kernel.config["grid"] == 32  # at least 16 values a thread
+
+
 @pytest.mark.parametrize(
     ("cols", "name"),
     [

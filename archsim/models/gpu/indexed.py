@@ -39,7 +39,7 @@ def lower_transpose(spec: Transpose, dev: Any) -> list[Plan]:
     per_row = min(1.0 + (columns - 1.0) * size / SECTOR, columns)
     shared_lines = min(spec.cols * size / LINE, 1.0)
     sectors = min(ctas * rows * per_row, n) * max(shared_lines, SECTOR / LINE)
-    lines = elements * shared_lines
+    lines = elements * shared_lines * min(spec.rows, 32) / 32
     cta = Cta(ctas, 128, 18, 0, per_thread, 4, 4 * per_thread, 1, 0, sectors, wide=size > 2,
               lines=lines)  # fmt: skip
     return [queued(f"elementwise_kernel<128,{per_thread}> copy", "transpose", cta, spec)]
@@ -91,17 +91,23 @@ def lower_pool2d(spec: Pool2d, dev: Any) -> list[Plan]:
     """PyTorch's channels-last pooling: 1024 threads a CTA, lanes along channels.
 
     A CTA covers a row of outputs (threads along the width, at least two outputs each) and twice
-    as many rows as it has threads left; every thread walks its outputs, channels and window.
+    as many rows as it has threads left; every thread walks its outputs, channels and window. A
+    mean takes a thread an output.
     """
+    window = spec.r * spec.window_w
+    if spec.function == "mean":
+        ctas = ceil_div(spec.outputs, 256)
+        cta = Cta(ctas, 256, 32, 0, window, 8, 8 * window, 1, 0.57)
+        return [queued("mean_pool_forward_nhwc", "pool", cta, spec)]
     along = min(_power_below(spec.q), 32)
     rows = 2 * max(32 // along, 1)
     outputs = 2 * ceil_div(spec.q, 2 * along) * 2
     channels = min(ceil_div(spec.c, 32), 4)
     images = spec.n * ceil_div(spec.c, 32 * channels)
-    steps = outputs * channels * spec.r * spec.window_w
+    steps = outputs * channels * window
     ctas = images * ceil_div(spec.p, rows)
     cta = Cta(ctas, 1024, 32, 0, steps, 32, 32 * steps, 1, 0.57)
-    return [queued(f"{spec.function}_pool_forward_nhwc", "pool", cta, spec)]
+    return [queued("max_pool_forward_nhwc", "pool", cta, spec)]
 
 
 def _power_below(n: int) -> int:

@@ -7,13 +7,13 @@ from typing import Any
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import LayerNorm, Reduce, RmsNorm, Softmax
 from archsim.models.gpu.launches import Cta, ceil_div, queued
-from archsim.models.gpu.plan import Plan
+from archsim.models.gpu.plan import FIXED, Plan
 
 WARP = 32
 MAX_THREADS = 512
 """Threads of a CTA of PyTorch's reduction kernel."""
-ROW_PER_CTA_VALUES = 256
-"""Values a thread would reduce from which a whole CTA takes one row."""
+SHARED_ROW_VALUES = 256
+"""Values a thread would reduce from which more threads share a row."""
 
 
 def lower_layernorm(spec: LayerNorm | RmsNorm, dev: Any) -> list[Plan]:
@@ -110,7 +110,8 @@ def lower_reduce(spec: Reduce, dev: Any) -> list[Plan]:
 
     Rows of at least 128 columns are read in vectors of 16 bytes. Threads lie along the row (at
     most a warp unless there are few rows), the rest of 512 along rows; where a thread would
-    reduce 256 values the whole CTA shares one row.
+    reduce 256 values the whole CTA shares one row, and where that still leaves 256 a thread
+    several CTAs share it, after a memset of their semaphores.
     """
     size = dtype_of(spec.dtype).bytes(1)
     vector = 16 // size if spec.cols >= 128 else 1
@@ -119,20 +120,31 @@ def lower_reduce(spec: Reduce, dev: Any) -> list[Plan]:
     x = min(width, WARP)
     y = min(height, MAX_THREADS // x)
     x = min(width, MAX_THREADS // y)
-    per_thread = ceil_div(spec.cols, x)
-    shared = per_thread >= min(16 * y, ROW_PER_CTA_VALUES) and y > 1
+    shared = ceil_div(spec.cols, x) >= min(16 * y, SHARED_ROW_VALUES)
     rows = 1 if shared else y
+    lanes = x * (y if shared else 1)
+    split = _split(ceil_div(spec.cols, lanes), ceil_div(spec.rows, rows), dev) if shared else 1
     loads = vector if vector > 1 else 4
-    steps = ceil_div(spec.cols, x * loads * (y if shared else 1))
+    steps = ceil_div(spec.cols, lanes * loads * split)
     if vector == 1 and spec.cols > 3 * x:
         steps += 1  # some lanes take the unrolled loop, the others the remainder after it
     warps = max(x * y // WARP, 1)
     cta = Cta(
-        ceil_div(spec.rows, rows), x * y, 32, 16, steps, warps, warps * steps, 0, 1,
-        wide=size > 2,
+        ceil_div(spec.rows, rows) * split, x * y, 32, 16, steps, warps, warps * steps,
+        2 if split > 1 else 0, 1, wide=size > 2,
     )  # fmt: skip
-    kernel = "reduce_shared" if shared or x > WARP else "reduce"
-    return [queued("reduce_kernel<512,1>", kernel, cta, spec)]
+    kernel = "reduce_shared" if (shared and y > 1) or x > WARP else "reduce"
+    plan = queued("reduce_kernel<512,1>", kernel, cta, spec)
+    return [plan] if split == 1 else [Plan("Memset (Device)", FIXED, (), 0.0), plan]
+
+
+def _split(values: int, ctas: int, dev: Any) -> int:
+    """CTAs that share an output whose threads would reduce ``values`` each."""
+    room = int(dev["sm_count"]) * (int(dev["sm_threads_entries"]) // MAX_THREADS)
+    if values < SHARED_ROW_VALUES or ctas > room:
+        return 1
+    enough = min(ceil_div(room, ctas), ceil_div(values, 16))
+    return max(enough, ceil_div(values, SHARED_ROW_VALUES))
 
 
 def _power_below(n: int) -> int:
