@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 WARM_WEIGHT = 0.6
+Judge = Callable[[dict[str, Any]], bool]
 
 
 def extra_spec(case: dict[str, Any]) -> OpSpec | None:
@@ -135,12 +136,12 @@ def spec_of(case: dict[str, Any]) -> OpSpec | None:
 class Cases:
     """Measured cases as plans, priced together."""
 
-    def __init__(self, classes: Sequence[str], device: Variants) -> None:
+    def __init__(self, classes: Sequence[str], device: Variants, judges: Judge = is_check) -> None:
         self.cases: list[tuple[dict[str, Any], bool, float, float]] = []
         plans, owner, resident = [], [], []
         dev = device.rows[0]
-        for case, spec in _load(tuple(classes)):
-            warm = _held(dev, _footprint(spec))
+        for case, spec in load(tuple(classes)):
+            warm = _held(dev, float(spec.bytes))
             for share, key in ((0.0, "us"), (warm, "us_warm")):
                 if key not in case or (case["op"] == "batchnorm" and share):
                     continue
@@ -149,7 +150,7 @@ class Cases:
                     measured = case["kernels"][2]["dur_us"]
                 kernels = lower(spec, dev)
                 index = len(self.cases)
-                self.cases.append((case, is_check(case), measured, share))
+                self.cases.append((case, judges(case), measured, share))
                 plans += kernels
                 owner += [index] * len(kernels)
                 resident += [share] * len(kernels)
@@ -167,7 +168,7 @@ class Cases:
         return np.log(us / self.measured)
 
 
-def _load(classes: tuple[str, ...]) -> list[tuple[dict[str, Any], OpSpec]]:
+def load(classes: tuple[str, ...]) -> list[tuple[dict[str, Any], OpSpec]]:
     found = []
     for path in DATA:
         if not path.exists():
@@ -176,10 +177,6 @@ def _load(classes: tuple[str, ...]) -> list[tuple[dict[str, Any], OpSpec]]:
             if case["op"] in classes and (spec := spec_of(case)) is not None:
                 found.append((case, spec))
     return found
-
-
-def _footprint(spec: OpSpec) -> float:
-    return float(spec.bytes)
 
 
 def _held(dev: Any, footprint: float) -> float:
@@ -199,10 +196,13 @@ def _expand(paths: Sequence[str], names: Sequence[str]) -> list[str]:
     return fields
 
 
-def fit(group: str, device: Variants) -> dict[str, tuple[float, float]]:
-    """Return the fitted value and relative uncertainty of the group's constants by field."""
+def fit(group: str, device: Variants, judges: Judge = is_check) -> dict[str, tuple[float, float]]:
+    """Return the fitted value and relative uncertainty of the group's constants by field.
+
+    Cases for which ``judges`` is true are only reported.
+    """
     classes, paths = GROUPS[group]
-    data = Cases(classes, device)
+    data = Cases(classes, device, judges)
     rows = device.rows[:1].copy()
     fields = _expand(paths, rows.dtype.names)
     fields = [f for f in fields if rows[f][0] > 0]
