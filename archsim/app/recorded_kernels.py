@@ -48,7 +48,7 @@ def _complete(kernel: Launch) -> dict[str, Any] | None:
     if not isinstance(grid, list) or len(grid) != 3 or not all(type(v) is int for v in grid):
         return None
     launch = {key: kernel[key] for key in _LAUNCH if key in kernel}
-    kernel = parse_gemm(name)
-    fills_sm = kernel is not None and kernel.engine in (WGMMA, XMMA)
+    parsed = parse_gemm(name)
+    fills_sm = parsed is not None and parsed.engine in (WGMMA, XMMA)
     known = all(key in launch for key in ("block", "regs", "smem"))
-    return launch if known or fills_sm or kernel is None else None
+    return launch if known or fills_sm or parsed is None else None

@@ -1,0 +1,18 @@
+"""Fitting a device's constants to measurements: screening, robust least squares, a new file."""
+
+from archsim.calibrate.fit import Calibration, Fitted, fit
+from archsim.calibrate.observations import Observation, from_dataset, from_published
+from archsim.calibrate.problem import Problem
+from archsim.calibrate.screen import candidates, screen
+
+__all__ = [
+    "Calibration",
+    "Fitted",
+    "Observation",
+    "Problem",
+    "candidates",
+    "fit",
+    "from_dataset",
+    "from_published",
+    "screen",
+]
