@@ -75,6 +75,9 @@ class GemmKernels(Group):
     mma_overlap_power: Constant = constant("1", minimum=1, doc="norm of SM and device memory")
     mma_store_bytes_per_clk: Constant = constant("B/clk", above=0, doc="epilogue stores of an SM")
     mma_cta_clk: Constant = constant("clk", minimum=0, doc="start and end of a round of CTAs")
+    crowd_factor: Constant = constant(
+        "1", minimum=1, doc="slowdown of kernels that run beside those of other groups"
+    )
     ffma_factor: Constant = constant("1", above=0, doc="FFMA main loop over the fp32 peak's time")
     ffma_copy_clk: Constant = constant("clk", minimum=0, doc="a warp's 4-byte cp.async")
     ffma_step_clk: Constant = constant("clk", minimum=0, doc="least clocks of a K step, FFMA")

@@ -141,3 +141,20 @@ def test_convolution_keeps_its_bounds(h200_model, n, cin, cout, size, r, stride)
         assert kernel.us == pytest.approx(sum(kernel.terms_us))
         assert all(kernel.us >= bound * (1 - 1e-9) for bound in kernel.bound_us.values())
     assert sum(kernel.flops for kernel in result.kernels) >= spec.flops * (1 - 1e-9)
+
+
+def test_groups_that_double_in_width_stay_apart(record):
+    names = [p.name for p in lower_conv(conv(groups=4, cout=128), record)]
+    assert names.count("tensorTransformGeneric") == 2
+
+
+def test_narrow_equal_groups_share_tiles(record):
+    kernels = lower_conv(conv(cin=256, cout=256, groups=32), record)
+    assert len(kernels) == 1
+    assert "packed" in kernels[0].name
+
+
+def test_groups_side_by_side_crowd_each_other(h200_model):
+    alone = h200_model.price(conv(cin=16, cout=16)).us
+    kernels = h200_model.price(conv(groups=4)).kernels
+    assert max(k.us for k in kernels if "fprop" in k.name) > alone

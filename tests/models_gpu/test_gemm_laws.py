@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -136,7 +137,7 @@ def test_a_kernel_is_never_slower_with_more_of_a_resource(h200, path, m, n, k, d
     devices = [variants(changed(h200, path, v)) for v in MONOTONE[path]]
     kernels = lower_gemm(Gemm(m=m, n=n, k=k, dtype=dtype), devices[0].rows[0])
     times = [priced(device, kernels) for device in devices]
-    assert all(b <= a * (1 + 1e-9) for a, b in zip(times, times[1:], strict=False))
+    assert all(b <= a * (1 + 1e-9) for a, b in pairwise(times))
 
 
 def priced(device, kernels):
@@ -151,7 +152,7 @@ def test_more_sms_never_slow_down_beyond_one_wave_of_the_choice(h200, m, n, k):
     times = [
         GpuModel(changed(h200, "sm_count", s)).price(Gemm(m=m, n=n, k=k)).us for s in (66, 99, 132)
     ]
-    assert all(b <= 1.15 * a for a, b in zip(times, times[1:], strict=False))
+    assert all(b <= 1.15 * a for a, b in pairwise(times))
 
 
 def test_recorded_kernels_are_priced_with_their_own_tile(record):

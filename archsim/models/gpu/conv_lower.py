@@ -34,7 +34,8 @@ PACKED_TILE = 64
 MOST_WGMMA_TAPS = 32
 """Taps of the largest filter that cuDNN gives to its wgmma kernels."""
 DIRECT_GROUPS = (32, 128)
-"""Widths of groups whose tiles the ordinary kernel covers group by group."""
+DIRECT_PIXELS = 3000
+"""Widths of groups that the ordinary kernel covers group by group, from so many pixels on."""
 
 
 def lower_conv(spec: Conv2d, dev: Any) -> list[Plan]:
@@ -67,15 +68,18 @@ def implicit_template(spec: Conv2d, cin: int, cout: int) -> np.ndarray[Any, Any]
     return p
 
 
-def _implicit(spec: Conv2d, dev: Any, cin: int, cout: int) -> list[Plan]:
+def _implicit(
+    spec: Conv2d, dev: Any, cin: int, cout: int, *, wgmma: bool = True, crowd: float = 0.0
+) -> list[Plan]:
     """Return the implicit-GEMM kernel over ``cin`` to ``cout`` channels."""
     p = implicit_template(spec, cin, cout)
     size = float(p[g.OUT_BYTES])
     name = spec.dtype if spec.dtype in ("fp32", "tf32", "fp64") else "conv"
-    few = spec.r * spec.s <= MOST_WGMMA_TAPS
+    few = wgmma and spec.r * spec.s <= MOST_WGMMA_TAPS
     table = conv_table(name, few and bool(dev["tensor_kernels_wgmma"]))
     row, split = cheapest(dev, p, table, 1.0, np.zeros(OUTPUTS))
     fill(table[row], p, split, dev["sm_count"], size)
+    p[g.CROWD] = crowd
     flops = 2.0 * float(p[g.M]) * cout * cin * spec.r * spec.s
     title = kernel_name(p, spec.dtype).replace("gemm", "fprop_implicit_gemm")
     kernels = [Plan(title, GEMM, tuple(p.tolist()), flops, describe(p))]
@@ -128,27 +132,62 @@ def _transposed(spec: Conv2d, kernels: list[Plan]) -> list[Plan]:
 
 def _grouped(spec: Conv2d, dev: Any) -> list[Plan]:
     """Return one packed kernel, a slice of kernels per group, or one kernel on packed buffers."""
-    size = dtype_of(spec.dtype).bits / 8
     cin, cout = spec.cin // spec.groups, spec.cout // spec.groups
-    if cin == cout and 4 <= cin <= PACKED_GROUP and spec.groups * cin >= 2 * PACKED_TILE:
+    wide = spec.groups * cin >= 2 * PACKED_TILE or cin == PACKED_GROUP // 2
+    if cin == cout and 4 <= cin <= PACKED_GROUP and wide:
         return _packed(spec, dev)
-    if cin == cout and cin in DIRECT_GROUPS and spec.n > 1:
+    pixels = spec.n * spec.p * spec.q
+    if cin == cout and cin in DIRECT_GROUPS and pixels >= DIRECT_PIXELS and spec.n > 1:
         return _implicit(spec, dev, cin, spec.cout)
+    if cin == cout or spec.n == 1 or spec.r == 1:
+        return _sliced(spec, dev)
+    return _repacked(spec, dev)
+
+
+def _sliced(spec: Conv2d, dev: Any) -> list[Plan]:
+    """Return, per group, a slice of the input, an mma.sync kernel and a slice of the output.
+
+    The groups run side by side on streams, so that the kernels crowd each other.
+    """
+    size = dtype_of(spec.dtype).bits / 8
+    inside = spec.n * spec.h * spec.w * spec.cin / spec.groups
+    outside = spec.n * spec.p * spec.q * spec.cout / spec.groups
+    cin, cout = spec.cin // spec.groups, spec.cout // spec.groups
+    kernel = _implicit(spec, dev, cin, cout, wgmma=False, crowd=1.0)
+    one = [
+        _move("nhwcSliceCKernel", SLICE, inside, size),
+        *kernel,
+        _move("nhwcSliceCKernel", SLICE, outside, size),
+    ]
+    return one * spec.groups
+
+
+def _repacked(spec: Conv2d, dev: Any) -> list[Plan]:
+    """Return transforms to and from packed buffers around one kernel over all groups.
+
+    Groups that become twice as wide and end on a power of two stay apart and need no unpacking;
+    others become one dense convolution with zeros off the diagonal.
+    """
+    size = dtype_of(spec.dtype).bits / 8
     inside = spec.n * spec.h * spec.w * spec.cin
     outside = spec.n * spec.p * spec.q * spec.cout
-    if cin == cout or spec.n == 1 or (spec.r == 1 and cout < cin):
-        one = [
-            _move("nhwcSliceCKernel", SLICE, inside / spec.groups, size),
-            *_implicit(spec, dev, cin, cout),
-            _move("nhwcSliceCKernel", SLICE, outside / spec.groups, size),
-        ]
-        return one * spec.groups
-    return [
+    cin, cout = spec.cin // spec.groups, spec.cout // spec.groups
+    apart = cout == 2 * cin and cout in (16, 32, 64)
+    filters = spec.cout * cin * spec.r * spec.s
+    weights = [memset(), _move("tensorTransformGeneric", PACK, filters, size)]
+    packed = [
         _move("Memset (Device)", CLEAR, inside, size),
-        _move("tensorTransformGeneric", PACK, inside, size),
-        memset(), _move("tensorTransformGeneric", PACK, spec.cout * cin * spec.r * spec.s, size),
-        *_implicit(spec, dev, spec.cin, spec.cout),
-        _move("tensorTransformGeneric", UNPACK, outside * max(1.0, 0.6 * cin / cout), size),
+        _move("tensorTransformGeneric", PACK, inside, size), *weights,
+    ]  # fmt: skip
+    if apart:
+        return packed + _implicit(spec, dev, cin, spec.cout)
+    if cin % PACKED_TILE == 0:  # groups of whole tiles are read in place
+        unpack = _move("tensorTransformGeneric", UNPACK, outside * 2.0, size)
+        return [*weights, *_implicit(spec, dev, cin, cout * spec.groups), unpack]
+    padded = outside * max(1.0, 0.6 * cin / cout)
+    return [
+        *packed, *_implicit(spec, dev, spec.cin, spec.cout),
+        _move("tensorTransformGeneric", UNPACK, padded, size),
     ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from archsim.models.gpu.gemm_plan import (
     CM,
     CN,
     COOP,
+    CROWD,
     CTAS,
     ENGINE,
     IN_BYTES,
@@ -259,6 +260,7 @@ def time_mma(dev: Any, p: Any, out: Any) -> None:
     shared_us = l2_us(dev, l2_bytes)
     read, written = compulsory(p, out)
     hbm_us = memory_us(dev, sms, read, written)
+    own *= 1.0 + p[CROWD] * (dev.tensor_kernels_gemm_crowd_factor - 1.0)
     busy_us = max(own * us, shared_us)
     both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_mma_overlap_power)
     out[LAUNCH] = dev.tensor_kernels_gemm_mma_us
