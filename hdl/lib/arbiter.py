@@ -6,7 +6,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.lib.check import integer, one_of
+from archsim.numeric.check import integer, one_of
 
 POLICIES = ("fixed", "round_robin")
 

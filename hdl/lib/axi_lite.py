@@ -23,9 +23,10 @@ def axi_lite_signature(address_bits: int) -> wiring.Signature:
 class AxiLiteRegisters(wiring.Component):
     """``count`` registers at word addresses; each read and write takes one beat, in any order.
 
-    Byte strobes are ignored: software writes whole registers. Responses are always OKAY.
+    Responses are always OKAY. Users may ignore ``strobe``: software then writes whole registers.
 
     Ports: ``bus``; ``write`` (1, out): register ``index`` gets ``data`` in this cycle, idle 0;
+    ``strobe`` (4, out): the bytes of ``data`` that count, with ``write``;
     ``values`` (32 * count, in): what a read returns, register 0 lowest.
     """
 
@@ -38,6 +39,7 @@ class AxiLiteRegisters(wiring.Component):
                 "write": Out(1),
                 "index": Out(self.address_bits - 2),
                 "data": Out(32),
+                "strobe": Out(4),
                 "values": In(32 * count),
             }
         )
@@ -54,6 +56,7 @@ class AxiLiteRegisters(wiring.Component):
             self.write.eq(accept),
             self.index.eq(bus.awaddr[2:]),
             self.data.eq(bus.wdata),
+            self.strobe.eq(bus.wstrb),
             bus.arready.eq(~bus.rvalid),
         ]
         with m.If(accept):

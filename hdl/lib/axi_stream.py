@@ -6,7 +6,7 @@ from amaranth.hdl import Module
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.lib.check import integer
+from archsim.numeric.check import integer
 from hdl.lib.skid import SkidBuffer
 
 

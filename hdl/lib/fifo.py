@@ -38,6 +38,7 @@ class StreamFifo(wiring.Component):
         level = Signal(range(self.depth + 1))
         room = Signal(init=1)  # level is not depth
         some = Signal()  # level is not 0
+        word = Signal(self.width, reset_less=True)  # packs into a block memory's output register
         push = Signal()
         fetch = Signal()
         fetched = Signal()  # the read port holds a word not yet moved on
@@ -52,6 +53,7 @@ class StreamFifo(wiring.Component):
             fetch.eq(some & (~fetched | move)),
             memory.read_en.eq(fetch),
             memory.read_addr.eq(tail),
+            self.o.payload.eq(word),
         ]
         with m.If(push & ~fetch):
             m.d.sync += [level.eq(level + 1), room.eq(level != self.depth - 1), some.eq(1)]
@@ -64,7 +66,7 @@ class StreamFifo(wiring.Component):
         with m.If(fetch | move):
             m.d.sync += fetched.eq(fetch)
         with m.If(move):
-            m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(memory.read_data)]
+            m.d.sync += [self.o.valid.eq(1), word.eq(memory.read_data)]
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         return m

@@ -68,7 +68,9 @@ class ReplayBuffer(wiring.Component):
             memory.read_en.eq(1),
             memory.read_addr.eq(position),
         ]
-        m.d.sync += self.data.eq(memory.read_data)
+        word = Signal(self.width, reset_less=True)  # packs into a block memory's output register
+        m.d.sync += word.eq(memory.read_data)
+        m.d.comb += self.data.eq(word)
         with m.If(push):
             m.d.sync += head.eq(increment(head, self.depth))
         self._counts(m, push, room)

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hdl.lib.check import integer
+from archsim.numeric.check import integer
 from hdl.lib.counting import increment
 
 

@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hdl.lib.check import integer, one_of
+from archsim.numeric.check import integer, one_of
 
 
 class DoubleBuffer(wiring.Component):

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.lib.check import integer
+from archsim.numeric.check import integer
 
 
 class Widener(wiring.Component):
