@@ -25,7 +25,8 @@ def generate(device: ArrayDevice, output: Path) -> Manifest:
     verilog = emit(params)
     (output / "top.v").write_text(verilog)
     files = {"top.v", "manifest.json"}
-    for name, text in handoff(device, verilog).items():
+    digest = design_digest(params, sources_digest(), verilog)
+    for name, text in handoff(device, digest, ports(verilog)).items():
         (output / name).parent.mkdir(parents=True, exist_ok=True)
         (output / name).write_text(text)
         files.add(name)

@@ -2,10 +2,129 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from string import Template
+from typing import Any
+
 from archsim.config.array import ArrayDevice
+from archsim.config.matrix import MatrixParams
+from archsim.numeric import gelu_table
+from hdl.arith.product import ECP5_MODEL
+from hdl.ipxact import component
+from hdl.matrix.registers import IDENTITY, JOB_REGISTERS, REGISTERS
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 
-def handoff(device: ArrayDevice, verilog: str) -> dict[str, str]:
-    """Return the hand-off files of ``device``, file name to text."""
-    del device, verilog
-    return {}
+def handoff(device: ArrayDevice, digest: str, ports: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the hand-off files of ``device``, file name to text.
+
+    ``digest`` is the design's, ``ports`` those of the top module.
+    """
+    values = _values(device, digest)
+    hz = float(device.clock.frequency_hz)
+    clock = f"create_clock -name clk -period {1e9 / hz:.3f} [get_ports clk]\n"
+    return {
+        "constraints/matrix.xdc": clock,
+        "constraints/matrix.sdc": clock,
+        "constraints/matrix.lpf": f'FREQUENCY PORT "clk" {hz / 1e6:.3f} MHZ;\n',
+        "ecp5/build.sh": _fill("ecp5.sh.in", values),
+        "vivado/project.tcl": _fill("project.tcl.in", values),
+        "ip/component.xml": component(device.name, ports),
+        "sim/ecp5_models.v": ECP5_MODEL,
+        "sim/testbench.v": _fill("testbench.v.in", {**values, **_stimulus(device.params)}),
+        "software/driver.py": _fill("driver.py.in", values),
+        "software/registers.md": _markdown(device.name),
+        "software/matrix_engine.h": _header(digest),
+        "software/registers.py": _python(digest),
+    }
+
+
+def _fill(template: str, values: dict[str, Any]) -> str:
+    return Template((TEMPLATES / template).read_text()).substitute(values)
+
+
+def _values(device: ArrayDevice, digest: str) -> dict[str, Any]:
+    p = device.params
+    return {
+        "name": device.name,
+        "digest": digest[:12],
+        "rows": p.rows,
+        "columns": p.columns,
+        "a_bytes": p.a_bits // 8,
+        "b_bytes": p.b_bits // 8,
+        "acc_bytes": p.acc_bits // 8,
+        "out_bytes": p.out_bits // 8,
+        "bias": p.bias,
+        "requantise": p.requantise,
+        "a_depth": p.a_depth,
+        "b_depth": p.b_depth,
+        "port_bytes": p.port_bytes,
+        "parameters": p.digest[:8],
+        "identity": f"0x{IDENTITY:08X}",
+        "offsets": {r.name: r.offset for r in REGISTERS},
+        "mhz": f"{float(device.clock.frequency_hz) / 1e6:.3f}",
+    }
+
+
+def _stimulus(p: MatrixParams) -> dict[str, Any]:
+    """Return the testbench's values: one tile of ones with K = 4."""
+    fields = [(0, p.acc_bits)] if p.bias else []
+    if p.requantise:
+        fields += [(1 << 14, 16), (14, 16)]
+    head = p.columns * fields
+    words = [_word(p, head)] if head else []
+    for _ in range(4):
+        words.append(_word(p, p.rows * [(1, p.a_bits)]))
+        words.append(_word(p, p.columns * [(1, p.b_bits)]))
+    beats = [beat for word in words for beat in word]
+    result = 4
+    if p.activation == "gelu":
+        result = gelu_table(p.out_bits, p.table_fraction_bits)[4]
+    row = _word(p, p.columns * [(result, p.out_bits)])
+    port = 8 * p.port_bytes
+    expected = sum(beat << (port * i) for i, beat in enumerate(row))
+    job = {"k": 4, "groups": 1, "held": 1, "last_held": 1, "n_tiles": 1, "last_rows": p.rows}
+    writes = [(r.offset, job.get(r.name, 0)) for r in JOB_REGISTERS]
+    return {
+        "port_bits": port,
+        "port_high": port - 1,
+        "beats": len(beats),
+        "row_beats": len(row),
+        "out_row_bits": port * len(row),
+        "out_row_high": port * len(row) - 1,
+        "expected": f"{expected:x}",
+        "stimulus": "\n".join(f"    stimulus[{i}] = {port}'h{b:x};" for i, b in enumerate(beats)),
+        "writes": "\n".join(f"    write(7'd{a}, 32'd{v});" for a, v in [*writes, (0, 1)]),
+    }
+
+
+def _word(p: MatrixParams, fields: list[tuple[int, int]]) -> list[int]:
+    """Return the beats of a word of (value, bits) fields, lowest first."""
+    value = at = 0
+    for field, bits in fields:
+        value |= field << at
+        at += bits
+    port = 8 * p.port_bytes
+    return [(value >> (port * i)) & ((1 << port) - 1) for i in range(p.beats(at))]
+
+
+def _markdown(name: str) -> str:
+    rows = [f"| 0x{r.offset:02X} | {r.name} | {r.access} | {r.text} |" for r in REGISTERS]
+    head = f"# Registers of {name}\n\n32 bits each, AXI4-Lite, byte offsets.\n\n"
+    return (
+        head + "| offset | name | access | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
+def _header(digest: str) -> str:
+    lines = [f"#define MATRIX_{r.name.upper()} 0x{r.offset:02X}u /* {r.text} */" for r in REGISTERS]
+    guard = "MATRIX_ENGINE_H"
+    body = "\n".join(lines)
+    head = f"/* Register offsets, design {digest[:12]}. */\n#ifndef {guard}\n#define {guard}\n"
+    return f"{head}\n{body}\n\n#endif\n"
+
+
+def _python(digest: str) -> str:
+    lines = [f"{r.name.upper()} = 0x{r.offset:02X}  # {r.text}" for r in REGISTERS]
+    return f'"""Register offsets, design {digest[:12]}."""\n\n' + "\n".join(lines) + "\n"

@@ -31,7 +31,7 @@ class Geometry(Group):
     """Processing elements in a column: rows of the result at once."""
     columns: Annotated[int, Field(ge=1, le=256)]
     """Processing elements in a row: columns of the result at once."""
-    dataflow: Literal["output_stationary", "weight_stationary"] = "output_stationary"
+    dataflow: Literal["output_stationary"] = "output_stationary"
     """What stays in the processing elements."""
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 FORMATS = {"int8": (8, 8, 32, 8), "int16": (16, 16, 48, 16), "w16a32": (32, 16, 64, 32)}
 """Bits of activations (A), weights (B), accumulators, and requantised outputs, by format."""
 
-DATAFLOWS = ("output_stationary", "weight_stationary")
+DATAFLOWS = ("output_stationary",)
 ACTIVATIONS = ("none", "relu", "gelu")
 MULTIPLIERS = ("generic", "ecp5")
 COUNT_BITS = 16
