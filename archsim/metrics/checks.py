@@ -37,9 +37,7 @@ def check_operator(
         op.name, f"lie in its range {op.low_us!r} to {op.high_us!r} us", op.us,
     )  # fmt: skip
     done = sum(kernel.flops for kernel in op.kernels)
-    _require(
-        done >= op.flops * (1 - TOLERANCE), op.name, f"do all of {op.flops} operations", done
-    )
+    _require(done >= op.flops * (1 - TOLERANCE), op.name, f"do all of {op.flops} operations", done)
     if cold and compulsory_bytes is not None:
         moved = sum(kernel.hbm_bytes for kernel in op.kernels)
         _require(
