@@ -10,6 +10,8 @@ from archsim.app.workload import build_graph
 
 Answer = tuple[float, float, list[tuple[str, int, float]]]
 _LAYERED = re.compile(r"(?P<model>\w+?)_\d+layers")
+_ALIASES = {"llama32_1b": "llama3_2_1b", "llama32_3b": "llama3_2_3b"}
+_LLAMA_VOCABULARY = 32000  # the measured layers have an embedding of this size
 _NOT_CHOICES = ("model", "params", "kernel_sum_us", "kernels", "graph_us", "top")
 
 
@@ -22,10 +24,13 @@ def workload_of(case: Mapping[str, Any]) -> dict[str, Any]:
 
     layered = _LAYERED.fullmatch(case["model"])
     name = layered["model"] if layered else case["model"]
-    workload = {"model": name, "framework": "eager"}
+    name = _ALIASES.get(name, name)
+    workload: dict[str, Any] = {"model": name, "framework": "eager"}
     known = models.choices(name) if name in models.names() else {}
     if layered and "head" in known:
         workload["head"] = "none"
+    if layered and "vocab" in known:
+        workload["vocab"] = _LLAMA_VOCABULARY
     if "fold_batchnorm" in known:
         workload["fold_batchnorm"] = False
     workload.update({k: case[k] for k in known if k in case and k not in _NOT_CHOICES})

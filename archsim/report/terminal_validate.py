@@ -14,7 +14,7 @@ from archsim.report.terminal import number, term_bar
 from archsim.units import duration
 from archsim.validate.kernel_choice import ChoiceSummary
 from archsim.validate.measured import CaseResult, Failure, Summary, Validation
-from archsim.validate.models import ModelValidation
+from archsim.validate.models import ModelResult, ModelValidation
 from archsim.validate.published import PublishedValidation
 from archsim.validate.stats import Stats
 from archsim.validate.sustained import QUANTITIES, SustainedValidation
@@ -185,16 +185,35 @@ def render_models(validation: ModelValidation, kernels: int = 5) -> RenderableTy
         table,
         _line("summed kernel time", validation.kernel_sum),
         _line("CUDA-graph time", validation.graph),
+        *_families(validation.families),
     ]
     for c in validation.cases:
         launches = f"{c.launches} kernels, measured {number(c.measured_launches)}"
         parts += [Text(), _title(f"{c.model} batch {c.batch}: {launches}")]
+        if c.complete:
+            parts.append(_counts(c))
         both = _table("", "launches", "time", "<heaviest kernels")
         for side, rows in (("ours", c.kernels), ("measured", c.measured_kernels)):
             for name, count, us in rows[:kernels]:
                 both.add_row(side, str(count), duration(us), Text(name[:70]))
         parts.append(both)
     return Group(*parts, *_failures(validation.failed))
+
+
+def _counts(case: ModelResult) -> Text:
+    """Families of which we launch another number of kernels than were recorded."""
+    off = [f"{name} {n} for {m}" for name, (n, _, m, _) in case.families.items() if n != m]
+    return Text("launches differ: " + (", ".join(off) or "none"), overflow="fold")
+
+
+def _families(families: Mapping[str, tuple[int, float, int, float]]) -> list[RenderableType]:
+    """Return the table of launches and time by kernel family, nothing where none was recorded."""
+    if not families:
+        return []
+    table = _table("family", "launches", "measured", "time", "measured")
+    for name, (count, us, recorded, measured) in families.items():
+        table.add_row(name, str(count), str(recorded), duration(us), duration(measured))
+    return [Text(), _title("kernels of all models by family, ours and recorded"), table]
 
 
 def _line(name: str, stats: Stats) -> Text:

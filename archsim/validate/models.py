@@ -8,6 +8,7 @@ from typing import Any
 
 from archsim.errors import CheckError
 from archsim.validate.cases import Case, Dataset, dimension, dtype, positive_number, text
+from archsim.validate.families import by_family
 from archsim.validate.measured import UNPRICED, Failure
 from archsim.validate.split import shape
 from archsim.validate.stats import Stats, error_percent, stats
@@ -35,6 +36,23 @@ class ModelResult:
     kernels: KernelList
     measured_kernels: KernelList
     measured_launches: int | None
+    complete: bool = False
+
+    @property
+    def families(self) -> dict[str, tuple[int, float, int | None, float | None]]:
+        """Launches and µs by kernel family, ours and the recorded ones.
+
+        The recorded ones are ``None`` where the dataset lists only the heaviest kernels.
+        """
+        ours, theirs = by_family(self.kernels), by_family(self.measured_kernels)
+        names = dict.fromkeys([*theirs, *ours]) if self.complete else ours
+        return {
+            name: (
+                *ours.get(name, (0, 0.0)),
+                *(theirs.get(name, (0, 0.0)) if self.complete else (None, None)),
+            )
+            for name in names
+        }
 
     @property
     def launches(self) -> int:
@@ -57,6 +75,7 @@ class ModelResult:
             "graph_error": error_percent(self.measured_graph_us, self.predicted_graph_us),
             "launches": self.launches,
             "measured_launches": self.measured_launches,
+            "families": {k: list(v) for k, v in self.families.items()},
             "kernels": [list(k) for k in self.kernels],
             "measured_kernels": [list(k) for k in self.measured_kernels],
         }
@@ -81,6 +100,17 @@ class ModelValidation:
         """Errors of the CUDA-graph time."""
         return stats((c.measured_graph_us, c.predicted_graph_us) for c in self.cases)
 
+    @property
+    def families(self) -> dict[str, tuple[int, float, int, float]]:
+        """Launches and µs by kernel family over the models with a complete recorded list."""
+        total: dict[str, tuple[int, float, int, float]] = {}
+        for case in self.cases:
+            for name, (n, us, m, measured) in case.families.items():
+                if m is not None and measured is not None:
+                    a, b, c, d = total.get(name, (0, 0.0, 0, 0.0))
+                    total[name] = (a + n, b + us, c + m, d + measured)
+        return dict(sorted(total.items(), key=lambda item: (-item[1][3], item[0])))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; the top level counts the summed kernel time."""
         return {
@@ -88,6 +118,7 @@ class ModelValidation:
             "meta": self.meta,
             **self.kernel_sum.to_dict(),
             "graph": self.graph.to_dict(),
+            "families": {k: list(v) for k, v in self.families.items()},
             "failed": [f.to_dict() for f in self.failed],
             "cases": [c.to_dict() for c in self.cases],
         }
@@ -107,6 +138,7 @@ def validate_models(dataset: Dataset, predict: PredictModel) -> ModelValidation:
             failed.append(Failure(index, str(case["model"]), str(error)))
             continue
         launches = case.get("kernels")
+        recorded = _sequence(case)
         done.append(
             ModelResult(
                 index=index,
@@ -119,8 +151,9 @@ def validate_models(dataset: Dataset, predict: PredictModel) -> ModelValidation:
                 measured_graph_us=graph,
                 predicted_graph_us=graph_us,
                 kernels=tuple(sorted(kernels, key=lambda k: (-k[2], k[0]))),
-                measured_kernels=_kernels(case.get("top")),
+                measured_kernels=recorded or _kernels(case.get("top")),
                 measured_launches=launches if type(launches) is int else None,
+                complete=bool(recorded),
             )
         )
     return ModelValidation(dataset.path, dataset.meta, tuple(done), tuple(failed))
@@ -134,6 +167,23 @@ def _check(case: Case, where: str) -> tuple[float, float]:
         positive_number(case, "kernel_sum_us", where),
         positive_number(case, "graph_us", where),
     )
+
+
+def _sequence(case: Case) -> KernelList:
+    """Return the recorded kernels by name from ``sequence`` rows [index into ``names``, µs, …]."""
+    names, rows = case.get("names"), case.get("sequence")
+    if not isinstance(names, list) or not isinstance(rows, list):
+        return ()
+    found: dict[str, tuple[int, float]] = {}
+    for row in rows:
+        if not isinstance(row, list) or len(row) < 2 or type(row[0]) is not int:
+            return ()
+        if not 0 <= row[0] < len(names) or not isinstance(row[1], int | float):
+            return ()
+        count, us = found.get(str(names[row[0]]), (0, 0.0))
+        found[str(names[row[0]])] = (count + 1, us + row[1])
+    listed = [(name, count, us) for name, (count, us) in found.items()]
+    return tuple(sorted(listed, key=lambda k: (-k[2], k[0])))
 
 
 def _kernels(top: object) -> KernelList:
