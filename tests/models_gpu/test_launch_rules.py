@@ -37,6 +37,9 @@ SEEN = [
     (Reduce(rows=8, cols=1024), 1, 512),
     (Reduce(rows=2000, cols=8192), 2000, 512),  # a CTA a row
     (Reduce(rows=120, cols=7216), 8, 512),
+    (Reduce(rows=131072, cols=49, function="mean"), 256, 128),  # channels-last image means
+    (Reduce(rows=65536, cols=196, function="mean"), 512, 128),
+    (Reduce(rows=32768, cols=784, function="mean"), 256, 128),
     (Gather(table=445920, width=256, n=205088), 205088, 32),
     (Gather(table=131072, width=4096, n=65536), 131072, 256),
     (Gather(table=1391472, width=256, n=112304, dtype="fp32"), 112304, 64),

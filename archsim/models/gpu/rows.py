@@ -114,6 +114,8 @@ def lower_reduce(spec: Reduce, dev: Any) -> list[Plan]:
     several CTAs share it, after a memset of their semaphores.
     """
     size = dtype_of(spec.dtype).bytes(1)
+    if spec.function == "mean" and size == 2 and spec.cols < IMAGE_MEAN_COLS:
+        return [_image_mean(spec)]
     vector = 16 // size if spec.cols >= 128 else 1
     width = min(_power_below(spec.cols // vector), MAX_THREADS)
     height = min(_power_below(spec.rows), MAX_THREADS)
@@ -136,6 +138,24 @@ def lower_reduce(spec: Reduce, dev: Any) -> list[Plan]:
     kernel = "reduce_shared" if (shared and y > 1) or x > WARP else "reduce"
     plan = queued("reduce_kernel<512,1>", kernel, cta, spec)
     return [plan] if split == 1 else [Plan("Memset (Device)", FIXED, (), 0.0), plan]
+
+
+IMAGE_MEAN_COLS = 1024
+"""Half-precision means of shorter rows are those of images in channels-last order; norms of
+language models take theirs in fp32 over longer rows."""
+
+
+def _image_mean(spec: Reduce) -> Plan:
+    """A mean over positions: 32 lanes with four channels each, four threads deep.
+
+    The four share positions where each would reduce 16 values or more, else channels; a thread
+    takes four positions a step, one step after the other.
+    """
+    shared = spec.cols >= 64
+    rows, per_step = (128, 16) if shared else (512, 4)
+    steps = ceil_div(spec.cols, per_step)
+    cta = Cta(ceil_div(spec.rows, rows), 128, 32, 2064, steps, 4, 4 * steps, 0, 1)
+    return queued("reduce_kernel<128,4>", "reduce", cta, spec)
 
 
 def _split(values: int, ctas: int, dev: Any) -> int:
