@@ -32,6 +32,7 @@ def handoff(device: ArrayDevice, digest: str, ports: list[dict[str, Any]]) -> di
         "vivado/project.tcl": _fill("project.tcl.in", values),
         "ip/component.xml": component(device.name, ports),
         "sim/ecp5_models.v": ECP5_MODEL,
+        "sim/waivers.vlt": _fill("waivers.vlt.in", values),
         "sim/testbench.v": _fill("testbench.v.in", {**values, **_stimulus(device.params)}),
         "software/driver.py": _fill("driver.py.in", values),
         "software/registers.md": _markdown(device.name),

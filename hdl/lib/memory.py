@@ -65,7 +65,7 @@ class BufferMemory(wiring.Component):
         """Build the logic."""
         m = Module()
         if self.verilog:
-            m.submodules.words = Instance(
+            m.submodules.store = Instance(
                 MODULE,
                 p_WIDTH=self.width,
                 p_DEPTH=self.depth,
@@ -79,7 +79,7 @@ class BufferMemory(wiring.Component):
                 o_read_data=self.read_data,
             )
             return m
-        m.submodules.words = memory = Memory(shape=self.width, depth=self.depth, init=[])
+        m.submodules.store = memory = Memory(shape=self.width, depth=self.depth, init=[])
         write = memory.write_port()
         read = memory.read_port()
         m.d.comb += [
