@@ -1,0 +1,109 @@
+"""From a Numba kernel, PTX, a cubin or SASS text to a `Kernel`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archsim.frontend.blocks import basic_blocks
+from archsim.frontend.cubin import globals_image, kernel_attributes, read_cubin, relocations
+from archsim.frontend.instruction import Instruction, Kernel
+from archsim.frontend.sass_text import parse_sass
+from archsim.frontend.toolchain import (
+    KernelCompileError,
+    ToolchainMissingError,
+    assemble,
+    disassemble,
+)
+
+_ARCHES = {"sm_90": (9, 0), "sm_90a": (9, 0, "a")}
+_PARAMETER_BASE = 0x210
+
+
+def load_numba(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> Kernel:
+    """Compile a ``@cuda.jit`` kernel for Numba types ``signature`` and ``arch``.
+
+    Raises KernelCompileError when Numba or ptxas refuses it and ToolchainMissingError when a
+    wheel is absent. No GPU is needed.
+    """
+    if arch not in _ARCHES:
+        raise ValueError(f"arch must be one of {sorted(_ARCHES)}, not {arch!r}")
+    try:
+        from numba import cuda  # an optional, slow import
+        from numba.core.errors import NumbaError
+    except ImportError as error:  # pragma: no cover - numba is a dependency
+        raise ToolchainMissingError("numba-cuda must be installed to compile kernels") from error
+    function = getattr(kernel, "py_func", kernel)
+    compile_ptx: Any = getattr(cuda, "compile", None)
+    if compile_ptx is None:
+        raise KernelCompileError("kernels must be compiled outside Numba's CUDA simulator")
+    try:
+        ptx, _ = compile_ptx(
+            function, signature, cc=_ARCHES[arch], device=False, abi="numba", output="ptx",
+            lineinfo=True, **_options(kernel),
+        )  # fmt: skip
+    except NumbaError as error:
+        first = str(error).strip().split("\n")[0]
+        raise KernelCompileError(f"kernel {function.__name__} does not compile: {first}") from error
+    return load_ptx(ptx, arch=arch, source=function.__code__.co_filename)
+
+
+def _options(kernel: Any) -> dict[str, Any]:
+    """Options of the decorator that change the code."""
+    options = getattr(kernel, "targetoptions", {})
+    return {key: options[key] for key in ("fastmath", "opt") if options.get(key) is not None}
+
+
+def load_ptx(ptx: str, entry: str = "", arch: str = "sm_90", source: str = "") -> Kernel:
+    """Assemble ``ptx`` and read its kernel ``entry`` (the only one when not named)."""
+    return load_cubin(assemble(ptx, arch), entry, source)
+
+
+def load_cubin(data: bytes, entry: str = "", source: str = "") -> Kernel:
+    """The kernel ``entry`` of a cubin (the only one when not named)."""
+    cubin = read_cubin(data)
+    name = _choose(cubin.entries(), entry)
+    functions = parse_sass(disassemble(data))
+    if name not in functions:
+        raise KernelCompileError(f"cubin must hold machine code of {name}")
+    attributes = kernel_attributes(cubin, name)
+    constants = {
+        int(section.name.removeprefix(".nv.constant").split(".")[0]): section.data
+        for section in cubin.sections
+        if section.name.startswith(".nv.constant")
+        and section.name.partition("t")[2]
+        and (section.name.count(".") == 2 or section.name.endswith(f".{name}"))
+    }
+    shared = cubin.section(f".nv.shared.{name}")
+    return Kernel(
+        name=name,
+        instructions=functions[name],
+        blocks=basic_blocks(functions[name]),
+        registers=attributes.registers,
+        shared_bytes=shared.size if shared else 0,
+        stack_bytes=attributes.stack_bytes,
+        parameters=attributes.parameters,
+        parameter_base=attributes.parameter_base,
+        constants=constants,
+        globals_image=globals_image(cubin),
+        relocations=relocations(cubin),
+        source=source,
+    )
+
+
+def load_sass(text: str, entry: str = "") -> Kernel:
+    """A kernel of ``nvdisasm -hex -c`` text: code only, parameters at 0x210 of bank 0."""
+    functions = parse_sass(text)
+    name = _choose(tuple(functions), entry)
+    code: tuple[Instruction, ...] = functions[name]
+    return Kernel(name, code, basic_blocks(code), 255, 0, 0, (), _PARAMETER_BASE)
+
+
+def _choose(names: tuple[str, ...], entry: str) -> str:
+    """The entry asked for: exact, or the one name that holds it."""
+    named = [name for name in names if name]
+    if not entry and len(names) >= 1 and len(named) <= 1:
+        return named[0] if named else names[0]
+    fits = [name for name in names if name == entry] or [n for n in named if entry and entry in n]
+    if len(fits) != 1:
+        raise KernelCompileError(f"entry must name one kernel of {sorted(named)}, not {entry!r}")
+    return fits[0]
