@@ -32,6 +32,10 @@ class GemmKernels(Group):
     )
     store_bytes_per_clk: Constant = constant("B/clk", above=0, doc="epilogue stores of one SM")
     store_clk: Constant = constant("clk", minimum=0, doc="epilogue of a tile, fixed")
+    bias_factor: Constant = constant(
+        "1", minimum=1, doc="slowdown of epilogue stores by adding a bias"
+    )
+    bias_clk: Constant = constant("clk", minimum=0, doc="loading the bias of a tile")
     coop_store: Constant = constant(
         "1", minimum=0, maximum=1, doc="share of inner epilogues that a cooperative kernel shows"
     )

@@ -195,3 +195,14 @@ def test_rows_off_16_bytes_take_a_slower_kernel(h200_model):
     assert "nvjet" in whole.kernels[-1].name
     assert "nvjet" not in rough.kernels[-1].name
     assert rough.us > 1.5 * whole.us
+
+
+def test_a_bias_is_added_in_the_epilogue_and_never_after_a_split(h200_model):
+    plain = h200_model.price(Gemm(m=197, n=768, k=3072))
+    biased = h200_model.price(Gemm(m=197, n=768, k=3072, bias=True))
+    assert "splitK" in plain.kernels[0].name
+    assert [k.config["split_k"] for k in biased.kernels] == [1]
+    assert "_bias_" in biased.kernels[0].name
+    short = {"m": 1576, "n": 576, "k": 192}
+    added = h200_model.price(Gemm(**short, bias=True)).us - h200_model.price(Gemm(**short)).us
+    assert 0.3 < added < 2.0

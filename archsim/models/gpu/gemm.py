@@ -21,6 +21,7 @@ from archsim.models.gpu.gemm_plan import (
     ALIGN_B,
     ALIGN_OUT,
     BATCH,
+    BIAS,
     CM,
     CN,
     COOP,
@@ -200,6 +201,8 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     rough = store_factor(dev, p[ALIGN_OUT])
     stored = min(p[TM], p[M]) * min(p[TN], p[N]) * p[OUT_BYTES] * rough
     store = stored / dev.tensor_kernels_gemm_store_bytes_per_clk
+    if p[ENGINE] == 0.0 and p[BIAS] == 1.0:
+        store = store * dev.tensor_kernels_gemm_bias_factor + dev.tensor_kernels_gemm_bias_clk
     store += dev.tensor_kernels_gemm_store_clk
     # Warpgroups with a tile each store one under the other's main loop; cooperating ones cannot.
     if p[COOP] == 0.0 and p[ENGINE] == 0.0:

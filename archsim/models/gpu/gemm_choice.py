@@ -94,7 +94,7 @@ def cheapest(dev: Any, p: Any, table: Any, most: float, scratch: Any) -> tuple[i
 
 
 @njit
-def busy_clk(dev: Any, row: Any, p: Any) -> float:
+def busy_clk(dev: Any, row: Any, p: Any, most: float) -> float:
     """Return the clocks that a candidate computes for at its best split, whatever memory does."""
     tiles = ceil(p[g.M] / row[_TM]) * ceil(p[g.N] / row[_TN]) * p[g.BATCH]
     p[g.TM], p[g.TN], p[g.COOP], p[g.M_SIDE] = row[_TM], row[_TN], row[_COOP], row[_M_SIDE]
@@ -107,7 +107,7 @@ def busy_clk(dev: Any, row: Any, p: Any) -> float:
     steps = g.k_steps(p)
     split = 1.0
     if row[_COOP] == 0.0 and p[g.BATCH] == 1.0:
-        split = max(min(dev.sm_count * row[_ROOM] // tiles, steps // 4, MOST_SPLITS), 1.0)
+        split = max(min(dev.sm_count * row[_ROOM] // tiles, steps // 4, most), 1.0)
     return float(max(wgmma_step(dev, p), load) * per_sm * steps / split)
 
 
@@ -134,7 +134,7 @@ def utility(dev: Any, p: Any, bias: float, us: float, split: float, w: Any) -> f
 
 @njit
 def rate(
-    dev: Any, p: Any, row: Any, i: int, w: Any, out_bytes: float, scratch: Any,
+    dev: Any, p: Any, row: Any, i: int, w: Any, most: float, out_bytes: float, scratch: Any,
     likings: Any, times: Any, splits: Any,
 ) -> float:  # fmt: skip
     """Price candidate ``row`` (number ``i``) at every split of K; record and return its best."""
@@ -152,16 +152,17 @@ def rate(
             likings[i], times[i], splits[i] = liking, us, split
         grown = p[g.CTAS] / split * (split + 1.0)
         split += 1.0
-        few = g.k_steps(p) < 4.0 * split or split > MOST_SPLITS
+        few = g.k_steps(p) < 4.0 * split or split > most
         if p[g.BATCH] > 1.0 or row[_COOP] > 0.0 or grown > dev.sm_count * row[_ROOM] or few:
             return float(likings[i])
 
 
 @njit
 def preferred(
-    dev: Any, p: Any, table: Any, w: Any, scratch: Any, likings: Any, times: Any, splits: Any
-) -> int:
-    """Return the row of ``table`` that the library likes best.
+    dev: Any, p: Any, table: Any, w: Any, most: float, scratch: Any,
+    likings: Any, times: Any, splits: Any,
+) -> int:  # fmt: skip
+    """Return the row of ``table`` that the library likes best; K in at most ``most`` parts.
 
     Fills, per row, the ``likings`` (-1e300 where not priced), predicted ``times`` and ``splits``.
     Rows come in blocks of one tile with all its clusters: every tile that is not hopeless is
@@ -172,13 +173,15 @@ def preferred(
     likings[:] = -1e300
     busy = np.empty(tiles)
     for k in range(tiles):
-        busy[k] = busy_clk(dev, table[k * CLUSTERS], p)
+        busy[k] = busy_clk(dev, table[k * CLUSTERS], p, most)
     limit = LOOSE * busy.min() + 1500.0
     best_of = np.full(tiles, -1e300)
     for k in range(tiles):
         if busy[k] <= limit:
             for i in (k * CLUSTERS + 1, k * CLUSTERS + 2):
-                liking = rate(dev, p, table[i], i, w, out_bytes, scratch, likings, times, splits)
+                liking = rate(
+                    dev, p, table[i], i, w, most, out_bytes, scratch, likings, times, splits
+                )
                 best_of[k] = max(best_of[k], liking)
     for _ in range(FINALISTS):
         k = int(best_of.argmax())
@@ -187,7 +190,7 @@ def preferred(
         best_of[k] = -1e300
         for i in range(k * CLUSTERS, (k + 1) * CLUSTERS):
             if likings[i] == -1e300:
-                rate(dev, p, table[i], i, w, out_bytes, scratch, likings, times, splits)
+                rate(dev, p, table[i], i, w, most, out_bytes, scratch, likings, times, splits)
     p[g.OUT_BYTES] = out_bytes
     return int(likings.argmax())
 
@@ -196,5 +199,6 @@ def ranked(dev: Any, p: Any, table: Any, weights: Any) -> tuple[Any, Any, Any]:
     """Return likings, times and splits of all candidates of ``table`` for the shape in ``p``."""
     n = len(table)
     likings, times, splits = np.empty(n), np.empty(n), np.ones(n)
-    preferred(dev, p.copy(), table, weights, np.zeros(12), likings, times, splits)
+    most = float(MOST_SPLITS)
+    preferred(dev, p.copy(), table, weights, most, np.zeros(12), likings, times, splits)
     return likings, times, splits

@@ -29,9 +29,8 @@ _TYPE_NAMES = {"fp16": "hsh", "bf16": "tst", "fp8": "qqtst", "fp8_e5m2": "qqtst"
 
 def lower_gemm(spec: Gemm, dev: Any) -> list[Plan]:
     """Return the kernels of one matrix product."""
-    return matrix_plans(
-        dev, spec.m, spec.n, spec.k, 1, spec.dtype, dtype_of(spec.result_dtype).bits / 8
-    )
+    size = dtype_of(spec.result_dtype).bits / 8
+    return matrix_plans(dev, spec.m, spec.n, spec.k, 1, spec.dtype, size, bias=spec.bias)
 
 
 def lower_bmm(spec: BatchedGemm, dev: Any) -> list[Plan]:
@@ -59,22 +58,29 @@ def template(
 
 
 def matrix_plans(
-    dev: Any, m: int, n: int, k: int, batch: int, dtype: str, out_bytes: float
-) -> list[Plan]:
-    """Choose the tile kernel and return the launches around it."""
+    dev: Any, m: int, n: int, k: int, batch: int, dtype: str, out_bytes: float, *,
+    bias: bool = False,
+) -> list[Plan]:  # fmt: skip
+    """Choose the tile kernel and return the launches around it.
+
+    A kernel that adds the bias in its epilogue never splits K.
+    """
+    most = 1.0 if bias or batch > 1 or dtype in UNSPLIT else float(MOST_SPLITS)
     p = template(m, n, k, batch, dtype, out_bytes)
     if takes_nvjet(p, dtype, dev):
         kind = "8" if p[g.IN_BYTES] == 1 else "16"
         table, weights = nvjet_table(kind), nvjet_weights(kind)
         likings, times, splits = _buffers(len(table))
-        row = preferred(dev, p, table, weights, np.zeros(OUTPUTS), likings, times, splits)
+        scratch = np.zeros(OUTPUTS)
+        row = preferred(dev, p, table, weights, most, scratch, likings, times, splits)
         split = splits[row]
     else:
         table = table_for(dtype, p, dev)
-        most = 1.0 if dtype in UNSPLIT or batch > 1 else float(MOST_SPLITS)
         row, split = cheapest(dev, p, table, most, np.zeros(OUTPUTS))
     fill(table[row], p, split, dev["sm_count"], out_bytes)
-    return launches(p, dtype, out_bytes)
+    if p[g.ENGINE] == names.WGMMA:
+        p[g.BIAS] = float(bias)
+    return launches(p, dtype, out_bytes, bias)
 
 
 def takes_nvjet(p: np.ndarray[Any, Any], dtype: str, dev: Any) -> bool:
@@ -98,7 +104,9 @@ def table_for(dtype: str, p: np.ndarray[Any, Any], dev: Any) -> np.ndarray[Any, 
     return table if dev["tensor_kernels_wgmma"] else table[table[:, 0] != names.XMMA]
 
 
-def launches(p: np.ndarray[Any, Any], dtype: str, out_bytes: float) -> list[Plan]:
+def launches(
+    p: np.ndarray[Any, Any], dtype: str, out_bytes: float, bias: bool = False
+) -> list[Plan]:
     """Return memset, tile kernel and reduction of the chosen candidate ``p``."""
     m, n, k, batch = (int(v) for v in p[:4])
     tiles = ceil(m / p[4]) * ceil(n / p[5]) * batch
@@ -106,7 +114,7 @@ def launches(p: np.ndarray[Any, Any], dtype: str, out_bytes: float) -> list[Plan
     if p[13] == names.WGMMA and tiles > MEMSET_ABOVE_TILES * p[g.CTAS]:
         plans.append(memset())
     config = describe(p)
-    name = kernel_name(p, dtype)
+    name = kernel_name(p, dtype, bias)
     plans.append(Plan(name, GEMM, tuple(p.tolist()), 2.0 * batch * m * n * k, config))
     if p[10] > 1:
         plans.append(reduction(p, out_bytes))
@@ -135,14 +143,15 @@ def describe(p: np.ndarray[Any, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def kernel_name(p: np.ndarray[Any, Any], dtype: str) -> str:
+def kernel_name(p: np.ndarray[Any, Any], dtype: str, bias: bool = False) -> str:
     """Return the library's name of the chosen kernel."""
     tm, tn, tk, stages, cm, cn = (int(v) for v in p[4:10])
     if p[13] == names.WGMMA:
         coop = ("", "_coopA", "_coopB")[int(p[17])]
         split = "_splitK" if p[10] > 1 else ""
         side = "N" if p[18] else "T"
-        way = "v" if cn > cm else "h"
+        way = "v" if cn > cm == 1 else "h"
+        coop += "_bias" if bias else ""
         kind = _TYPE_NAMES[dtype]
         return f"nvjet_sm90_{kind}_{tn}x{tm}_{tk}x{stages}_{cn}x{cm}_{way}_bz{coop}{split}_TN{side}"
     family = ("", "sm90_xmma_gemm", "cutlass_80_tensorop_gemm", "sm80_xmma_ffma_gemm",

@@ -19,6 +19,7 @@ A_SHARE = 24  # bytes of A kept over dense bytes (2:4 sparse: 0.5 plus metadata)
 A_BYTES = 25  # compulsory bytes of A where not m*k*in (implicit GEMM), else 0
 TAPS, CHUNK = 26, 27  # implicit GEMM: filter taps, channels of one; else 0
 CROWD = COOP  # mma.sync engines: 1 where kernels on other streams run beside it
+BIAS = WN  # wgmma engines: 1 where the epilogue adds a bias
 """Positions in ``Plan.params`` of families GEMM and SPARSE."""
 
 
