@@ -23,7 +23,7 @@ from archsim.models.gpu.plan import (
 )
 
 C_KIND, C_READ, C_WRITTEN, C_ELEMENTS = 0, 1, 2, 3
-C_TAPS, C_STRIDE, C_CTAS, C_SLOTS, C_TILE, C_SPECIAL = 4, 5, 6, 7, 8, 9
+C_TAPS, C_STRIDE, C_CTAS, C_SLOTS, C_TILE, C_SPECIAL, C_COVER = 4, 5, 6, 7, 8, 9, 10
 DEPTHWISE, SLICE, PACK, UNPACK, TRANSPOSE, CLEAR = 0, 1, 2, 3, 4, 5
 
 
@@ -63,13 +63,13 @@ def depthwise(dev: Any, p: Any, out: Any) -> float:
     """Fill in the SM time of a depthwise kernel; return its exposed first loads.
 
     A CTA works off a tile of outputs. Each output costs its share of loads and its taps; a CTA
-    alone is bound by its chain of loads, one per tap.
+    alone is bound by its chain of loads, one per tap, shorter where the image does not cover it.
     """
     us = 1e6 / dev.clock_boost_hz
     loads = dev.tensor_kernels_conv_depthwise_load_clk * p[C_STRIDE] * p[C_STRIDE]
     each = loads + dev.tensor_kernels_conv_depthwise_tap_clk * p[C_TAPS]
     busy = each * p[C_TILE]
-    chain = dev.tensor_kernels_conv_depthwise_chain_clk * p[C_TAPS]
+    chain = dev.tensor_kernels_conv_depthwise_chain_clk * p[C_TAPS] * p[C_COVER]
     per_sm = ceil(p[C_CTAS] / dev.sm_count)
     slots = min(p[C_SLOTS], per_sm)
     clk = (per_sm // slots) * overlap(slots * busy, chain, 3.0)
@@ -84,4 +84,4 @@ def depthwise(dev: Any, p: Any, out: Any) -> float:
     out[COMPUTE] = clk * us
     peak = dev.sm_fp16_flop_per_clk * dev.sm_count
     out[BOUND_COMPUTE_US] = 2.0 * p[C_ELEMENTS] * p[C_TAPS] / peak * us
-    return float(cold * p[C_STRIDE] * (1.0 - p[RESIDENT]))
+    return float(cold * p[C_STRIDE] * p[C_COVER] * (1.0 - p[RESIDENT]))

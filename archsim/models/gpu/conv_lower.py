@@ -102,9 +102,10 @@ def _depthwise(spec: Conv2d) -> Plan:
         ctas = ceil(outputs / 1024)
         slots = {3: 6, 5: 3}.get(spec.r, 2 if spec.r > 5 else 6)
     ctas = max(ceil(ctas), 1)
+    cover = min(spec.p / 7, 1.0) * min(spec.q / 7, 1.0) if special else 1.0
     params = (
         DEPTHWISE, spec.bytes_read, spec.bytes_written, outputs, spec.r * spec.s, spec.stride,
-        ctas, slots, outputs / ctas, special,
+        ctas, slots, outputs / ctas, special, cover,
     )  # fmt: skip
     name = "conv2d_c1_k1_nhwc_specialized" if special else "conv2d_c1_k1_nhwc"
     config = {"grid": ctas}
