@@ -86,17 +86,22 @@ def _model(device: str | None) -> Any:
     return GpuModel(loaded)
 
 
+def baseline(device: Any) -> Any:
+    """Return the roofline of a GPU that predictions are compared with."""
+    from archsim.validate import Roofline
+
+    summary = device_summary(device)
+    return Roofline(summary["peaks"], summary["bandwidth"], float(device.tensor.sparse_factor))
+
+
 def _measured(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
     from archsim.app.recorded_kernels import chooser
     from archsim.report.terminal_validate import render_validation
-    from archsim.validate import Roofline, load_dataset, validate_measured
+    from archsim.validate import load_dataset, validate_measured
 
     model = _model(device)
-    summary = device_summary(model.device)
-    factor = float(model.device.tensor.sparse_factor)
-    baseline = Roofline(summary["peaks"], summary["bandwidth"], factor)
     choose = chooser(model.device) if kernels == "recorded" else None
-    result = validate_measured(load_dataset(file), model.price, baseline, choose)
+    result = validate_measured(load_dataset(file), model.price, baseline(model.device), choose)
     return render_validation(result), result.to_dict(), 0
 
 
@@ -111,16 +116,21 @@ def _models(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int
 
 def _sustained(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
     from archsim.report.terminal_validate import render_sustained
-    from archsim.validate import load_dataset, spec_from_case, validate_sustained
+    from archsim.validate import load_dataset, validate_sustained
 
-    model = _model(device)
+    result = validate_sustained(load_dataset(file), steady_predictor(_model(device)))
+    return render_sustained(result), result.to_dict(), 0
+
+
+def steady_predictor(model: Any) -> Callable[[Case], tuple[float, float, float]]:
+    """Return the function that predicts a steady state: µs, joules and MHz of the SM clock."""
+    from archsim.validate import spec_from_case
 
     def predict(case: Case) -> tuple[float, float, float]:
-        steady = model.sustain(spec_from_case(case))
+        steady = model.sustain(spec_from_case(case), 0.0 if case.get("fill") == "zeros" else 1.0)
         return steady.us, steady.joules, steady.sm_clock_hz / 1e6
 
-    result = validate_sustained(load_dataset(file), predict)
-    return render_sustained(result), result.to_dict(), 0
+    return predict
 
 
 def _published(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:

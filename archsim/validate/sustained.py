@@ -11,6 +11,7 @@ from archsim.validate.cases import Case, Dataset, positive_number, spec_from_cas
 from archsim.validate.measured import UNPRICED, Failure
 from archsim.validate.split import shape
 from archsim.validate.stats import Stats, stats
+from archsim.validate.sweep_cases import UNSUPPORTED
 
 QUANTITIES = ("us", "joules", "sm_mhz")
 """What is measured and predicted of each case: time, energy per run, steady SM clock."""
@@ -67,15 +68,13 @@ class SustainedValidation:
 
 def validate_sustained(dataset: Dataset, predict: PredictSustained) -> SustainedValidation:
     """Predict every case of ``dataset``; one that cannot be priced is listed in ``failed``."""
-    measured: list[Triple] = []
-    for index, case in enumerate(dataset.cases):
-        where = dataset.where(index)
-        spec_from_case(case, where)
-        us, joules, mhz = (positive_number(case, q, where) for q in QUANTITIES)
-        measured.append((us, joules, mhz))
+    measured = [_measured(case, dataset.where(i)) for i, case in enumerate(dataset.cases)]
     done: list[SustainedResult] = []
     failed: list[Failure] = []
-    for index, case in enumerate(dataset.cases):
+    for index, (case, triple) in enumerate(zip(dataset.cases, measured, strict=True)):
+        if triple is None:
+            failed.append(Failure(index, case["op"], UNSUPPORTED[case["op"]]))
+            continue
         try:
             us, joules, mhz = predict(case)
         except CheckError as error:
@@ -84,5 +83,14 @@ def validate_sustained(dataset: Dataset, predict: PredictSustained) -> Sustained
             failed.append(Failure(index, str(case["op"]), str(error)))
             continue
         answer = (us, joules, mhz)
-        done.append(SustainedResult(index, case["op"], shape(case), measured[index], answer))
+        done.append(SustainedResult(index, case["op"], shape(case), triple, answer))
     return SustainedValidation(dataset.path, dataset.meta, tuple(done), tuple(failed))
+
+
+def _measured(case: Case, where: str) -> Triple | None:
+    """Return what was measured; ``None`` for a class that no operator stands for."""
+    if case.get("op") in UNSUPPORTED:
+        return None
+    spec_from_case(case, where)
+    us, joules, mhz = (positive_number(case, q, where) for q in QUANTITIES)
+    return us, joules, mhz

@@ -73,6 +73,7 @@ UNSUPPORTED = {
     "fill": "no operator writes without reading",
     "avgpool": "no kernel for global average pooling on its own",
     "nhwc_to_nchw": "layout conversions are priced inside convolutions only",
+    "idle": "the board without work has no time to predict",
     "nchw_to_nhwc": "layout conversions are priced inside convolutions only",
 }
 """Measured classes that no operator of a graph stands for, with the reason."""

@@ -101,7 +101,7 @@ def test_candidates_are_constants_that_can_vary(device):
     assert "launch.kernel_us" in candidates(device)
     assert "memory.bandwidth_bytes_per_s" not in candidates(device)
     assert candidates(device, ["memory.bandwidth_bytes_per_s"]) == ("memory.bandwidth_bytes_per_s",)
-    with pytest.raises(ConfigError, match="did you mean 'memory.read_fraction'"):
+    with pytest.raises(ConfigError, match=r"did you mean 'memory\.read_fraction'"):
         candidates(device, ["memory.read_fracton"])
     with pytest.raises(ConfigError, match="must be one that can vary, not 'sm_count'"):
         candidates(device, ["sm_count"])
