@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from operator import attrgetter
 
-from archsim.calibrate import Problem, candidates, fit, from_dataset, from_published, screen
+from archsim.app.observations import from_dataset, from_published
+from archsim.calibrate import Problem, candidates, fit, screen
 from archsim.config import load_device
 from archsim.config.paths import configs_dir
 from archsim.validate import load_dataset

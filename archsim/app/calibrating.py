@@ -25,9 +25,9 @@ class Options:
 
 def calibrate(options: Options) -> Calibration:
     """Fit, write ``options.output`` and return the ``archsim.calibrate.Calibration``."""
-    from archsim.calibrate import Problem, candidates, fit, from_published, screen
+    from archsim.app.observations import from_dataset, from_published
+    from archsim.calibrate import Problem, candidates, fit, screen
     from archsim.calibrate.device_file import calibrated, name_of, write_device
-    from archsim.calibrate.observations import from_dataset
     from archsim.validate import load_dataset
 
     name = _output_name(options, name_of(options.output))

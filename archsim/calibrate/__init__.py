@@ -1,7 +1,7 @@
 """Fitting a device's constants to measurements: screening, robust least squares, a new file."""
 
 from archsim.calibrate.fit import Calibration, Fitted, fit
-from archsim.calibrate.observations import Observation, from_dataset, from_published
+from archsim.calibrate.observation import Observation
 from archsim.calibrate.problem import Problem
 from archsim.calibrate.screen import candidates, screen
 
@@ -12,7 +12,5 @@ __all__ = [
     "Problem",
     "candidates",
     "fit",
-    "from_dataset",
-    "from_published",
     "screen",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.calibrate.observations import Observation
+from archsim.calibrate.observation import Observation
 from archsim.config.gpu import GpuDevice
 from archsim.errors import ConfigError, MissingConstantError, UnsupportedOperatorError
 from archsim.models.gpu.lower import lower

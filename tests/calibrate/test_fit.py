@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from archsim.calibrate import Problem, candidates, fit, from_dataset, screen
+from archsim.app.observations import from_dataset
+from archsim.calibrate import Problem, candidates, fit, screen
 from archsim.calibrate.fit import mixed
 from archsim.config import load_device
 from archsim.errors import ConfigError

@@ -1,42 +1,19 @@
-"""What constants are fitted to: measured times of operators, cold and warm, or a paper's rates."""
+"""From measured datasets and published figures to what ``archsim.calibrate`` fits to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from archsim.calibrate import Observation
 from archsim.errors import ConfigError
 from archsim.graph import OP_KINDS
-from archsim.graph.ops import OpSpec
 from archsim.validate.cases import Dataset, positive_number, spec_from_case
 from archsim.validate.published_file import RowSpec, load_published
 from archsim.validate.split import is_check
 from archsim.validate.sweep_cases import left_out, own_us
-
-WARM_WEIGHT = 0.6
-"""Weight of a time with warm caches beside that of the same case with cold ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """The measured time of one operator.
-
-    ``warm`` says that its operands were left in the caches by the same launch before. ``check``
-    observations judge the fit and take no part in it.
-    """
-
-    name: str
-    spec: OpSpec
-    us: float
-    warm: bool = False
-    check: bool = False
-
-    @property
-    def weight(self) -> float:
-        """How much the observation counts in a fit."""
-        return WARM_WEIGHT if self.warm else 1.0
 
 
 def from_dataset(dataset: Dataset) -> tuple[Observation, ...]:
@@ -93,11 +70,3 @@ def _observation(row: RowSpec, device: str) -> Observation | None:
     if amount is not None:
         return Observation(row.id, spec, 1e6 * amount / value)
     return Observation(row.id, spec, value) if how.field == "op:*.us" else None
-
-
-def classes(observations: Iterable[Observation]) -> dict[str, int]:
-    """Return how many observations there are by name."""
-    counts: dict[str, int] = {}
-    for o in observations:
-        counts[o.name] = counts.get(o.name, 0) + 1
-    return counts

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from archsim.calibrate import from_dataset, from_published
+from archsim.app.observations import from_dataset, from_published
 from archsim.config.paths import configs_dir
 from archsim.errors import ConfigError
 from archsim.validate import is_check, load_dataset
