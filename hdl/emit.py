@@ -12,9 +12,11 @@ from hdl.arith.requant import PostLane
 from hdl.lib.memory import VERILOG
 from hdl.matrix.array import PE, ROW, SystolicRow, make_pe
 from hdl.matrix.engine import LANE, MatrixEngine
+from hdl.matrix.memory_top import MatrixMemoryTop
 from hdl.matrix.top import MatrixTop
 
 TOP = "matrix_top"
+MEMORY_TOP = "matrix_memory_top"
 CORE = "matrix_core"
 
 
@@ -36,6 +38,11 @@ def _with_parts(params: MatrixParams, top: wiring.Component, name: str) -> str:
         (name, top),
     )
     return "\n".join([VERILOG, *(_convert(component, name) for name, component in parts)])
+
+
+def emit_memory_top(params: MatrixParams) -> str:
+    """Return the Verilog of ``matrix_memory_top``, which instantiates ``matrix_top``."""
+    return _convert(MatrixMemoryTop(params, engine=TOP), MEMORY_TOP)
 
 
 def _convert(component: wiring.Component, name: str) -> str:

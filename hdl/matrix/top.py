@@ -16,6 +16,20 @@ from hdl.matrix.registers import COUNT, IDENTITY, JOB_REGISTERS, REGISTERS
 ADDRESS_BITS = 7
 
 
+def top_signature(params: MatrixParams) -> wiring.Signature:
+    """Return the ports of the top."""
+    width = 8 * params.port_bytes
+    axis = {"tdata": Out(width), "tvalid": Out(1), "tready": In(1), "tlast": Out(1)}
+    return wiring.Signature(
+        {
+            "s_axis": In(wiring.Signature(axis)),
+            "m_axis": Out(wiring.Signature(axis)),
+            "s_axil": In(axi_lite_signature(ADDRESS_BITS)),
+            "interrupt": Out(1),
+        }
+    )
+
+
 class MatrixTop(wiring.Component):
     """The engine as an IP core: ``s_axis`` operands in, ``m_axis`` results out, ``s_axil`` control.
 
@@ -26,16 +40,7 @@ class MatrixTop(wiring.Component):
     def __init__(self, params: MatrixParams, *, verilog: bool = False) -> None:
         self.params = params
         self.verilog = verilog
-        width = 8 * params.port_bytes
-        axis = {"tdata": Out(width), "tvalid": Out(1), "tready": In(1), "tlast": Out(1)}
-        super().__init__(
-            {
-                "s_axis": In(wiring.Signature(axis)),
-                "m_axis": Out(wiring.Signature(axis)),
-                "s_axil": In(axi_lite_signature(ADDRESS_BITS)),
-                "interrupt": Out(1),
-            }
-        )
+        super().__init__(top_signature(params))
 
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
