@@ -10,7 +10,9 @@ from archsim.config.array import ArrayDevice
 from archsim.config.matrix import MatrixParams
 from archsim.numeric import gelu_table
 from hdl.arith.product import ECP5_MODEL
+from hdl.emit import emit_memory_top
 from hdl.ipxact import component
+from hdl.matrix.memory_top import MOVER_REGISTERS
 from hdl.matrix.registers import IDENTITY, JOB_REGISTERS, REGISTERS
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -31,6 +33,7 @@ def handoff(device: ArrayDevice, digest: str, ports: list[dict[str, Any]]) -> di
         "ecp5/build.sh": _fill("ecp5.sh.in", values),
         "vivado/project.tcl": _fill("project.tcl.in", values),
         "ip/component.xml": component(device.name, ports),
+        "top_memory.v": emit_memory_top(device.params),
         "sim/ecp5_models.v": ECP5_MODEL,
         "sim/waivers.vlt": _fill("waivers.vlt.in", values),
         "sim/testbench.v": _fill("testbench.v.in", {**values, **_stimulus(device.params)}),
@@ -113,9 +116,13 @@ def _word(p: MatrixParams, fields: list[tuple[int, int]]) -> list[int]:
 def _markdown(name: str) -> str:
     rows = [f"| 0x{r.offset:02X} | {r.name} | {r.access} | {r.text} |" for r in REGISTERS]
     head = f"# Registers of {name}\n\n32 bits each, AXI4-Lite, byte offsets.\n\n"
-    return (
-        head + "| offset | name | access | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
-    )
+    columns = "| offset | name | access | meaning |\n|---|---|---|---|\n"
+    mover = [
+        f"| 0x{4 * i:02X} | {register} | {access} | {text} |"
+        for i, (register, access, text) in enumerate(MOVER_REGISTERS)
+    ]
+    note = "\n## Mover: `s_axil_mover` of `matrix_memory_top` (`top_memory.v` with `top.v`)\n\n"
+    return head + columns + "\n".join(rows) + "\n" + note + columns + "\n".join(mover) + "\n"
 
 
 def _header(digest: str) -> str:

@@ -34,8 +34,9 @@ CONTROLS = 7
 class MatrixMemoryTop(wiring.Component):
     """``MatrixTop`` whose streams come from and go to memory through one AXI4 manager.
 
-    Ports: ``m_axi``, AXI4 with 64-bit addresses, ``8 * port_bytes`` data and identifier 0; ``s_axil``, the
-    engine's registers; ``s_axil_mover``, ``MOVER_REGISTERS``; ``interrupt``, the engine's.
+    Ports: ``m_axi``, AXI4 with 64-bit addresses, ``8 * port_bytes`` data and identifier 0;
+    ``s_axil``, the engine's registers; ``s_axil_mover``, ``MOVER_REGISTERS``; ``interrupt``, the
+    engine's.
 
     ``engine`` names the Verilog module of ``MatrixTop``, which is placed as an instance.
     """

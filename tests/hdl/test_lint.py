@@ -1,6 +1,7 @@
 """Verilator's lint at -Wall: clean but for the waivers that the folder explains."""
 
 import subprocess
+from itertools import pairwise
 
 import pytest
 
@@ -24,6 +25,6 @@ def test_lint_is_clean(name, tmp_path):
 def test_every_waiver_is_explained(tmp_path):
     generate(load_device("os_4x4_int8"), tmp_path)
     lines = (tmp_path / "sim" / "waivers.vlt").read_text().splitlines()
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if line.startswith("lint_off"):
             assert before.startswith(("//", "lint_off"))
