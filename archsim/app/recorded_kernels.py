@@ -40,15 +40,24 @@ def chooser(device: GpuDevice) -> Choose:
 
 
 def _complete(kernel: Launch) -> dict[str, Any] | None:
-    """Return a recorded launch; ``None`` where it lacks what pricing needs."""
+    """Return a recorded launch; ``None`` where it lacks, or garbles, what pricing needs."""
     name = str(kernel.get("name", ""))
     if name.startswith("Memset"):
         return {"name": name}
-    grid = kernel.get("grid")
-    if not isinstance(grid, list) or len(grid) != 3 or not all(type(v) is int for v in grid):
+    if not _three(kernel.get("grid")):
         return None
     launch = {key: kernel[key] for key in _LAUNCH if key in kernel}
     parsed = parse_gemm(name)
     fills_sm = parsed is not None and parsed.engine in (WGMMA, XMMA)
-    known = all(key in launch for key in ("block", "regs", "smem"))
+    sizes = all(type(kernel.get(k)) is int and 0 <= kernel[k] < 2**31 for k in ("regs", "smem"))
+    known = sizes and _three(kernel.get("block"))
     return launch if known or fills_sm or parsed is None else None
+
+
+def _three(sizes: object) -> bool:
+    """Return whether ``sizes`` are the three extents of a grid or block."""
+    return (
+        isinstance(sizes, list)
+        and len(sizes) == 3
+        and all(type(v) is int and 1 <= v < 2**31 for v in sizes)
+    )

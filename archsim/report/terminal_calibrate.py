@@ -31,7 +31,7 @@ def _table(*columns: str) -> Table:
 
 
 def _constants(result: Calibration) -> RenderableType:
-    table = _table("constant", "before", "after", "±%", "d log t / d log c")
+    table = _table("constant", "before", "after", "±%", "slope")
     for c in result.constants:
         table.add_row(
             c.path,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from archsim.graph import ops
-from archsim.validate.case_fields import Case, choice, dimension, dtype
+from archsim.validate.case_fields import LARGEST, Case, choice, dimension, dtype
 
 
 def _batchnorm(case: Case, where: str) -> ops.OpSpec:
@@ -107,4 +107,6 @@ def own_us(case: Case) -> float | None:
         for kernel in (kernels if isinstance(kernels, list) else [])
         if isinstance(kernel, dict) and TRANSFORM in str(kernel.get("name"))
     ]
-    return float(found[0]) if len(found) == 1 and isinstance(found[0], int | float) else None
+    if len(found) != 1 or isinstance(found[0], bool) or not isinstance(found[0], int | float):
+        return None
+    return float(found[0]) if 0 < found[0] <= LARGEST else None

@@ -73,3 +73,22 @@ def test_idle_and_zero_operands_of_steady_states(tmp_path, capsys):
     assert "idle" in capsys.readouterr().out
     zeros, random = json.loads(answer.read_text())["cases"]
     assert zeros["predicted_joules"] < random["predicted_joules"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"grid": None}, {"grid": [0, 1, 1]}, {"grid": "x"}, {"grid": [1.5, 1, 1]},
+        {"block": None}, {"block": [-1, 1, 1]}, {"regs": "many"}, {"smem": -1}, {"name": None},
+    ],
+)  # fmt: skip
+def test_garbled_launches_are_not_priced_and_break_nothing(change, tmp_path, capsys):
+    kernel = {
+        "name": "cutlass_80_tensorop_s16816gemm_f16_128x128_32x4_tn_align8", "grid": [2, 2, 1],
+        "block": [128, 1, 1], "regs": 100, "smem": 1000, "dur_us": 9.0, **change,
+    }  # fmt: skip
+    case = {"op": "gemm", "m": 256, "n": 256, "k": 64, "dtype": "fp16", "us": 9.0}
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps({"meta": {}, "cases": [{**case, "kernels": [kernel, 7]}]}))
+    arguments = ["validate", "--device", "h200", "--measured", str(path), "--kernels", "recorded"]
+    assert main(arguments) == 0
