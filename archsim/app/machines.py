@@ -15,7 +15,7 @@ COMMON_METRICS = ("latency_us", "latency_low_us", "latency_high_us", "energy_j",
 METRICS = {
     "gpu": (
         *COMMON_METRICS, "kernel_sum_us", "kernels", "sm_clock_hz", "flops", "tflops",
-        "hbm_bytes", "hbm_utilisation", "mfu", "throughput_per_s",
+        "hbm_bytes", "hbm_utilisation", "mfu", "throughput_per_s", "sustained_us", "sustained_clock_hz",
     ),
     "array": (
         *COMMON_METRICS, "matrix_cycles", "bound_cycles", "utilisation", "flops",

@@ -83,6 +83,14 @@ class Graph:
         return iter(self.ops)
 
     @cached_property
+    def first_names(self) -> tuple[str, ...]:
+        """The name of each distinct operator's first occurrence, in the order of ``counts``."""
+        names: dict[OpSpec, str] = {}
+        for op in self.ops:
+            names.setdefault(op.spec, op.name)
+        return tuple(names.values())
+
+    @cached_property
     def counts(self) -> Counter[OpSpec]:
         """How often each distinct operator occurs, in order of first occurrence."""
         return Counter(op.spec for op in self.ops)

@@ -58,7 +58,10 @@ class ArrayModel:
 
     def evaluate(self, graph: Graph) -> PointResult:
         """Return the cost of a whole workload, operators in order of first occurrence."""
-        priced = tuple(replace(self.price(spec), count=n) for spec, n in graph.counts.items())
+        priced = tuple(
+            replace(self.price(spec), count=n, name=name)
+            for (spec, n), name in zip(graph.counts.items(), graph.first_names, strict=True)
+        )
         return self._summarise(graph, priced)
 
     def _price(self, spec: OpSpec) -> OperatorResult:

@@ -64,7 +64,8 @@ class GpuModel:
         inside = [(s, share, True) for s, share in zip(uses.specs, resident, strict=True)]
         priced = self._price_all(inside)
         counted = tuple(
-            replace(result, count=n) for result, n in zip(priced, uses.counts, strict=True)
+            replace(result, count=n, name=name)
+            for result, n, name in zip(priced, uses.counts, graph.first_names, strict=True)
         )
         return summarise(graph, counted, self.device, execution, self._variants.rows[0])
 
