@@ -39,7 +39,7 @@ def test_wide_integers(value, shift, mode):
 
 
 def test_unknown_mode():
-    with pytest.raises(ValueError, match="mode must be one of floor, .* not 'up'"):
+    with pytest.raises(ValueError, match=r"mode must be one of floor, .* not 'up'"):
         round_shift(1, 1, "up")
 
 
