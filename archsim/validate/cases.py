@@ -49,6 +49,11 @@ class Dataset:
     meta: dict[str, Any]
     cases: tuple[Case, ...]
 
+    @property
+    def judges(self) -> bool:
+        """Whether all of it is for judging (``meta.purpose`` is ``judge``): no half is fitted."""
+        return self.meta.get("purpose") == "judge"
+
     def where(self, index: int) -> str:
         """Return the place of case ``index``, for messages."""
         return f"{self.path}: cases[{index}]"

@@ -238,6 +238,7 @@ def validate_measured(
             failed.append(Failure(index, case["op"], str(error)))
             continue
         result = _result(index, case, us, answer, roofline.us(spec) if roofline else None)
+        result = replace(result, check=result.check or dataset.judges)
         if choose is not None and isinstance(case.get("kernels"), list):
             listed = [k for k in case["kernels"] if isinstance(k, dict)]
             result = replace(result, choice=choose(spec, listed))

@@ -8,6 +8,7 @@ from archsim.app.observations import from_dataset, from_published
 from archsim.config.paths import configs_dir
 from archsim.errors import ConfigError
 from archsim.validate import is_check, load_dataset
+from workloads import measured
 
 GEMM = {"op": "gemm", "m": 128, "n": 64, "k": 192, "dtype": "fp16", "us": 10.0, "us_warm": 8.0}
 PUBLISHED = configs_dir() / "published" / "hopper.yaml"
@@ -42,3 +43,8 @@ def test_a_published_rate_becomes_a_time():
 def test_published_figures_of_another_device_only():
     with pytest.raises(ConfigError, match="rows must hold one of an operator's rate on 'v100_sxm'"):
         from_published(PUBLISHED, "v100_sxm")
+
+
+def test_data_that_judge_are_never_fitted_to():
+    with pytest.raises(ConfigError, match=r"meta\.purpose must be another than 'judge'"):
+        from_dataset(load_dataset(measured.path("h200_holdout")))

@@ -156,3 +156,17 @@ def test_malformed_times_stop_before_anything_is_priced(write_dataset, gemm_case
         data = write_dataset([gemm_case, {**gemm_case, "us": us}])
         with pytest.raises(ConfigError, match=r"data.json: cases\[1\].us must be a number above 0"):
             validate_measured(data, price)
+
+
+def test_a_dataset_for_judging_has_no_fit_half(write_dataset, gemm_case, make_operator):
+    cases = cases_of(gemm_case, 12)
+    halves = [
+        len(
+            validate_measured(write_dataset(cases, meta), lambda s: make_operator(s, 10.0)).half(
+                False
+            )
+        )
+        for meta in ({}, {"purpose": "judge"})
+    ]
+    assert 0 < halves[0] < 12
+    assert halves[1] == 0
