@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,19 @@ from cosim.design import Design
 from cosim.errors import CosimError
 from cosim.place import build_folder
 from hdl.arith.product import ECP5_MODEL
+
+DUMP = """\
+module dump;
+  initial begin
+    $dumpfile("waves.fst");
+    $dumpvars(0, matrix_top);
+  end
+endmodule
+"""
+"""Icarus waves in plain Verilog: cocotb's own dump module needs a later standard."""
+
+WAIT_LIMIT = 5000
+"""Cycles without any handshake after which a job counts as hung."""
 
 BUILD_FLAGS = {
     "verilator": ("-Wno-fatal", "-Wno-WIDTH", "--inline-mult", "1", "-fno-inline"),
@@ -45,6 +59,7 @@ def simulate(
     """
     if simulator == "icarus" and shutil.which("iverilog") is None:
         raise CosimError("iverilog must be installed (scripts/system-packages)")
+    jobs = [(job, beats, _bounded(stimulus)) for job, beats, stimulus in jobs]
     runner = _built(design, simulator, waves is not None)
     per_row = params.beats(params.out_word_bits)
     with tempfile.TemporaryDirectory() as scratch:
@@ -72,6 +87,11 @@ def simulate(
     ]
 
 
+def _bounded(stimulus: Stimulus) -> Stimulus:
+    """Wait less than the compiled simulation: an interpreted cycle costs a millisecond."""
+    return replace(stimulus, wait_limit=min(stimulus.wait_limit, WAIT_LIMIT))
+
+
 def _job(job: Job, beats: Bytes, stimulus: Stimulus, per_row: int) -> dict[str, Any]:
     return {
         "registers": [int(getattr(job, name)) for name in REGISTERS],
@@ -80,7 +100,7 @@ def _job(job: Job, beats: Bytes, stimulus: Stimulus, per_row: int) -> dict[str, 
         "seed": stimulus.seed,
         "idle": stimulus.idle,
         "stall": stimulus.stall,
-        "wait_limit": min(stimulus.wait_limit, 5000),
+        "wait_limit": stimulus.wait_limit,
     }
 
 
@@ -121,14 +141,20 @@ def _built(design: Design, simulator: str, waves: bool) -> Any:
     models = folder / "models.v"
     if not models.exists():
         models.write_text(ECP5_MODEL)
+    flags = list(BUILD_FLAGS[simulator])
+    sources = [design.folder / "top.v", models]
+    if waves and simulator == "icarus":
+        (folder / "dump.v").write_text(DUMP)
+        sources.append(folder / "dump.v")
+        flags += ["-s", "dump"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         runner.build(
-            sources=[design.folder / "top.v", models],
+            sources=sources,
             hdl_toplevel="matrix_top",
             build_dir=folder,
-            build_args=list(BUILD_FLAGS[simulator]),
-            waves=waves,
+            build_args=flags,
+            waves=waves and simulator == "verilator",
             timescale=("1ns", "1ps"),
             log_file=build_folder() / simulator / f"{identity}.log",
         )
