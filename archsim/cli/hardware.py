@@ -1,4 +1,4 @@
-"""The verbs around a device file's hardware: generate, cosim, loop."""
+"""The verbs around a device file's hardware: generate, cosim, synth, loop."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs of this module to ``app``."""
     app.command()(generate)
     app.command()(cosim)
+    app.command()(synth)
     app.command()(loop)
 
 
@@ -58,3 +59,25 @@ def loop(
     from archsim.app import hardware
 
     return hardware.loop_and_print(file, tuple(overrides or ()), json)
+
+
+def synth(
+    file: DeviceArgument,
+    overrides: SetOption = None,
+    target: Annotated[
+        str, typer.Option(help="ecp5-85f (placed and routed), xcup or xc7 (counts only).")
+    ] = "ecp5-85f",
+    top: Annotated[
+        str, typer.Option(help="core (array, buffers, control) or axi (that with AXI ports).")
+    ] = "core",
+    seeds: Annotated[int, typer.Option(min=1, help="Placements; Fmax is their median.")] = 3,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Add the counts to those that the FPGA model is fit to."),
+    ] = False,
+    json: JsonOption = None,
+) -> None:
+    """Synthesise the RTL: resources, and on ECP5 post-route Fmax with the slowest path."""
+    from archsim.app import synthesis
+
+    synthesis.synth_and_print(file, tuple(overrides or ()), target, top, seeds, record, json)

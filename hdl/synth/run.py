@@ -46,16 +46,12 @@ def synth(
     verilog = emit(params) if top == "axi" else emit_core(params)
     module = TOP if top == "axi" else CORE
     digest = hashlib.sha256(verilog.encode()).hexdigest()
-    flow = _Flow(part, module, verilog, cache or default_cache())
-    cells = flow.cells()
-    used = counts.resources(cells, target)
-    for name, count in used.items():
-        if part.place and count > part.capacity[name]:
-            raise SynthError(
-                f"{device.name} must fit {part.part} ({part.capacity[name]} {name}), not need "
-                f"{count:g}"
-            )
-    routed = [flow.place(seed) for seed in seeds] if part.place else []
+    with tempfile.TemporaryDirectory(prefix="archsim-synth-") as scratch:
+        flow = _Flow(part, module, verilog, cache or default_cache(), Path(scratch))
+        cells = flow.cells()
+        used = counts.resources(cells, target)
+        _check_fit(device.name, part, used)
+        routed = [flow.place(seed) for seed in seeds] if part.place else []
     fmax = [run["fmax_mhz"] for run in routed]
     middle = sorted(range(len(fmax)), key=fmax.__getitem__)[len(fmax) // 2] if fmax else 0
     return SynthResult(
@@ -84,10 +80,18 @@ def _check(target: str, top: str, seeds: Sequence[int]) -> None:
         raise SynthError("seeds must be one or more numbers, not none")
 
 
+def _check_fit(design: str, part: Target, used: dict[str, float]) -> None:
+    for name, count in used.items():
+        if part.place and count > part.capacity[name]:
+            raise SynthError(
+                f"{design} must fit {part.part} ({part.capacity[name]} {name}), not need {count:g}"
+            )
+
+
 class _Flow:
     """One design on one part, with its results kept under ``cache``."""
 
-    def __init__(self, part: Target, module: str, verilog: str, cache: Path) -> None:
+    def __init__(self, part: Target, module: str, verilog: str, cache: Path, folder: Path) -> None:
         self.part = part
         self.module = module
         self.verilog = verilog
@@ -95,7 +99,7 @@ class _Flow:
         self.versions = {"yosys": tools.version(tools.YOSYS)}
         if part.place:
             self.versions["nextpnr"] = tools.version(tools.NEXTPNR)
-        self._netlist: tempfile.TemporaryDirectory[str] | None = None
+        self.folder = folder
 
     def cells(self) -> dict[str, int]:
         """Return the cells by type."""
@@ -124,9 +128,8 @@ class _Flow:
 
     def _synthesise(self) -> tuple[Path, dict[str, int]]:
         """Run Yosys once; return the folder with ``netlist.json`` and the cells."""
-        if self._netlist is None:
-            self._netlist = tempfile.TemporaryDirectory(prefix="archsim-synth-")
-            folder = Path(self._netlist.name)
+        folder = self.folder
+        if not (folder / "stat.json").exists():
             (folder / "top.v").write_text(self.verilog)
             script = ["read_verilog top.v", f"{self.part.command} -top {self.module}"]
             script.append("tee -q -o stat.json stat -json")
@@ -138,7 +141,6 @@ class _Flow:
             tools.run(tools.YOSYS, ["-q", "-p", "; ".join(script)], folder)
             if self.part.place:
                 pack_netlist(folder / "netlist.json", HARNESS)
-        folder = Path(self._netlist.name)
         return folder, counts.cells_by_type((folder / "stat.json").read_text())
 
     def _place(self, seed: int) -> dict[str, Any]:

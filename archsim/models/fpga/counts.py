@@ -1,0 +1,30 @@
+"""The committed synthesis counts, and how ``archsim synth --record`` adds to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from archsim.config.matrix import MatrixParams
+
+FILE = Path(__file__).with_name("counts.json")
+KEPT = ("target", "top", "lut", "ff", "dsp", "bram", "uram", "median_fmax_mhz", "tool_versions")
+
+
+def load(file: Path = FILE) -> list[dict[str, Any]]:
+    """Return the rows: ``params`` and what ``KEPT`` names, in the order of their recording."""
+    rows: list[dict[str, Any]] = json.loads(file.read_text())["rows"] if file.exists() else []
+    return rows
+
+
+def record(params: MatrixParams, result: Mapping[str, Any], file: Path = FILE) -> Path:
+    """Add a synthesis result, replacing one of the same design, target and top."""
+    row = {"params": asdict(params), **{key: result[key] for key in KEPT}}
+    identity = ("params", "target", "top")
+    rows = [old for old in load(file) if any(old[key] != row[key] for key in identity)]
+    text = ",\n".join(json.dumps(entry, sort_keys=True) for entry in [*rows, row])
+    file.write_text(f'{{"rows": [\n{text}\n]}}\n')
+    return file

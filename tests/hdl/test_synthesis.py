@@ -1,0 +1,127 @@
+"""Synthesis: counts, packing, harness, reports; one small design through the real tools."""
+
+from __future__ import annotations
+
+import pytest
+
+from archsim.config import load_device
+from hdl.synth import SynthError, counts, synth, timing, tools
+from hdl.synth.harness import harness
+from hdl.synth.pack import pack_output_registers
+
+
+def register(data, q, *, enable="1", reset="0"):
+    return {
+        "type": "TRELLIS_FF",
+        "parameters": {"CEMUX": "1 " if enable == "1" else "CE", "LSRMUX": "LSR"},
+        "port_directions": {"CLK": "input", "DI": "input", "CE": "input", "Q": "output"},
+        "connections": {"CLK": [2], "DI": [data], "CE": [enable], "LSR": [reset], "Q": [q]},
+    }
+
+
+def netlist(first, second):
+    memory = {
+        "type": "DP16KD",
+        "parameters": {"REGMODE_B": "NOREG"},
+        "port_directions": {"DOB0": "output", "DOB1": "output", "CLKB": "input"},
+        "connections": {"DOB0": [10], "DOB1": [11], "CLKB": [2]},
+    }
+    ports = {"q": {"bits": [20, 21]}}
+    return {"cells": {"memory": memory, "first": first, "second": second}, "ports": ports}
+
+
+def test_registers_behind_a_memory_move_into_it():
+    module = netlist(register(10, 20, enable=5), register(11, 21, enable=5))
+    assert pack_output_registers(module) == 2
+    memory = module["cells"]["memory"]
+    assert list(module["cells"]) == ["memory"]
+    assert memory["parameters"]["REGMODE_B"] == "OUTREG"
+    assert [memory["connections"][pin] for pin in ("DOB0", "DOB1", "OCEB")] == [[20], [21], [5]]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [register(11, 21, enable=5), register(11, 21, reset=7), register(10, 21)],
+    ids=["other enable", "reset", "output read twice"],
+)
+def test_ports_that_a_memory_s_register_cannot_serve_stay(second):
+    module = netlist(register(10, 20), second)
+    if second["connections"]["DI"] == [10]:
+        module["cells"]["memory"]["connections"].pop("DOB1")
+    assert pack_output_registers(module) == 0
+    assert len(module["cells"]) == 3
+
+
+def test_counts_of_both_families():
+    ecp5 = counts.resources(
+        {"LUT4": 3, "CCU2C": 2, "TRELLIS_DPR16X4": 1, "TRELLIS_FF": 4}, "ecp5-85f"
+    )
+    assert (ecp5["lut"], ecp5["ff"]) == (3 + 4 + 6, 4)
+    xilinx = counts.resources(
+        {"LUT6": 2, "RAM32M": 1, "FDRE": 5, "RAMB18E2": 3, "URAM288": 1}, "xcup"
+    )
+    assert xilinx == {"lut": 6, "ff": 5, "dsp": 0, "bram": 1.5, "uram": 1}
+
+
+def test_slowest_path_in_words():
+    stages = [
+        ("clk-to-q", 0.5, "core.issuer.k_one_TRELLIS_FF_Q"),
+        ("routing", 1.0, "core.issuer.room_LUT4_C_Z"),
+    ]
+    path = [
+        {"type": kind, "delay": delay, "from": {"cell": cell}, "to": {"cell": cell}}
+        for kind, delay, cell in stages
+    ]
+    clocked = {"from": "posedge clk", "to": "posedge clk", "path": path}
+    report = {"critical_paths": [clocked, clocked | {"from": "<async>", "path": path * 3}]}
+    assert timing.critical_path(report) == (
+        " 0.50 ns  clk-to-q issuer.k_one",
+        " 1.50 ns  routing  issuer.room",
+    )
+
+
+def test_harness_connects_every_port():
+    ports = [
+        {"name": "clk", "width": 1, "direction": "input"},
+        {"name": "a", "width": 3, "direction": "input"},
+        {"name": "y", "width": 2, "direction": "output"},
+    ]
+    text = harness("dut", ports)
+    assert "dut core (.clk(clk), .rst(i[0]), .a(i[1+:3]), .y(o[0+:2]));" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"target": "virtex"}, "target must be one of ecp5-85f, xcup, xc7, not 'virtex'"),
+        ({"top": "pads"}, "top must be one of core, axi, not 'pads'"),
+        ({"seeds": ()}, "seeds must be one or more numbers, not none"),
+    ],
+)
+def test_bad_choices(arguments, sentence):
+    with pytest.raises(SynthError, match=sentence):
+        synth(load_device("os_4x4_int8"), **arguments)
+
+
+def test_missing_tool_is_one_sentence():
+    with pytest.raises(SynthError, match=r"no-such-tool must be installed.*archsim\[synth\]"):
+        tools.find("no-such-tool")
+
+
+def test_small_design_and_its_kept_result(tmp_path, monkeypatch):
+    smallest = ("array.rows=1", "array.columns=2", "arithmetic.requantise=false")
+    device = load_device("os_4x4_int8", smallest)
+    first = synth(device, "xc7", cache=tmp_path)
+    assert first.dsp == 2  # an element each
+    assert first.lut > 100 and first.ff > 100 and first.bram > 0
+    assert first.fmax_mhz == () and first.median_fmax_mhz is None and first.notes
+    monkeypatch.setattr(tools, "run", None)  # the second time no tool may run
+    assert synth(device, "xc7", cache=tmp_path) == first
+
+
+@pytest.mark.slow
+def test_small_design_placed_and_routed(tmp_path):
+    device = load_device("os_8x8_int8", ("array.rows=2", "array.columns=2"))
+    result = synth(device, "ecp5-85f", (1,), cache=tmp_path)
+    assert result.dsp == 8 and result.fmax_mhz[0] > 60.0
+    assert len(result.critical_path) >= 3
