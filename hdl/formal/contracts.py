@@ -1,0 +1,175 @@
+"""Tops that hold a component against its contract and a naive model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from amaranth.hdl import (
+    Array,
+    Assert,
+    Assume,
+    ClockDomain,
+    Const,
+    Cover,
+    Elaboratable,
+    Module,
+    Mux,
+    Signal,
+    Value,
+)  # fmt: skip
+from amaranth.lib import wiring
+
+Invariant = Callable[[Module, Sequence[Signal], Signal], None]
+
+
+def free_inputs(domain: ClockDomain, *values: object) -> list[Value]:
+    """Return the ports of a top. A signal left out, the clock too, would be a constant."""
+    return [domain.clk, *(Value.cast(value) for value in values)]
+
+
+def keeps_offer(
+    m: Module, valid: Value, ready: Value, payload: Value, rule: type, name: str
+) -> None:
+    """Assume or assert (``rule``) that an offered word stays as it is until it is taken."""
+    payload = Value.cast(payload)
+    waiting = Signal(name=f"{name}_waiting")
+    offered = Signal(len(payload), name=f"{name}_offered")
+    m.d.sync += [waiting.eq(valid & ~ready), offered.eq(payload)]
+    with m.If(waiting):
+        m.d.comb += rule(valid & (payload == offered))
+
+
+class QueueCheck(Elaboratable):
+    """Words leave ``dut`` as they came: none lost, doubled, changed or out of order.
+
+    The model is a shift register of ``capacity`` words. Also asserted: the output's contract, no
+    more than ``capacity`` words inside, and a word on the output within ``patience`` cycles after
+    the queue has one. ``invariant`` adds assertions on internal state, for induction.
+    """
+
+    def __init__(
+        self, dut: Elaboratable, entry: wiring.PureInterface, exit_: wiring.PureInterface, *,
+        capacity: int, patience: int = 1, invariant: Invariant | None = None,
+    ) -> None:  # fmt: skip
+        self.dut, self.entry, self.exit = dut, entry, exit_
+        self.capacity, self.patience, self.invariant = capacity, patience, invariant
+        self.domain = ClockDomain("sync", reset_less=True)
+        self.ports = free_inputs(self.domain, entry.valid, entry.payload, exit_.ready)
+
+    def elaborate(self, _platform: object) -> Module:
+        """Build the check."""
+        m = Module()
+        m.domains.sync = self.domain
+        m.submodules.dut = self.dut
+        i, o = self.entry, self.exit
+        keeps_offer(m, i.valid, i.ready, i.payload, Assume, "entry")
+        keeps_offer(m, o.valid, o.ready, o.payload, Assert, "exit")
+        words = [Signal(len(i.payload), name=f"word_{n}") for n in range(self.capacity)]
+        count = Signal(range(self.capacity + 1))
+        waited = Signal(range(self.patience + 1))
+        push = Signal()
+        pop = Signal()
+        place = Signal.like(count)
+        m.d.comb += [
+            push.eq(i.valid & i.ready), pop.eq(o.valid & o.ready), place.eq(count - pop),
+            Assert(~push | (place != self.capacity)),
+            Assert(~o.valid | ((count != 0) & (o.payload == words[0]))),
+            Assert(o.valid | (waited != self.patience)),
+            Cover(count == self.capacity),
+        ]  # fmt: skip
+        m.d.sync += count.eq(place + push)
+        m.d.sync += waited.eq(Mux(o.valid | ((count == 0) & ~push), 0, waited + 1))
+        following = Array([*words[1:], Const(0, len(i.payload))])
+        for n, word in enumerate(words):
+            with m.If(push & (place == n)):
+                m.d.sync += word.eq(i.payload)
+            with m.Elif(pop):
+                m.d.sync += word.eq(following[n])
+        m.d.comb += Assert(count <= self.capacity)
+        if self.invariant is not None:
+            self.invariant(m, words, count)
+        return m
+
+
+class ArbiterCheck(Elaboratable):
+    """One stream is served at a time, its word passes unchanged, offers stay, none starves."""
+
+    def __init__(self, dut: wiring.Component) -> None:
+        self.dut = dut
+        self.domain = ClockDomain("sync", reset_less=True)
+        inputs = [p for s in dut.i for p in (s.valid, s.payload)]
+        self.ports = free_inputs(self.domain, dut.o.ready, *inputs)
+
+    def elaborate(self, _platform: object) -> Module:
+        """Build the check."""
+        m = Module()
+        m.domains.sync = self.domain
+        m.submodules.dut = dut = self.dut
+        o = dut.o
+        keeps_offer(m, o.valid, o.ready, o.payload, Assert, "o")
+        taken = sum((s.ready & s.valid for s in dut.i), Const(0))
+        m.d.comb += [Assert(taken == (o.valid & o.ready)), Assert(dut.held < dut.count)]
+        m.d.comb += Assert(dut.served < dut.count)
+        locked_on = Array(s.valid for s in dut.i)[dut.held]
+        m.d.comb += Assert(~dut.locked | locked_on)
+        for n, s in enumerate(dut.i):
+            keeps_offer(m, s.valid, s.ready, s.payload, Assume, f"i_{n}")
+            m.d.comb += Assert(~s.ready | (o.valid & (dut.source == n)))
+            m.d.comb += Assert(~s.ready | (o.payload == s.payload))
+            m.d.comb += Assert(o.valid | ~s.valid)
+            if dut.policy == "round_robin":
+                passed = Signal(range(dut.count + 1), name=f"passed_{n}")
+                with m.If(~s.valid | s.ready):
+                    m.d.sync += passed.eq(0)
+                with m.Elif(o.valid & o.ready):
+                    m.d.sync += passed.eq(passed + 1)
+                m.d.comb += Assert(passed < dut.count)
+        return m
+
+
+class SplitterCheck(Elaboratable):
+    """Bursts obey AXI4, follow each other in memory, and add up to their transfer."""
+
+    def __init__(self, dut: wiring.Component) -> None:
+        self.dut = dut
+        self.domain = ClockDomain("sync", reset_less=True)
+        self.ports = free_inputs(self.domain, dut.i.valid, dut.i.payload, dut.o.ready)
+
+    def elaborate(self, _platform: object) -> Module:
+        """Build the check."""
+        m = Module()
+        m.domains.sync = self.domain
+        m.submodules.dut = dut = self.dut
+        o = dut.o
+        burst = o.payload
+        keeps_offer(m, o.valid, o.ready, o.payload, Assert, "o")
+        left = Signal(dut.count_bits)
+        following = Signal(dut.address_bits)
+        beats = Signal(9)
+        end = Signal(dut.address_bits + 9)
+        m.d.comb += [
+            beats.eq(burst.length + 1),
+            end.eq(burst.address + ((beats - 1) << dut.offset_bits)),
+            Assert(o.valid == (left != 0)),
+            Assert(dut.i.ready == (left == 0)),
+            Assert(left == dut.remaining),
+        ]
+        with m.If(o.valid):
+            m.d.comb += [
+                Assert(burst.address == following),
+                Assert((burst.address >> 12) == (end >> 12)),
+                Assert(beats <= dut.max_burst),
+                Assert(beats <= left),
+                Assert(burst.last == (beats == left)),
+            ]
+        with m.If(dut.i.valid & dut.i.ready):
+            mask = (1 << dut.address_bits) - dut.beat_bytes
+            m.d.sync += [
+                left.eq(dut.i.payload.beats), following.eq(dut.i.payload.address & mask),
+            ]  # fmt: skip
+        with m.Elif(o.valid & o.ready):
+            m.d.sync += [
+                left.eq(left - beats),
+                following.eq(following + (beats << dut.offset_bits)),
+            ]
+        return m

