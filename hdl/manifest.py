@@ -53,12 +53,16 @@ class Manifest:
 
 
 def sources_digest() -> str:
-    """Return the digest over the Python sources of ``hdl`` and the tables that they read."""
+    """Return the digest over the Python sources that make Verilog: ``hdl`` and its tables."""
     from archsim.numeric import tables
 
     digest = hashlib.sha256()
     root = Path(__file__).parent
-    files = [(file.relative_to(root).as_posix(), file) for file in sorted(root.rglob("*.py"))]
+    files = [
+        (file.relative_to(root).as_posix(), file)
+        for file in sorted(root.rglob("*.py"))
+        if not {"formal", "synth"} & set(file.relative_to(root).parts)
+    ]
     for name, file in [*files, ("tables", Path(tables.__file__))]:
         digest.update(name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
