@@ -87,7 +87,7 @@ def table(results, seed):
         f"`scripts/mutate.py` (seed {seed}): Yosys `mutate`, one compiled simulation a block, the",
         "traces of the unit tests in `tests/hdl` as stimulus and judge. A mutant is killed when an",
         "output that the tests check differs. Score: killed of the mutants not proven equivalent",
-        "(miter and temporal induction from reset over all outputs, also those no test checks).", "",
+        "(miter and temporal induction from reset over all outputs, checked or not).", "",
         "| block | unit | mutants | killed | proven equivalent | left | score % |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
