@@ -51,6 +51,12 @@ def _require_type(spec: ops.OpSpec, dev: Any) -> None:
     if not isinstance(spec, _TENSOR_OPS):
         return
     rate = _TENSOR_RATE.get(spec.dtype)
+    fused = isinstance(spec, ops.Attention)
+    if rate is None and spec.dtype not in (("fp32",) if fused else ("fp32", "fp64")):
+        raise UnsupportedOperatorError(
+            f"no {'fused' if fused else 'library'} kernel multiplies {spec.dtype} operands, which "
+            f"operator {spec.kind!r} needs"
+        )
     if rate is not None and not dev[f"tensor_{rate}_flop_per_clk"]:
         raise UnsupportedOperatorError(
             f"the device has no tensor instructions for {spec.dtype} operands "

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from archsim.config.gpu import GpuDevice
-from archsim.graph import Graph
+from archsim.graph import Graph, OpSpec
+from archsim.graph.ops import SparseGemm
 from archsim.metrics import OperatorResult, PointResult
 from archsim.models.gpu.plan import HBM
 from archsim.models.gpu.power import Load, at_boost, replay, settle
@@ -46,7 +47,7 @@ def summarise(
         "tflops": flops / seconds * 1e-12,
         "hbm_bytes": hbm_bytes,
         "hbm_utilisation": hbm_bytes / seconds / float(device.memory.bandwidth_bytes_per_s),
-        "mfu": flops / seconds / _peak_flops(device),
+        "mfu": _busy_s(graph, device) / seconds,
     }
     batch = graph.meta.get("batch")
     if isinstance(batch, int):
@@ -89,10 +90,24 @@ def _gaps_us(
     return float(launch.graph_start_us) + gaps_us
 
 
-def _peak_flops(device: GpuDevice) -> float:
-    """Dense fp16 peak of the whole device."""
-    rate = float(device.tensor.fp16_flop_per_clk)
-    return rate * float(device.sm_count) * float(device.clock.boost_hz)
+def _busy_s(graph: Graph, device: GpuDevice) -> float:
+    """Seconds of the workload's operations at the dense peak of each operator's data type."""
+    at_once = float(device.sm_count) * float(device.clock.boost_hz)
+    work = sum(spec.flops * n / _peak_per_clk(spec, device) for spec, n in graph.counts.items())
+    return work / at_once
+
+
+def _peak_per_clk(spec: OpSpec, device: GpuDevice) -> float:
+    """Operations per clock of one SM for the data type of ``spec``: tensor cores, else lanes."""
+    dtype = str(getattr(spec, "dtype", "fp32")).removesuffix("_e5m2")
+    tensor = getattr(device.tensor, f"{dtype}_flop_per_clk", None)
+    if tensor is not None and tensor.value > 0:
+        sparse = isinstance(spec, SparseGemm)
+        return float(tensor) * (float(device.tensor.sparse_factor) if sparse else 1.0)
+    if dtype.startswith("int"):
+        return float(device.sm.int32_op_per_clk)
+    lanes = device.sm.fp64_flop_per_clk if dtype == "fp64" else device.sm.fp32_flop_per_clk
+    return float(lanes)
 
 
 def _estimated(priced: tuple[OperatorResult, ...], kernel_us: float) -> dict[str, float]:

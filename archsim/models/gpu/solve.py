@@ -14,13 +14,20 @@ from archsim.models.gpu.conv import time_conv
 from archsim.models.gpu.fixed import time_fixed
 from archsim.models.gpu.gemm import time_gemm
 from archsim.models.gpu.plan import (
+    BOUND_COMPUTE_US,
+    BOUND_HBM_US,
+    BOUND_L2_US,
+    COMPUTE,
     ENERGY_J,
     EXPOSED,
     FLOPS,
+    HBM,
     HBM_BYTES,
+    L2,
     L2_BYTES,
     NEW_CODE,
     OPERAND,
+    TERMS_US,
 )
 from archsim.models.gpu.queue import time_queue
 from archsim.models.gpu.stream import time_stream
@@ -48,6 +55,25 @@ def _price(device: Any, constants: Any, family: int, params: Any, out: Any) -> N
 
 
 @njit
+def _hold(row: Any) -> None:
+    """Give the busiest resource the time it needs at least, where a fitted law gives less.
+
+    The laws of tensor kernels are fitted to real chips; a chip far from those (ten times the
+    bandwidth, say) can take them below what a port lets through.
+    """
+    total = 0.0
+    for term in range(TERMS_US):
+        total += row[term]
+    bound, term = row[BOUND_COMPUTE_US], COMPUTE
+    if row[BOUND_L2_US] > bound:
+        bound, term = row[BOUND_L2_US], L2
+    if row[BOUND_HBM_US] > bound:
+        bound, term = row[BOUND_HBM_US], HBM
+    if total < bound:
+        row[term] += bound - total
+
+
+@njit
 def _solve(devices: Any, table: Any, relevant: Any, families: Any, params: Any, out: Any) -> None:
     for v in range(devices.shape[0]):
         device = devices[v]
@@ -55,6 +81,8 @@ def _solve(devices: Any, table: Any, relevant: Any, families: Any, params: Any, 
             if relevant[v, families[i]]:
                 row = out[v, i]
                 _price(device, table[v], families[i], params[i], row)
+                if families[i] in (GEMM, ATTENTION, CONV, SPARSE):
+                    _hold(row)
                 row[ENERGY_J] += params[i, FLOPS] * table[v, int(params[i, OPERAND])] * 1e-12
                 if families[i] != FIXED:
                     row[EXPOSED] += params[i, NEW_CODE] * device.launch_code_us
