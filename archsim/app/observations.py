@@ -19,9 +19,7 @@ from archsim.validate.sweep_cases import left_out, own_us
 def from_dataset(dataset: Dataset) -> tuple[Observation, ...]:
     """Return the observations of a measured dataset; half of its shapes are for checking."""
     if dataset.judges:
-        raise ConfigError(
-            f"{dataset.path}: meta.purpose must be another than 'judge' for a fit"
-        )
+        raise ConfigError(f"{dataset.path}: meta.purpose must be another than 'judge' for a fit")
     found: list[Observation] = []
     for index, case in enumerate(dataset.cases):
         where = dataset.where(index)

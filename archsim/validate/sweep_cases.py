@@ -26,6 +26,12 @@ def _maxpool(case: Case, where: str) -> ops.OpSpec:
     )  # fmt: skip
 
 
+def _avgpool(case: Case, where: str) -> ops.OpSpec:
+    """Global average pooling, which PyTorch runs as a mean over the positions of an image."""
+    n, c, hw = (dimension(case, name, where) for name in ("n", "cin", "hw"))
+    return ops.Reduce(rows=n * c, cols=hw * hw, function="mean", dtype=dtype(case, where))
+
+
 def _broadcast(function: str) -> Callable[[Case, str], ops.OpSpec]:
     def build(case: Case, where: str) -> ops.OpSpec:
         rows, cols = dimension(case, "rows", where), dimension(case, "cols", where)
@@ -58,6 +64,7 @@ def _function(function: str) -> Callable[[Case, str], ops.OpSpec]:
 SWEEP_BUILDERS: dict[str, Callable[[Case, str], ops.OpSpec]] = {
     "batchnorm": _batchnorm,
     "maxpool": _maxpool,
+    "avgpool": _avgpool,
     "row_add": _broadcast("add"),
     "row_scale": _broadcast("mul"),
     "permute": _copied("b", "s", "h", "d", pattern="strided"),
@@ -71,7 +78,6 @@ SWEEP_BUILDERS: dict[str, Callable[[Case, str], ops.OpSpec]] = {
 
 UNSUPPORTED = {
     "fill": "no operator writes without reading",
-    "avgpool": "no kernel for global average pooling on its own",
     "nhwc_to_nchw": "layout conversions are priced inside convolutions only",
     "idle": "the board without work has no time to predict",
     "nchw_to_nhwc": "layout conversions are priced inside convolutions only",
