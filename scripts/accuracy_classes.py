@@ -56,7 +56,10 @@ ROWS = (
     Row("scatter_add", 10.0, _op("scatter_add")),
     Row(
         "batch norm, pooling, broadcasts, permute, slices, cat", None,
-        _op("batchnorm", "maxpool", "avgpool", "row_add", "row_scale", "permute", "slice_copy", "cat"),
+        _op(
+            "batchnorm", "maxpool", "avgpool", "row_add", "row_scale", "permute", "slice_copy",
+            "cat",
+        ),
     ),
 )  # fmt: skip
 OVERALL = Row("overall", 7.0, lambda c: True)
