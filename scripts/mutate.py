@@ -98,6 +98,8 @@ def table(results, seed):
         total["survivors"] += r["survivors"]
         total["equivalent"] += r["equivalent"]
     lines.append(row("**all**", {**total, "unit": ""}))
+    blocks = {u.block for u in lib_units.UNITS + arith_units.UNITS if u.block}
+    lines += ["", "Without a result: " + (", ".join(sorted(blocks - set(results))) or "none") + "."]
     (ROOT / "docs/mutation.md").write_text("\n".join(lines) + "\n")
     return score(total)
 
