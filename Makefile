@@ -7,6 +7,11 @@ RUN := $(VENV)/.run-ready
 DEV := $(VENV)/.dev-ready
 PYTEST := $(BIN)/python -m pytest
 
+# uv brings certificates of its own; behind a proxy that pip is told of, it must know them too.
+ifdef PIP_CERT
+export SSL_CERT_FILE ?= $(PIP_CERT)
+endif
+
 .PHONY: demo test test-full lint types lock clean help
 
 help:

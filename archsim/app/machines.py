@@ -15,11 +15,13 @@ COMMON_METRICS = ("latency_us", "latency_low_us", "latency_high_us", "energy_j",
 METRICS = {
     "gpu": (
         *COMMON_METRICS, "kernel_sum_us", "kernels", "sm_clock_hz", "flops", "tflops",
-        "hbm_bytes", "hbm_utilisation", "mfu", "throughput_per_s", "sustained_us", "sustained_clock_hz",
+        "hbm_bytes", "hbm_utilisation", "mfu", "throughput_per_s", "sustained_us",
+        "sustained_clock_hz",
     ),
     "array": (
         *COMMON_METRICS, "matrix_cycles", "bound_cycles", "utilisation", "flops",
-        "memory_bytes", "sram_bytes", "macs_per_cycle",
+        "memory_bytes", "sram_bytes", "macs_per_cycle", "lut", "ff", "dsp", "bram", "uram",
+        "fmax_mhz", "fpga_power_w",
     ),
 }  # fmt: skip
 """What ``minimize`` may name, by machine."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,13 +74,14 @@ def run(request: Request) -> Outcome:
     loaded = load(request)
     loaded.confirm_size(request.yes)
     folder = request.output or Path("archsim-out") / loaded.name
-    _prepare(folder, loaded)
+    _prepare(folder)
     with _progress() as progress:
         summary = run_sweep(
             space_of(loaded), loaded.context(), evaluate=EVALUATE, identify=IDENTIFY,
             store_path=folder / STORE, workers=request.workers, progress=progress,
             minimize=loaded.minimize, output=folder,
         )  # fmt: skip
+    _describe(folder, loaded)
     data = report_data(folder)
     _write_report(folder, data)
     return Outcome(folder, summary, data)
@@ -126,8 +128,8 @@ def space_of(loaded: RunFile) -> Space:
 
 def report_data(folder: Path) -> ReportData:
     """Collect what a report shows from a finished run's output folder."""
-    described = _read_json(folder / RUN)
-    results = _read_json(folder / "results.json")
+    described = _read_run(folder)
+    results = _read_results(folder)
     points = [_shown(point) for point in results["points"]]
     front = _front(folder)
     wanted = dict.fromkeys(front[:DETAILED])
@@ -147,8 +149,13 @@ def _onnx_run(request: Request) -> RunFile:
     workload: dict[str, Any] = {"onnx": str(request.file.absolute())}
     if request.batch is not None:
         workload["batch"] = request.batch
-    name = "".join(c if c.isalnum() or c in "_-" else "_" for c in request.file.stem)
+    name = _ascii_name(request.file.stem)
     return _run_from({"name": name, "workload": workload, "device": request.device}, request)
+
+
+def _ascii_name(stem: str) -> str:
+    """A run's name from any file name."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", stem).lstrip("_-") or "model"
 
 
 def _run_from(data: dict[str, Any], request: Request) -> RunFile:
@@ -157,8 +164,16 @@ def _run_from(data: dict[str, Any], request: Request) -> RunFile:
     return run_from_document(document, Path("run.yaml"), request.overrides, vocabulary())
 
 
-def _prepare(folder: Path, loaded: RunFile) -> None:
-    """Make the output folder and write down what runs in it."""
+def _prepare(folder: Path) -> None:
+    """Make the output folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _describe(folder: Path, loaded: RunFile) -> None:
+    """Write down what ran, once its results stand: a run that is refused changes nothing."""
     described = {
         "title": loaded.name,
         "minimize": list(loaded.minimize),
@@ -166,25 +181,53 @@ def _prepare(folder: Path, loaded: RunFile) -> None:
         "device_summary": device_summary(loaded.device),
         "context": loaded.context(),
     }
+    text = json.dumps(described, indent=1, sort_keys=True) + "\n"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(described, indent=1, sort_keys=True) + "\n"
         (folder / RUN).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(
-            f"--output: {folder} must be a folder that can be written ({error.strerror})"
-        ) from None
+        raise _unwritable(folder, error) from None
 
 
-def _read_json(file: Path) -> Any:
+def _unwritable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"--output: {folder} must be a folder that can be written ({error.strerror})"
+    )
+
+
+def _read_run(folder: Path) -> dict[str, Any]:
+    """What ran in ``folder``."""
+    return _read_json(folder / RUN, ("title", "minimize", "axes", "device_summary", "context"))
+
+
+def _read_results(folder: Path) -> dict[str, Any]:
+    """The answers in ``folder``."""
+    file = folder / "results.json"
+    results = _read_json(file, ("points",))
+    points = results["points"]
+    known = {"key", "status", "reason", "metrics"}
+    if not isinstance(points, list) or not all(
+        isinstance(p, dict) and known <= set(p) for p in points
+    ):
+        raise ConfigError(f"{file} must list points as a run writes them; run it again")
+    return results
+
+
+def _read_json(file: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{file.parent} must be the output folder of a finished run, but it has no {file.name}"
-        ) from None
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise _unfinished(file) from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file} must be readable JSON ({error})") from None
+    if not isinstance(data, dict) or not set(keys) <= set(data):
+        raise ConfigError(f"{file} must hold {', '.join(keys)} as a run writes them; run it again")
+    return data
+
+
+def _unfinished(file: Path) -> ConfigError:
+    return ConfigError(
+        f"{file.parent} must be the output folder of a finished run, but it has no {file.name}"
+    )
 
 
 def _shown(point: dict[str, Any]) -> dict[str, Any]:
@@ -195,8 +238,17 @@ def _shown(point: dict[str, Any]) -> dict[str, Any]:
 
 def _front(folder: Path) -> list[str]:
     """The keys of the Pareto front, as ``pareto.csv`` lists them."""
-    with (folder / "pareto.csv").open(encoding="utf-8", newline="") as file:
-        return [row["key"] for row in csv.DictReader(file)]
+    file = folder / "pareto.csv"
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            table = csv.DictReader(lines)
+            if "key" not in (table.fieldnames or ()):
+                raise ValueError
+            return [row["key"] for row in table]
+    except FileNotFoundError:
+        raise _unfinished(file) from None
+    except (OSError, ValueError, KeyError, csv.Error):
+        raise ConfigError(f"{file} must be the table a run writes; run it again") from None
 
 
 def _detail(folder: Path, point: dict[str, Any]) -> dict[str, Any]:
@@ -220,8 +272,8 @@ def _print(data: ReportData, folder: Path) -> None:
 
 
 def _as_json(folder: Path) -> dict[str, Any]:
-    described = _read_json(folder / RUN)
-    results = _read_json(folder / "results.json")
+    described = _read_run(folder)
+    results = _read_results(folder)
     return {"run": described["context"], "minimize": described["minimize"], **results}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -39,7 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def entry() -> None:
-    """Run as a program."""
+    """Run as a program; a terminal that lacks a character shows another in its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(main())
 
 

@@ -77,7 +77,7 @@ def report(
     folder: Annotated[Path, typer.Argument(help="Output folder of an earlier run.")],
     json: JsonOption = None,
 ) -> None:
-    """Write the report of a finished or interrupted run again, evaluating nothing."""
+    """Write the report of a finished run again, evaluating nothing."""
     from archsim.app import running
 
     running.report_and_print(folder, json)

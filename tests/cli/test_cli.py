@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from archsim.cli import main
+from archsim.sweep.locking import FileLock
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
@@ -111,3 +114,62 @@ def test_help_loads_no_numeric_library() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip().endswith("[]")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a finished run."""
+    out = tmp_path_factory.mktemp("finished") / "out"
+    assert main(["run", str(QUICKSTART), "--output", str(out)]) == 0
+    return out
+
+
+@pytest.mark.parametrize("name", ["run.json", "results.json", "pareto.csv"])
+@pytest.mark.parametrize("text", [None, "[]", "{}", '{"points": 3}', '{"points": [1]}', "\0"])
+def test_report_of_a_damaged_folder_is_one_sentence(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str | None
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    (out / name).unlink()
+    if text is not None:
+        (out / name).write_text(text)
+    capsys.readouterr()
+    assert main(["report", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert name in error
+
+
+def test_a_refused_run_leaves_a_running_one_alone(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    before = (out / "run.json").read_bytes()
+    lock = FileLock(out / "store.sqlite")
+    try:
+        arguments = ["run", str(QUICKSTART), "--set", "workload.dtype=bf16", "--output", str(out)]
+        assert main(arguments) == 2
+    finally:
+        lock.release()
+    assert "one run at a time" in capsys.readouterr().err
+    assert (out / "run.json").read_bytes() == before
+
+
+def test_a_terminal_without_unicode_still_gets_the_table(finished: Path) -> None:
+    command = [sys.executable, "-c", "from archsim.cli import entry; entry()", "report"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command.append(str(finished))
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"18 designs" in done.stdout
+
+
+@pytest.mark.parametrize("stem", ["<img src=x onerror=alert(1)>", "-", "modèle №1", "..x"])
+def test_an_onnx_file_may_have_any_name(tmp_path: Path, stem: str) -> None:
+    file = tmp_path / f"{stem}.onnx"
+    shutil.copy(ROOT / "tests" / "data" / "onnx" / "mobilenetv3_small_100.legacy.onnx", file)
+    out = tmp_path / "out"
+    assert main(["run", str(file), "--device", "h200", "--output", str(out)]) == 0
+    assert "<img" not in (out / "report.html").read_text()
