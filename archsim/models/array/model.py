@@ -13,8 +13,13 @@ from archsim.metrics import TERMS, KernelResult, OperatorResult, PointResult
 from archsim.models.array.energy import static_and_dynamic
 from archsim.models.array.periodic import job_cycles
 from archsim.models.array.timing import Cycles
+from archsim.models.fpga import fpga_metrics
 
 _US = 1e6
+FPGA_NOTE = (
+    "lut, ff, dsp, bram, uram, fmax_mhz and fpga_power_w are a model of ZCU102-class parts, "
+    "fitted to synthesis counts of small engines (docs/synthesis.md)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +164,7 @@ class ArrayModel:
                 device.buffers.a_bytes + device.buffers.b_bytes + device.buffers.out_bytes
             ),
             "macs_per_cycle": float(engines),
+            **fpga_metrics(device),
         }
         estimated = {path: edge for op in priced for path, edge in op.sensitive.items()}
-        return PointResult("array", metrics, priced, estimated)
+        return PointResult("array", metrics, priced, estimated, (FPGA_NOTE,))
