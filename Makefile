@@ -12,12 +12,14 @@ ifdef PIP_CERT
 export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 
-.PHONY: demo test test-full lint types lock clean help
+.PHONY: demo test test-full prove mutate lint types lock clean help
 
 help:
 	@echo "make demo       set up, run the quickstart, print the table and where the report lies"
 	@echo "make test       set up, then lint, types and the tests"
 	@echo "make test-full  everything, slow exhaustive runs included"
+	@echo "make prove      prove the stream components (docs/proofs.md)"
+	@echo "make mutate     score the hardware tests by mutation (docs/mutation.md)"
 	@echo "make lock       refresh the pinned dependencies"
 
 $(BIN)/uv:
@@ -53,6 +55,12 @@ test: $(DEV) lint types
 test-full: $(DEV) lint types
 	sh scripts/system-packages
 	$(PYTEST) -m "not gpu"
+
+prove: $(DEV)
+	$(BIN)/python scripts/prove.py
+
+mutate: $(DEV)
+	$(BIN)/python scripts/mutate.py --prove
 
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --extra rtl -o requirements/run.lock
