@@ -155,7 +155,7 @@ def _onnx_run(request: Request) -> RunFile:
 
 def _ascii_name(stem: str) -> str:
     """A run's name from any file name."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", stem).lstrip("_-") or "model"
+    return re.sub(r"[^A-Za-z0-9_-]", "_", stem).lstrip("_-")[:100] or "model"
 
 
 def _run_from(data: dict[str, Any], request: Request) -> RunFile:
