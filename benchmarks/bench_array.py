@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from peers.environments import SCALESIM, ZIGZAG, Peer, PeerError, python_of
 
@@ -211,17 +212,17 @@ def peer_rows(folder: Path, full: bool, repeat: int) -> list[Row]:
     return rows
 
 
-def answer(peer: Peer | None, found: list[object]) -> str:
+def answer(peer: Peer | None, found: list[Any]) -> str:
     """Return the cycles that a case printed, SCALE-Sim's shapes weighted by their counts."""
     if len(found) == len(SIZES) * len(BUFFERS_KB):
         return "–"
     if peer is None:
-        cycles, bound = found[0]  # type: ignore[misc]
+        cycles, bound = found[0]
         return f"{cycles:,} (integer-fold bound {bound:,})"
     if len(found) == len(LAYER):
         counts = [count for _, _, count in LAYER]
-        return f"{sum(n * float(c) for n, c in zip(counts, found, strict=True)):,.0f}"  # type: ignore[arg-type]
-    return f"{float(found[0]):,.0f}"  # type: ignore[arg-type]
+        return f"{sum(n * float(c) for n, c in zip(counts, found, strict=True)):,.0f}"
+    return f"{float(found[0]):,.0f}"
 
 
 def machine() -> str:

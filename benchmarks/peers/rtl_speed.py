@@ -1,7 +1,7 @@
 """Times the compiled simulation: ``rtl_speed.py DEVICE MxKxN``; one JSON object on the last line.
 
-``build_s`` is CPU time of Verilator and the compiler, 0 when the simulation was kept; ``cpu_s`` that
-of the simulation process alone.
+``build_s`` is CPU time of Verilator and the compiler, 0 when the simulation was kept; ``cpu_s``
+that of the simulation process alone.
 """
 
 import json

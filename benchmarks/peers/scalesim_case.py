@@ -1,6 +1,7 @@
 """Prices products with SCALE-Sim: ``scalesim_case.py JOB.json``, in an environment that has it.
 
-The job: ``rows``, ``columns``, ``buffer_kb`` (each of three), ``words_per_cycle``, ``gemms`` (m, k, n).
+The job: ``rows``, ``columns``, ``buffer_kb`` (each of three), ``words_per_cycle``, ``gemms``, each
+m, k, n.
 Prints the cycles of each product (compute and stalls, without the first prefetch) as JSON on the
 last line. No traces are written, which is its fastest mode.
 """

@@ -1,8 +1,8 @@
 """Prices products with ZigZag: ``zigzag_case.py JOBS.json``, in an environment that has it.
 
-A list of jobs, each ``rows``, ``columns``, ``buffer_kb`` (each of three), ``bits_per_cycle`` (of the
-memory's read port and of its write port), ``gemms`` (m, k, n). Prints the cycles of every job as
-JSON on the last line. Mapping: m and n unrolled over the array, loop order searched for latency.
+A list of jobs, each ``rows``, ``columns``, ``buffer_kb`` (each of three), ``bits_per_cycle`` (of
+the memory's read port and of its write port), ``gemms`` (m, k, n). Prints the cycles of every
+job as JSON on the last line. Mapping: m and n unrolled over the array, loop order searched for latency.
 """
 
 import json
