@@ -2,7 +2,8 @@
 
 A list of jobs, each ``rows``, ``columns``, ``buffer_kb`` (each of three), ``bits_per_cycle`` (of
 the memory's read port and of its write port), ``gemms`` (m, k, n). Prints the cycles of every
-job as JSON on the last line. Mapping: m and n unrolled over the array, loop order searched for latency.
+job as JSON on the last line. Mapping: m and n unrolled over the array, loop order searched for
+latency.
 """
 
 import json
