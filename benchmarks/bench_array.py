@@ -174,41 +174,45 @@ def rtl_rows(repeat: int) -> list[Row]:
     return rows
 
 
+def peer_cases(full: bool) -> list[tuple[str, Peer | None, list[dict[str, object]]]]:
+    """Return what to compare: the work, who does it (None: archsim) and its jobs."""
+    qkt, whole, sweep = [job([LAYER[1][1]])], [job(layer())], sweep_jobs()
+    cases: list[tuple[str, Peer | None, list[dict[str, object]]]] = [
+        ("QK^T alone", None, qkt),
+        ("QK^T alone", ZIGZAG, qkt),
+        ("QK^T alone", SCALESIM, qkt),
+        ("layer, 28 products", None, whole),
+        ("layer, 28 products", ZIGZAG, whole),
+    ]
+    if full:
+        shapes = [job([shape for _, shape, _ in LAYER])]
+        cases.append(("layer, its 6 shapes once each", SCALESIM, shapes))
+        cases += [("16-point sweep", None, sweep), ("16-point sweep", ZIGZAG, sweep)]
+    return cases
+
+
 def peer_rows(folder: Path, full: bool, repeat: int) -> list[Row]:
     """Measure ours and the peers on the same work; a peer that fails is named with its reason."""
     file = folder / "jobs.json"
-    unique = [shape for _, shape, _ in LAYER]
-    qkt = [LAYER[1][1]]
-    ours = (sys.executable, PEERS / "array_layer.py")
-    cases: list[tuple[str, Peer | None, list[dict[str, object]]]] = [
-        ("QK^T alone", None, [job(qkt)]),
-        ("QK^T alone", ZIGZAG, [job(qkt)]),
-        ("QK^T alone", SCALESIM, [job(qkt)]),
-        ("layer, 28 products", None, [job(layer())]),
-        ("layer, 28 products", ZIGZAG, [job(layer())]),
-    ]
-    if full:
-        cases.append(("layer, its 6 shapes once each", SCALESIM, [job(unique)]))
-        cases += [("16-point sweep", None, sweep_jobs()), ("16-point sweep", ZIGZAG, sweep_jobs())]
     rows: list[Row] = []
     base: dict[str, float] = {}
-    for work, peer, jobs in cases:
-        single = peer is SCALESIM
-        file.write_text(json.dumps(jobs[0] if single else jobs))
+    for work, peer, jobs in peer_cases(full):
+        file.write_text(json.dumps(jobs[0] if peer is SCALESIM else jobs))
         name = "archsim" if peer is None else peer.packages[0].replace("==", " ")
+        script = PEERS / ("array_layer.py" if peer is None else f"{peer.name}_case.py")
         try:
-            command = ours if peer is None else (python_of(peer), PEERS / f"{peer.name}_case.py")
+            python = sys.executable if peer is None else python_of(peer)
             count = repeat if peer is None else 1
-            used = middle([process(*command, file) for _ in range(count)])
+            used = middle([process(python, script, file) for _ in range(count)])
         except (PeerError, ProcessError) as error:
             rows.append((work, name, f"not run: {error}", "–", "–", "–"))
             continue
-        found = json.loads(used.last)
+        kind = work.split(",")[0]
         if peer is None:
-            base[work.split(",")[0]] = used.cpu_s
-        ratio = used.cpu_s / base[work.split(",")[0]]
+            base[kind] = used.cpu_s
         cpu, peak = f"{used.cpu_s:.2f}", f"{used.peak_mb:.0f}"
-        rows.append((work, name, answer(peer, found), cpu, peak, f"{ratio:.1f}"))
+        cycles = answer(peer, json.loads(used.last))
+        rows.append((work, name, cycles, cpu, peak, f"{used.cpu_s / base[kind]:.1f}"))
     return rows
 
 
