@@ -55,3 +55,21 @@ def test_utilisation_by_hand() -> None:
     busy = matrix.flops / (float(device.tensor.fp8_flop_per_clk) * rate)
     busy += point.flops / (float(device.sm.fp32_flop_per_clk) * rate)
     assert metrics["mfu"] == pytest.approx(busy / metrics["latency_us"] * 1e6)
+
+
+def test_an_answer_that_faster_memory_would_slow_down_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from archsim.errors import CheckError
+    from archsim.models.gpu import model as gpu_model
+
+    solve = gpu_model.solve
+
+    def wrong(*arguments: object, **options: object) -> object:
+        out = solve(*arguments, **options)  # type: ignore[arg-type]
+        out[-1] *= 1.01
+        return out
+
+    monkeypatch.setattr(gpu_model, "solve", wrong)
+    with pytest.raises(CheckError, match="gemm with more bandwidth must not slow down"):
+        GpuModel(load_device("h200")).price(Gemm(m=64, n=64, k=64))

@@ -9,7 +9,9 @@ import numpy as np
 
 from archsim.graph import OpSpec
 from archsim.metrics import KernelResult, OperatorResult
+from archsim.metrics.checks import TOLERANCE, check_monotone
 from archsim.models.gpu import plan as plans
+from archsim.models.gpu.vector import FASTER
 
 SENSITIVE = 1e-3
 """Smallest relative change of time for which an estimated constant is named."""
@@ -29,11 +31,12 @@ def operators(
     starts = np.cumsum([0] + [len(kernels) for kernels in lowered])
     times = np.add.reduceat(out[:, :, : plans.TERMS_US].sum(axis=2), starts[:-1], axis=1)
     nominal = times[0]
-    change = np.abs(times[1:] - nominal) / nominal
+    change = np.abs(times[1:-1] - nominal) / nominal
     edges = np.maximum(change[0::2], change[1::2])
     edges[edges < SENSITIVE] = 0.0
     spread = np.sqrt((edges * edges).sum(axis=0)).tolist()
     rows = out[0].tolist()
+    _check_faster_memory(specs, nominal, times[-1])
     named = [
         {paths[i]: float(edges[i, k]) for i in np.flatnonzero(edges[:, k])}
         for k in range(len(specs))
@@ -53,6 +56,15 @@ def operators(
             )
         )  # fmt: skip
     return answers
+
+
+def _check_faster_memory(specs: Sequence[OpSpec], us: Any, faster_us: Any) -> None:
+    """Raise ``CheckError`` where the same kernels would take longer with faster memory."""
+    slower = np.flatnonzero(faster_us > us * (1.0 + TOLERANCE))
+    if len(slower):
+        k = int(slower[0])
+        answers = (float(us[k]), float(faster_us[k]))
+        check_monotone(f"{specs[k].kind} with more bandwidth", (1.0, FASTER), answers)
 
 
 def _kernel(p: plans.Plan, row: list[float], static_w: float) -> KernelResult:
