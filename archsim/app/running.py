@@ -13,6 +13,7 @@ from typing import Any
 from archsim.app.device_summary import device_summary
 from archsim.app.output import write_json
 from archsim.app.points import evaluate
+from archsim.app.results import sampled
 from archsim.app.vocabulary import vocabulary
 from archsim.config import RunFile, load_run
 from archsim.config.load import run_from_document
@@ -129,9 +130,9 @@ def space_of(loaded: RunFile) -> Space:
 def report_data(folder: Path) -> ReportData:
     """Collect what a report shows from a finished run's output folder."""
     described = _read_run(folder)
-    results = _read_results(folder)
-    points = [_shown(point) for point in results["points"]]
     front = _front(folder)
+    found, left_out = sampled(_results_file(folder), set(front))
+    points = [_shown(point) for point in found]
     wanted = dict.fromkeys(front[:DETAILED])
     if (top := best(points, described["minimize"])) is not None:
         wanted[top["key"]] = None
@@ -139,7 +140,7 @@ def report_data(folder: Path) -> ReportData:
     return ReportData(
         title=described["title"], minimize=described["minimize"], axes=described["axes"],
         points=points, pareto=front, details=details, device=described["device_summary"],
-        config=described["context"],
+        config=described["context"], left_out=left_out,
     )  # fmt: skip
 
 
@@ -199,17 +200,12 @@ def _read_run(folder: Path) -> dict[str, Any]:
     return _read_json(folder / RUN, ("title", "minimize", "axes", "device_summary", "context"))
 
 
-def _read_results(folder: Path) -> dict[str, Any]:
-    """The answers in ``folder``."""
+def _results_file(folder: Path) -> Path:
+    """The file of the answers in ``folder``."""
     file = folder / "results.json"
-    results = _read_json(file, ("points",))
-    points = results["points"]
-    known = {"key", "status", "reason", "metrics"}
-    if not isinstance(points, list) or not all(
-        isinstance(p, dict) and known <= set(p) for p in points
-    ):
-        raise ConfigError(f"{file} must list points as a run writes them; run it again")
-    return results
+    if not file.is_file():
+        raise _unfinished(file)
+    return file
 
 
 def _read_json(file: Path, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -273,7 +269,7 @@ def _print(data: ReportData, folder: Path) -> None:
 
 def _as_json(folder: Path) -> dict[str, Any]:
     described = _read_run(folder)
-    results = _read_results(folder)
+    results = _read_json(_results_file(folder), ("points",))
     return {"run": described["context"], "minimize": described["minimize"], **results}
 
 

@@ -31,7 +31,7 @@ class ColumnParams:
             ("multiplier", self.multiplier, 1 << MULTIPLIER_BITS),
             ("shift", self.shift, 1 << SHIFT_BITS),
         ):
-            if array.size and not (0 <= int(array.min()) and int(array.max()) < high):
+            if array.size and not (int(array.min()) >= 0 and int(array.max()) < high):
                 raise ValueError(f"{name} must be 0 to {high - 1}, not {array!r}")
 
 

@@ -27,7 +27,8 @@ class ReportData:
     ``device`` describes the base design's device: ``name``, ``machine``, ``peaks`` (dtype ->
     operations per second), ``bandwidth`` (bytes per second of device memory); absent entries
     leave out what needs them. ``config`` is the resolved run as plain data. ``validation`` is
-    ``Validation.to_dict()``.
+    ``Validation.to_dict()``. ``left_out`` counts further points of the run that are not in
+    ``points``, none of them Pareto-optimal.
     """
 
     title: str
@@ -39,6 +40,7 @@ class ReportData:
     device: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     validation: Mapping[str, Any] | None = None
+    left_out: int = 0
 
 
 def split_unit(metric: str) -> tuple[str, str]:

@@ -48,6 +48,7 @@ def build(data: ReportData) -> dict[str, Any]:
             "count": len(failed),
             "listed": [_failure(p) for p in failed[:MAX_FAILED]],
         },
+        "left_out": data.left_out,
         "device": _device(data.device),
         "config": plain(data.config),
         "validation": _validation(data.validation),

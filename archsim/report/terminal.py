@@ -77,9 +77,10 @@ def render_points(data: ReportData, points: Sequence[Point], width: int = 80) ->
         cells += [Text(number(point["overrides"].get(axis))) for axis in data.axes]
         cells += [Text(number(point["metrics"].get(m))) for m in data.minimize]
         table.add_row(*cells)
-    count = f"{len(rows)} design{'s' if len(rows) != 1 else ''}"
+    total = len(rows) + data.left_out
+    count = f"{total} design{'s' if total != 1 else ''}"
     head = f"{data.title}: {count}" + (f", {len(front)} Pareto-optimal (*)" if front else "")
-    rest = len(rows) - len(shown)
+    rest = total - len(shown)
     more = [Text(f"… {rest} more in the report and the results files")] if rest else []
     return Group(Text(head, style="bold"), table, *more)
 

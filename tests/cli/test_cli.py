@@ -166,7 +166,9 @@ def test_a_terminal_without_unicode_still_gets_the_table(finished: Path) -> None
     assert b"18 designs" in done.stdout
 
 
-@pytest.mark.parametrize("stem", ["<img src=x onerror=alert(1)>", "-", "modèle №1", "..x", "y" * 200])
+@pytest.mark.parametrize(
+    "stem", ["<img src=x onerror=alert(1)>", "-", "modèle №1", "..x", "y" * 200]
+)
 def test_an_onnx_file_may_have_any_name(tmp_path: Path, stem: str) -> None:
     file = tmp_path / f"{stem}.onnx"
     shutil.copy(ROOT / "tests" / "data" / "onnx" / "mobilenetv3_small_100.legacy.onnx", file)

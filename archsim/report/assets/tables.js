@@ -89,7 +89,9 @@ const card = (value, name) => el("div", { class: "card" }, el("b", {}, value), e
 
 function showSummary() {
   const count = DATA.keys.length;
-  const cards = [card(num(count, 7), count === 1 ? "design evaluated" : "designs evaluated")];
+  const total = count + DATA.left_out;
+  const cards = [card(num(total, 7), total === 1 ? "design evaluated" : "designs evaluated")];
+  if (DATA.left_out) cards.push(card(num(count, 7), "of them shown here, the Pareto front included"));
   if (DATA.failed.count) cards.push(card(num(DATA.failed.count, 7), "failed, see below"));
   if (count > 1) cards.push(card(num(DATA.pareto.length, 7), "Pareto-optimal"));
   for (const name of DATA.minimize) {
