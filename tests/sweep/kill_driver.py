@@ -4,6 +4,7 @@ Each committed point's key is appended to ``FOLDER/acknowledged`` after its comm
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def main(folder, workers):
 
 
 if __name__ == "__main__":
+    # a process started in the background ignores SIGINT unless it says otherwise
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main(Path(sys.argv[1]), int(sys.argv[2]))
     except SweepInterrupted:

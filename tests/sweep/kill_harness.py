@@ -47,13 +47,11 @@ def synthetic(folder, workers):
 
 
 def start(command):
-    """Start a sweep that hears SIGINT, also where the tests themselves run in the background."""
     environment = {**os.environ, "PYTHONPATH": str(HERE)}
     return subprocess.Popen(
         command,
         env=environment,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
