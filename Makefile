@@ -38,6 +38,7 @@ $(DEV): $(BIN)/uv requirements/dev.lock
 	@touch $@ $(RUN)
 
 demo: $(RUN)
+	@sh scripts/system-packages perl
 	@$(BIN)/archsim run configs/quickstart.yaml
 	@$(BIN)/archsim loop configs/array/os_8x8_int8.yaml
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from archsim.errors import ConfigError
 
-SHOWN = 20_000
+SHOWN = 10_000
 """Points in a report. A larger sweep shows its Pareto front and every n-th other point."""
 
 _KEYS = {"key", "status", "reason", "metrics", "overrides"}

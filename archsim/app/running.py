@@ -136,7 +136,8 @@ def report_data(folder: Path) -> ReportData:
     wanted = dict.fromkeys(front[:DETAILED])
     if (top := best(points, described["minimize"])) is not None:
         wanted[top["key"]] = None
-    details = {p["key"]: _detail(folder, p) for p in points if p["key"] in wanted}
+    looked = {p["key"]: _detail(folder, p) for p in points if p["key"] in wanted}
+    details = {key: detail for key, detail in looked.items() if detail is not None}
     return ReportData(
         title=described["title"], minimize=described["minimize"], axes=described["axes"],
         points=points, pareto=front, details=details, device=described["device_summary"],
@@ -247,9 +248,10 @@ def _front(folder: Path) -> list[str]:
         raise ConfigError(f"{file} must be the table a run writes; run it again") from None
 
 
-def _detail(folder: Path, point: dict[str, Any]) -> dict[str, Any]:
-    stored = read_detail(folder / STORE, point["key"]) or {}
-    return {"metrics": point["metrics"], **stored}
+def _detail(folder: Path, point: dict[str, Any]) -> dict[str, Any] | None:
+    """The point's answer; None where the store has lost it."""
+    stored = read_detail(folder / STORE, point["key"])
+    return None if stored is None else {"metrics": point["metrics"], **stored}
 
 
 def _write_report(folder: Path, data: ReportData) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from archsim.app.device_summary import device_summary
 from archsim.app.output import write_json
+from archsim.app.progress import spinner
 from archsim.config import load_device
 from archsim.errors import ConfigError
 from archsim.validate.cases import Case
@@ -38,7 +39,8 @@ def validate_and_print(
         "measured": _measured, "models": _models, "sustained": _sustained,
         "published": _published,
     }  # fmt: skip
-    shown, data, code = verbs[kind](file, device, kernels)
+    with spinner(f"predicting {file.name}"):
+        shown, data, code = verbs[kind](file, device, kernels)
     _print(shown)
     write_json(json_file, data)
     if report is not None:
