@@ -74,15 +74,20 @@ class Crew:
         self.close(kill=True)
 
     def close(self, kill: bool) -> None:
-        """End the workers: at once with ``kill``, else after their tasks."""
+        """End the workers: at once with ``kill``, else after their tasks.
+
+        Local processes are always ended at once, for their results are in by then: a worker that
+        was killed from outside while it waited can hold the queue's lock, and another would wait
+        for it for ever.
+        """
         executor, self._executor = self._executor, None
         if executor is None:
             return
         killer = getattr(executor, "kill", None)
-        if kill and killer is not None:
+        if killer is not None:
             killer()
         else:
-            executor.shutdown(wait=True, cancel_futures=True)
+            executor.shutdown(wait=True, cancel_futures=kill)
 
     def _started(self) -> Executor:
         for _ in range(STARTS):
