@@ -1,0 +1,1 @@
+"""The instruction-level SM: functional execution of machine code and its timing."""
