@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from archsim.config import Device
+from archsim.errors import ConfigError
 from archsim.graph import Graph
 from archsim.metrics import PointResult
 
@@ -29,7 +30,11 @@ METRICS = {
 
 def evaluator(device: Device, execution: str) -> Evaluate:
     """Return the function that prices a graph on ``device``, caching what it has priced."""
-    return _MAKERS[getattr(device, "machine")](device, execution)  # noqa: B009
+    machine = getattr(device, "machine", "")
+    if machine not in _MAKERS:
+        known = ", ".join(_MAKERS)
+        raise ConfigError(f"device must be of a machine with a model ({known}), not {machine!r}")
+    return _MAKERS[machine](device, execution)
 
 
 def _gpu(device: Any, execution: Any) -> Evaluate:

@@ -69,3 +69,11 @@ def log2e(fraction_bits: int) -> int:
 
 def _table(points: Any, curve: Callable[[float], float], value_bits: int) -> tuple[int, ...]:
     return tuple(round(curve(point) * (1 << value_bits)) for point in points)
+
+
+def smoothstep(position: Any, bits: int) -> Any:
+    """Return ``3 f**2 - 2 f**3`` of ``f = position / 2**bits`` at ``bits``, rounded half up.
+
+    From 0 to ``2**bits`` inclusive; integers or int64 arrays, ``bits`` at most 16.
+    """
+    return round_shift(position * position * ((3 << bits) - 2 * position), 2 * bits, "half_up")

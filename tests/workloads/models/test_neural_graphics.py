@@ -2,34 +2,25 @@
 
 import pytest
 
+from archsim.config.ngpc_applications import APPLICATIONS
+from archsim.config.ngpc_grid import GridParams
 from workloads.models import build
-from workloads.models.neural_graphics import Application, Grid, level_entries
 
-NERF, NSDF, GIA = (
-    Application(3, 4, 1.51572, radiance=True),
-    Application(3, 1, 1.38191),
-    Application(2, 3, 1.25992, 24),
-)
+NERF, NSDF, GIA = (APPLICATIONS[name] for name in ("nerf", "nsdf", "gia"))
 
 
-def resolutions(grid, dims):
-    """Dense resolutions up to the first hashed level, from the entries."""
-    found = []
-    for entries in level_entries(grid, dims):
-        side = round(entries ** (1 / dims))
-        if -(-(side**dims) // 8) * 8 != entries or entries == 1 << grid.log2_entries:
-            break
-        found.append(side)
-    return found
+def resolutions(grid):
+    """Resolutions of the levels that do not hash."""
+    return [level.resolution for level in grid.tables if not level.hashed]
 
 
 def test_level_tables():
     # tiny-cuda-nn's rule, worked by hand for the NGPC paper's Table I
-    assert resolutions(NERF.grid("hashgrid"), 3) == [16, 25, 37, 56]
-    assert resolutions(NSDF.grid("hashgrid"), 3) == [16, 23, 31, 43, 59]
-    assert resolutions(NSDF.grid("densegrid"), 3) == [16, 23, 32, 45, 63, 88, 124, 173]
-    assert resolutions(NSDF.grid("lowres"), 3) == [128, 128]
-    assert resolutions(GIA.grid("hashgrid"), 2)[-1] == 512
+    assert resolutions(NERF.grid("hashgrid")) == [16, 25, 37, 56]
+    assert resolutions(NSDF.grid("hashgrid")) == [16, 23, 31, 43, 59]
+    assert resolutions(NSDF.grid("densegrid")) == [16, 23, 32, 45, 63, 88, 124, 173]
+    assert resolutions(NSDF.grid("lowres")) == [128, 128]
+    assert resolutions(GIA.grid("hashgrid"))[-1] == 512
 
 
 @pytest.mark.parametrize(
@@ -49,7 +40,7 @@ def test_entries(name, encoding, entries):
 
 
 def test_hashed_levels_are_capped():
-    entries = level_entries(Grid(16, 2, 16, 1.51572, "hash", 14), 3)
+    entries = [t.entries for t in GridParams(growth=1.51572, log2_entries=14).tables]
     assert entries[0] == 4096
     assert set(entries[1:]) <= {15632, 1 << 14}
 
