@@ -8,9 +8,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from archsim.config.matrix import MatrixParams
 from cosim.place import build_folder
 from hdl.manifest import Manifest, sources_digest, verify
+from hdl.rtl import RtlParams
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Design:
         return (self.folder / "top.v").read_text()
 
 
-def open_design(params: MatrixParams, folder: Path | None = None) -> Design:
+def open_design(params: RtlParams, folder: Path | None = None) -> Design:
     """Return the design of ``params``: that in ``folder``, else one kept in the build folder.
 
     Raises ``hdl.manifest.DigestError`` where the folder holds another design.
@@ -40,16 +40,16 @@ def open_design(params: MatrixParams, folder: Path | None = None) -> Design:
     return Design(kept, verify(kept, params))
 
 
-def _generate(params: MatrixParams, kept: Path) -> None:
+def _generate(params: RtlParams, kept: Path) -> None:
     """Write the design beside its place, then move it there: a killed run leaves nothing half."""
-    from hdl.emit import emit
     from hdl.generate import describe
+    from hdl.rtl import rtl_of
 
     kept.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix="new-", dir=kept.parent))
-    verilog = emit(params)
-    (new / "top.v").write_text(verilog)
-    describe("matrix", params, verilog).write(new / "manifest.json")
+    made = rtl_of(params)
+    (new / "top.v").write_text(made.verilog)
+    describe(params.MACHINE, made).write(new / "manifest.json")
     try:
         new.replace(kept)
     except OSError:  # another process was first

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from archsim.config.matrix import MatrixParams
 from archsim.errors import ArchsimError
+from hdl.rtl import RtlParams
 
 
 class DigestError(ArchsimError):
@@ -68,13 +68,13 @@ def sources_digest() -> str:
     return digest.hexdigest()
 
 
-def design_digest(params: MatrixParams, sources: str, verilog: str) -> str:
+def design_digest(params: RtlParams, sources: str, verilog: str) -> str:
     """Return the digest of a design."""
     parts = (params.digest, sources, hashlib.sha256(verilog.encode()).hexdigest())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def verify(folder: Path, params: MatrixParams) -> Manifest:
+def verify(folder: Path, params: RtlParams) -> Manifest:
     """Return the manifest of a generated ``folder`` after checking that it is ``params``' design.
 
     Raises ``DigestError`` where the parameters, the hardware sources or the Verilog text differ

@@ -1,8 +1,7 @@
-"""``archsim generate``, ``cosim`` and ``loop``: RTL of a device file, and what agrees with it."""
+"""``archsim generate``, ``cosim``, ``synth`` and ``loop``: a device file's hardware."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,17 +9,10 @@ from typing import Any
 
 from archsim.app.output import print_table, write_json
 from archsim.app.progress import spinner
+from archsim.app.rtl import MACHINES, CosimRequest, case_row, checked_simulator, rtl_machine
 from archsim.app.vocabulary import vocabulary
 from archsim.config import Device, is_device_file, load_device, load_run
 from archsim.errors import ConfigError
-
-MACHINES = ("array",)
-"""Machines that have RTL."""
-
-_GEMM = re.compile(r"(\d+)x(\d+)x(\d+)")
-_MAX_DIMENSION = 1 << 20
-_SMALL = 1 << 15
-_CYCLE_TOLERANCE = 0.01
 
 
 def load_hardware(file: Path, overrides: Sequence[str] = ()) -> Any:
@@ -36,17 +28,6 @@ def load_hardware(file: Path, overrides: Sequence[str] = ()) -> Any:
             f"{file}: the device must have RTL (machine: {' or '.join(MACHINES)}), not {machine!r}"
         )
     return device
-
-
-def parse_gemm(text: str) -> tuple[int, int, int]:
-    """Return m, k, n of ``MxKxN``."""
-    match = _GEMM.fullmatch(text)
-    sizes = tuple(int(part) for part in match.groups()) if match else ()
-    if len(sizes) != 3 or not all(1 <= size <= _MAX_DIMENSION for size in sizes):
-        raise ConfigError(
-            f"--gemm must be MxKxN with sizes from 1 to {_MAX_DIMENSION}, not {text!r}"
-        )
-    return sizes[0], sizes[1], sizes[2]
 
 
 def generate_and_print(
@@ -77,15 +58,11 @@ def cosim_and_print(
     seed: int,
     json_file: Path | None,
 ) -> int:
-    """Co-simulate products on a device; 1 where a bit differs from the functional model."""
-    from cosim.runner import SIMULATORS, cosim
-
-    if simulator not in SIMULATORS:
-        raise ConfigError(f"--sim must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
+    """Co-simulate a device; 1 where a bit differs from the functional model."""
+    request = CosimRequest(tuple(gemms), checked_simulator(simulator), seed)
     device = load_hardware(file, overrides)
-    shapes = [parse_gemm(text) for text in gemms] or default_gemms(device)
     with spinner(f"simulating {device.name} on {simulator}"):
-        cases = cosim(device, shapes, sim=simulator, seed=seed)
+        cases = rtl_machine(device).cosim(device, request)
     print_table(f"{device.name} on {simulator}, seed {seed}", [case_row(c) for c in cases])
     write_json(json_file, {"cases": [case.to_dict() for case in cases]})
     return 0 if all(case.mismatches == 0 for case in cases) else 1
@@ -96,46 +73,12 @@ def loop_and_print(file: Path, overrides: Sequence[str], json_file: Path | None)
 
     1 where a bit differs, or where the model is over 1 % from the RTL.
     """
-    from cosim.recorded import compare, matching
-    from cosim.runner import cosim
-
     device = load_hardware(file, overrides)
-    golden = matching(device.params)
-    shapes = [*default_gemms(device), *((c.m, c.k, c.n) for c in golden if c.m * c.k < _SMALL)]
     with spinner(f"simulating {device.name}"):
-        cases = cosim(device, shapes, seed=golden[0].seed if golden else 0)
-        recorded = compare(device.params)
-    print_table(f"{device.name}: model against RTL", [case_row(c) for c in cases])
-    rows = [
-        {"golden vector": r.case.name, "recorded on": r.device, "wrong values": r.mismatches}
-        for r in recorded
-    ]
-    print_table(f"{device.name}: reference against a real GPU", rows)
-    exact = all(c.mismatches == 0 for c in cases) and all(r.mismatches == 0 for r in recorded)
-    close = all(abs(c.model_cycles / c.rtl_cycles - 1) <= _CYCLE_TOLERANCE for c in cases)
-    print(f"bits {'agree' if exact else 'DIFFER'}, cycles {'agree' if close else 'DIFFER'}")
-    data = {
-        "cases": [case.to_dict() for case in cases],
-        "golden": [{**row, "case": asdict(r.case)} for row, r in zip(rows, recorded, strict=True)],
-    }
-    write_json(json_file, data)
-    return 0 if exact and close else 1
-
-
-def default_gemms(device: Any) -> list[tuple[int, int, int]]:
-    """Products that fill the array, leave edges, and are smaller than it."""
-    rows, columns = device.array.rows, device.array.columns
-    return [(rows, 16, columns), (2 * rows + 1, 37, 3 * columns - 1), (1, 5, 1)]
-
-
-def case_row(case: Any) -> dict[str, Any]:
-    """One co-simulated case as a row of a table."""
-    error = 100 * (case.model_cycles / case.rtl_cycles - 1)
-    return {
-        "case": case.name,
-        "RTL cycles": case.rtl_cycles,
-        "model cycles": case.model_cycles,
-        "error %": f"{error:+.2f}",
-        "bound cycles": case.bound_cycles,
-        "wrong bits": case.mismatches,
-    }
+        loop = rtl_machine(device).loop(device)
+    for title, rows in loop.tables:
+        print_table(title, rows)
+    bits, cycles = ("agree" if good else "DIFFER" for good in (loop.exact, loop.close))
+    print(f"bits {bits}, cycles {cycles}")
+    write_json(json_file, loop.data)
+    return 0 if loop.exact and loop.close else 1

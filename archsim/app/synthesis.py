@@ -1,4 +1,4 @@
-"""``archsim synth``: resources and Fmax of a device file's engine."""
+"""``archsim synth``: resources and Fmax of a device file's hardware."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from archsim.app.hardware import load_hardware
 from archsim.app.output import print_table, write_json
+from archsim.app.rtl import rtl_machine
 
 RESOURCES = ("lut", "ff", "dsp", "bram", "uram")
 
@@ -21,7 +22,7 @@ def synth_and_print(
     record: bool,
     json_file: Path | None,
 ) -> None:
-    """Synthesise a device's engine, print what it needs, and keep the counts if ``record``."""
+    """Synthesise a device's RTL, print what it needs, and keep the counts if ``record``."""
     from hdl.synth import synth
 
     device = load_hardware(file, overrides)
@@ -37,9 +38,7 @@ def synth_and_print(
         print(f"Limit: {note}.")
     print("Tools: " + ", ".join(result.tool_versions.values()))
     if record:
-        from archsim.models.fpga.counts import record as keep
-
-        print(f"recorded in {keep(device.params, data)}")
+        print(f"recorded in {rtl_machine(device).record(device, data)}")
     write_json(json_file, data)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 FORMATS = {"int8": (8, 8, 32, 8), "int16": (16, 16, 48, 16), "w16a32": (32, 16, 64, 32)}
 """Bits of activations (A), weights (B), accumulators, and requantised outputs, by format."""
@@ -47,6 +48,8 @@ class MatrixParams:
     is the width of the data streams, one beat a cycle. ``table_fraction_bits`` fixes the point
     of the GELU table's input and output.
     """
+
+    MACHINE: ClassVar[str] = "array"
 
     rows: int
     columns: int

@@ -7,18 +7,16 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from archsim.config.array import ArrayDevice
-from hdl.emit import CORE, TOP, emit, emit_core
-from hdl.generate import ports
+from hdl.rtl import synthesis_top
 from hdl.synth import counts, timing, tools
 from hdl.synth.harness import HARNESS, harness
 from hdl.synth.pack import pack_netlist
 from hdl.synth.result import SynthError, SynthResult
 from hdl.synth.targets import TARGETS, TOPS, Target
+from hdl.verilog import ports
 
 FLOW = "2"
 """Counted up when the flow changes, so that kept results of another flow are not taken."""
@@ -28,23 +26,21 @@ SEARCH_MHZ = 180
 
 
 def synth(
-    device: ArrayDevice,
+    device: Any,
     target: str = "ecp5-85f",
     seeds: Sequence[int] = (1, 2, 3),
     *,
     top: str = "core",
     cache: Path | None = None,
 ) -> SynthResult:
-    """Synthesise ``device``'s engine for ``target``; place and route once a seed where possible.
+    """Synthesise ``device``'s RTL for ``target``; place and route once a seed where possible.
 
     Results are kept in ``cache`` (by default the user's cache folder) by Verilog text, target,
     seed and tool version. Raises ``SynthError`` where a tool is missing or the design does not fit.
     """
     _check(target, top, seeds)
     part = TARGETS[target]
-    params = device.params if part.place else replace(device.params, multiplier="generic")
-    verilog = emit(params) if top == "axi" else emit_core(params)
-    module = TOP if top == "axi" else CORE
+    module, verilog = synthesis_top(device.params, top, ecp5=bool(part.place))
     digest = hashlib.sha256(verilog.encode()).hexdigest()
     with tempfile.TemporaryDirectory(prefix="archsim-synth-") as scratch:
         flow = _Flow(part, module, verilog, cache or default_cache(), Path(scratch))

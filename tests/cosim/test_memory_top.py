@@ -19,7 +19,7 @@ from cosim.compiled import REGISTERS, Stimulus
 from cosim.operands import draw
 from cosim.runner import _simulate, open_design
 from hdl.arith.product import ECP5_MODEL
-from hdl.emit import emit, emit_memory_top
+from hdl.matrix.emit import emit, emit_memory_top
 
 
 @pytest.mark.parametrize("pause", [0, 40])

@@ -16,9 +16,9 @@ from archsim.functional import MatrixEngine
 from archsim.mapping.array import plan
 from archsim.mapping.array_layout import pack, unpack
 from cosim.operands import draw
-from hdl.emit import emit
 from hdl.generate import generate
 from hdl.manifest import Manifest
+from hdl.matrix.emit import emit
 from hdl.matrix.registers import REGISTERS
 
 DEVICES = ("os_4x4_int8", "os_8x8_gelu", "os_8x8_w16a32")

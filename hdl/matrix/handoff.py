@@ -10,12 +10,12 @@ from archsim.config.array import ArrayDevice
 from archsim.config.matrix import MatrixParams
 from archsim.numeric import gelu_table
 from hdl.arith.product import ECP5_MODEL
-from hdl.emit import emit_memory_top
 from hdl.ipxact import component
+from hdl.matrix.emit import emit_memory_top
 from hdl.matrix.memory_top import MOVER_REGISTERS
 from hdl.matrix.registers import IDENTITY, JOB_REGISTERS, REGISTERS
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 def handoff(device: ArrayDevice, digest: str, ports: list[dict[str, Any]]) -> dict[str, str]:

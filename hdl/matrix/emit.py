@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
-from amaranth.back import verilog
 from amaranth.lib import wiring
 
 from archsim.config.matrix import MatrixParams
@@ -14,6 +11,7 @@ from hdl.matrix.array import PE, ROW, SystolicRow, make_pe
 from hdl.matrix.engine import LANE, MatrixEngine
 from hdl.matrix.memory_top import MatrixMemoryTop
 from hdl.matrix.top import MatrixTop
+from hdl.verilog import convert
 
 TOP = "matrix_top"
 MEMORY_TOP = "matrix_memory_top"
@@ -37,15 +35,9 @@ def _with_parts(params: MatrixParams, top: wiring.Component, name: str) -> str:
         (LANE, PostLane(params, verilog=True)),
         (name, top),
     )
-    return "\n".join([VERILOG, *(_convert(component, name) for name, component in parts)])
+    return "\n".join([VERILOG, *(convert(component, name) for name, component in parts)])
 
 
 def emit_memory_top(params: MatrixParams) -> str:
     """Return the Verilog of ``matrix_memory_top``, which instantiates ``matrix_top``."""
-    return _convert(MatrixMemoryTop(params, engine=TOP), MEMORY_TOP)
-
-
-def _convert(component: wiring.Component, name: str) -> str:
-    text: str = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
-    # s_axis__tdata -> s_axis_tdata: the names that other tools expect of a bus
-    return re.sub(r"\b([sm]_ax\w*?)__", r"\1_", text)
+    return convert(MatrixMemoryTop(params, engine=TOP), MEMORY_TOP)
