@@ -96,7 +96,7 @@ class ReciprocalParams:
 
     def __post_init__(self) -> None:
         _curve(self.index_bits, self.value_bits)
-        integer("in_bits", self.in_bits, self.index_bits + 1, 32)
+        integer("in_bits", self.in_bits, self.index_bits + 1, 48)
         integer("in_fraction_bits", self.in_fraction_bits, 0, 32)
         integer("out_bits", self.out_bits, 1, 48)
         integer("out_fraction_bits", self.out_fraction_bits, 0, 32)
