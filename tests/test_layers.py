@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 # Rank of each part of archsim; a module may import its own part and parts of lower rank.
 RANKS = {
-    "version": 0, "units": 0, "errors": 0, "formats": 1, "config": 2, "numeric": 3,
+    "version": 0, "units": 0, "errors": 0, "recent": 0, "formats": 1, "config": 2, "numeric": 3,
     "functional": 4, "graph": 4, "frontend": 4, "metrics": 5, "mapping": 6, "engine": 6,
     "models": 7, "sweep": 8, "validate": 8, "calibrate": 8, "report": 9, "app": 10, "cli": 11,
 }  # fmt: skip

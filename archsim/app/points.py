@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 from archsim.app.machines import Evaluate, evaluator
-from archsim.app.workload import build_graph
+from archsim.app.workload import build_graph, forget_graphs
 from archsim.config import Design, digest
+from archsim.recent import Recent
 from archsim.version import model_digest
 
 Context = Mapping[str, Any]
 Overrides = Mapping[str, Any]
 
-_DEVICES_KEPT = 64
+_DEVICES_KEPT = 16
+"""Device models, each with the operators it priced last (1 to 3 MB)."""
 
 
 class _Session:
@@ -25,7 +26,7 @@ class _Session:
         self.design = Design.from_context(context)
         self.base_digest = digest(dict(context))
         self.workload = self.design.workload.to_dict()
-        self._evaluators: OrderedDict[tuple[tuple[str, Any], ...], Evaluate] = OrderedDict()
+        self._evaluators = Recent[tuple[tuple[str, Any], ...], Evaluate](_DEVICES_KEPT)
 
     def workload_at(self, overrides: Overrides) -> dict[str, Any]:
         """The workload with the point's ``workload.`` values set."""
@@ -43,11 +44,7 @@ class _Session:
         found = self._evaluators.get(key)
         if found is None:
             point = self.design.point(chosen)
-            found = self._evaluators[key] = evaluator(point.device, point.execution)
-            if len(self._evaluators) > _DEVICES_KEPT:
-                self._evaluators.popitem(last=False)
-        else:
-            self._evaluators.move_to_end(key)
+            found = self._evaluators.put(key, evaluator(point.device, point.execution))
         return found
 
 
@@ -60,6 +57,13 @@ def _session_of(context: Context) -> _Session:
     if _session is None or _session.context is not context:
         _session = _Session(context)
     return _session
+
+
+def forget() -> None:
+    """Give up what was kept for further points: devices, priced operators, graphs."""
+    global _session
+    _session = None
+    forget_graphs()
 
 
 def identify(context: Context, overrides: Overrides) -> str:

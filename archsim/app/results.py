@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import heapq
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from archsim.errors import ConfigError
+from archsim.report.data import rank
 
-SHOWN = 10_000
-"""Points in a report. A larger sweep shows its Pareto front and every n-th other point."""
+SHOWN = 5_000
+"""Finished points in a report. A larger sweep shows its Pareto front, its best points and every
+n-th other one."""
+BEST = 20
+LISTED = 200
+"""Failed points that a report lists one by one."""
+REASONS = 1_000
+"""Reasons that are counted one by one, the others together."""
+OTHER_REASONS = "other reasons"
 
 _KEYS = {"key", "status", "reason", "metrics", "overrides"}
 
@@ -28,15 +38,58 @@ def points(file: Path) -> Iterator[dict[str, Any]]:
     raise _damaged(file)
 
 
-def sampled(file: Path, keep: Collection[str]) -> tuple[list[dict[str, Any]], int]:
-    """Return the points a report shows, and how many it leaves out.
+@dataclass(frozen=True)
+class Sample:
+    """What a report shows of a run: ``points`` as they are stored.
 
-    The points with a key in ``keep`` are always there.
+    ``left_out`` counts the finished points that are not among them; ``reasons`` counts all failed
+    points by reason.
     """
-    total = sum(1 for _ in points(file))
-    step = -(-total // SHOWN) if total else 1
-    shown = [p for i, p in enumerate(points(file)) if i % step == 0 or p["key"] in keep]
-    return shown, total - len(shown)
+
+    points: list[dict[str, Any]]
+    left_out: int
+    reasons: dict[str, int]
+
+
+def sampled(file: Path, front: Collection[str], minimize: Sequence[str]) -> Sample:
+    """Return the points a report shows; the best ones and those of ``front`` are among them."""
+    finished, reasons, keep = _looked_over(file, minimize)
+    keep.update(front)
+    step = max(-(-finished // SHOWN), 1)
+    shown: list[dict[str, Any]] = []
+    done = failed = kept = 0
+    for point in points(file):
+        if point["status"] != "ok":
+            failed += 1
+            if failed <= LISTED:
+                shown.append(point)
+            continue
+        if done % step == 0 or point["key"] in keep:
+            kept += 1
+            shown.append(point)
+        done += 1
+    return Sample(shown, done - kept, reasons)
+
+
+def _looked_over(file: Path, minimize: Sequence[str]) -> tuple[int, dict[str, int], set[str]]:
+    """Return how many points finished, the reasons of the others, and the keys of the best."""
+    reasons: dict[str, int] = {}
+    finished = 0
+
+    def ranks() -> Iterator[tuple[tuple[float, ...], str]]:
+        nonlocal finished
+        for point in points(file):
+            if point["status"] == "ok":
+                finished += 1
+                yield rank(point, minimize)
+                continue
+            reason = str(point["reason"])
+            if reason not in reasons and len(reasons) >= REASONS:
+                reason = OTHER_REASONS
+            reasons[reason] = reasons.get(reason, 0) + 1
+
+    best = {key for _, key in heapq.nsmallest(BEST, ranks())}
+    return finished, reasons, best
 
 
 def _point(file: Path, text: str) -> dict[str, Any]:

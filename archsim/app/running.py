@@ -27,6 +27,7 @@ from archsim.sweep.store import read_detail
 
 EVALUATE = "archsim.app.points:evaluate"
 IDENTIFY = "archsim.app.points:identify"
+FORGET = "archsim.app.points:forget"
 STORE = "store.sqlite"
 RUN = "run.json"
 REPORT = "report.html"
@@ -78,7 +79,7 @@ def run(request: Request) -> Outcome:
     _prepare(folder)
     with _progress() as progress:
         summary = run_sweep(
-            space_of(loaded), loaded.context(), evaluate=EVALUATE, identify=IDENTIFY,
+            space_of(loaded), loaded.context(), evaluate=EVALUATE, identify=IDENTIFY, forget=FORGET,
             store_path=folder / STORE, workers=request.workers, progress=progress,
             minimize=loaded.minimize, output=folder,
         )  # fmt: skip
@@ -131,8 +132,8 @@ def report_data(folder: Path) -> ReportData:
     """Collect what a report shows from a finished run's output folder."""
     described = _read_run(folder)
     front = _front(folder)
-    found, left_out = sampled(_results_file(folder), set(front))
-    points = [_shown(point) for point in found]
+    sample = sampled(_results_file(folder), set(front), described["minimize"])
+    points = [_shown(point) for point in sample.points]
     wanted = dict.fromkeys(front[:DETAILED])
     if (top := best(points, described["minimize"])) is not None:
         wanted[top["key"]] = None
@@ -141,7 +142,8 @@ def report_data(folder: Path) -> ReportData:
     return ReportData(
         title=described["title"], minimize=described["minimize"], axes=described["axes"],
         points=points, pareto=front, details=details, device=described["device_summary"],
-        config=described["context"], left_out=left_out,
+        config=described["context"],
+        left_out=sample.left_out, reasons=sample.reasons,
     )  # fmt: skip
 
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from archsim.errors import ConfigError
 from archsim.graph import OP_KINDS, Graph, Op
+from archsim.recent import Recent
 
 FORMS = ("model", "onnx", "op")
 
@@ -22,12 +22,22 @@ def build_graph(workload: Mapping[str, Any]) -> Graph:
     The mapping holds exactly one of ``model`` (a built model and its choices), ``onnx`` (a file,
     with ``batch`` and ``dtype``) and ``op`` (one operator and its fields).
     """
-    return _cached(json.dumps(workload, sort_keys=True))
+    text = json.dumps(workload, sort_keys=True)
+    return _graphs.get(text) or _graphs.put(text, _built(json.loads(text)))
 
 
-@lru_cache(maxsize=256)
-def _cached(text: str) -> Graph:
-    workload = json.loads(text)
+def forget_graphs() -> None:
+    """Give up the graphs that were kept."""
+    _graphs.clear()
+
+
+_OPERATORS_KEPT = 20_000
+"""Operators of the graphs that are kept, about 1 kB each."""
+
+_graphs = Recent[str, Graph](_OPERATORS_KEPT, lambda graph: len(graph.ops))
+
+
+def _built(workload: dict[str, Any]) -> Graph:
     form = next((f for f in FORMS if f in workload), None)
     if form is None:
         raise ConfigError(f"workload must have one of {', '.join(FORMS)}")

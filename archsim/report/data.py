@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,26 +22,36 @@ class ReportData:
     """Everything the terminal summary and the HTML page are made of.
 
     ``minimize`` are the objectives in order, ``axes`` the swept paths. ``points`` may be any
-    iterable, read once. ``pareto`` lists keys of Pareto-optimal points, ``details`` maps keys to
+    collection. ``pareto`` lists keys of Pareto-optimal points, ``details`` maps keys to
     ``PointResult.to_dict()`` of the designs to show in depth (at least the best one).
 
     ``device`` describes the base design's device: ``name``, ``machine``, ``peaks`` (dtype ->
     operations per second), ``bandwidth`` (bytes per second of device memory); absent entries
     leave out what needs them. ``config`` is the resolved run as plain data. ``validation`` is
-    ``Validation.to_dict()``. ``left_out`` counts further points of the run that are not in
-    ``points``, none of them Pareto-optimal.
+    ``Validation.to_dict()``. ``left_out`` counts further finished points of the run that are not
+    in ``points``, none of them Pareto-optimal. ``reasons`` counts all failed points by reason
+    where ``points`` may hold only some of them.
     """
 
     title: str
     minimize: Sequence[str]
     axes: Sequence[str]
-    points: Iterable[Point]
+    points: Collection[Point]
     pareto: Sequence[str] = ()
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     device: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     validation: Mapping[str, Any] | None = None
     left_out: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+    def failed_by_reason(self) -> Mapping[str, int]:
+        """Return how many points of the run failed, by reason."""
+        return self.reasons or Counter(
+            str(p.get("error", "no reason recorded"))
+            for p in self.points
+            if p.get("status", "done") != "done"
+        )
 
 
 def split_unit(metric: str) -> tuple[str, str]:
@@ -68,14 +79,15 @@ def finished(points: Iterable[Point]) -> list[Point]:
 def best(points: Iterable[Point], minimize: Sequence[str]) -> Point | None:
     """Return the finished point with the least first objective; ties by the others, then key."""
     done = finished(points)
-    return min(done, key=lambda p: _rank(p, minimize)) if done else None
+    return min(done, key=lambda p: rank(p, minimize)) if done else None
 
 
 def ranked(points: Iterable[Point], minimize: Sequence[str]) -> list[Point]:
     """Return the finished points, best first, in the order of ``best``."""
-    return sorted(finished(points), key=lambda p: _rank(p, minimize))
+    return sorted(finished(points), key=lambda p: rank(p, minimize))
 
 
-def _rank(point: Point, minimize: Sequence[str]) -> tuple[tuple[float, ...], str]:
+def rank(point: Point, minimize: Sequence[str]) -> tuple[tuple[float, ...], str]:
+    """Return what orders finished points, best first: their objectives, then their key."""
     values = tuple(float(point["metrics"].get(name, float("inf"))) for name in minimize)
     return values, str(point["key"])

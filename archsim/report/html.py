@@ -22,6 +22,11 @@ def _asset(name: str) -> str:
 
 def render_html(data: ReportData) -> str:
     """Return the page. All names in it are data, never markup."""
+    return "".join(_pieces(data))
+
+
+def _pieces(data: ReportData) -> list[str]:
+    """Return the page's text in order, apart so that nobody needs it all at once."""
     parts = {
         "title": html.escape(data.title),
         "style": _asset("report.css"),
@@ -30,13 +35,14 @@ def render_html(data: ReportData) -> str:
         "data": dumps(build(data)),
     }
     pieces = _asset("page.html").split("@@")
-    return "".join(parts[p] if i % 2 else p for i, p in enumerate(pieces))
+    return [parts[p] if i % 2 else p for i, p in enumerate(pieces)]
 
 
 def write_report(path: str | Path, data: ReportData) -> Path:
     """Write the page to ``path`` (its folder must exist) in one step and return the path."""
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(render_html(data), encoding="utf-8", newline="\n")
+    with partial.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(_pieces(data))
     partial.replace(path)
     return path

@@ -45,7 +45,7 @@ def build(data: ReportData) -> dict[str, Any]:
         "best": row[str(top["key"])] if top else None,
         "details": _details(data, done, row),
         "failed": {
-            "count": len(failed),
+            "count": sum(data.failed_by_reason().values()),
             "listed": [_failure(p) for p in failed[:MAX_FAILED]],
         },
         "left_out": data.left_out,

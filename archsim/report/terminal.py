@@ -36,9 +36,8 @@ def render_run(
         if detail.get("estimated"):
             parts += [Text(), render_estimated(detail, width)]
         parts += [Text(f"note: {note}") for note in detail.get("notes", [])]
-    failed = [p for p in points if p.get("status", "done") != "done"]
-    if failed:
-        parts += [Text(), render_failures(failed, len(done))]
+    if reasons := data.failed_by_reason():
+        parts += [Text(), render_failures(reasons, len(done) + data.left_out)]
     if report is not None:
         parts += [Text(), Text(f"report: {report}", overflow="fold")]
     return Group(*parts)
@@ -158,13 +157,10 @@ def render_estimated(detail: Mapping[str, Any], width: int = 80, most: int = 8) 
     return Group(Text(head, style="bold"), table, *more)
 
 
-def render_failures(failed: Sequence[Point], done: int, most: int = 5) -> RenderableType:
+def render_failures(reasons: Mapping[str, int], done: int, most: int = 5) -> RenderableType:
     """Return the reasons of failed points, the most frequent first."""
-    reasons: dict[str, int] = {}
-    for point in failed:
-        reason = str(point.get("error", "no reason recorded"))
-        reasons[reason] = reasons.get(reason, 0) + 1
     order = sorted(reasons.items(), key=lambda r: (-r[1], r[0]))
     lines = [Text(f"{count} × {reason}", overflow="fold") for reason, count in order[:most]]
-    head = f"{len(failed)} of {len(failed) + done} points failed"
+    failed = sum(reasons.values())
+    head = f"{failed} of {failed + done} points failed"
     return Group(Text(head, style="bold"), *lines)

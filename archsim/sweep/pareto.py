@@ -105,6 +105,10 @@ def _dominated(rows: Values, front: Values) -> NDArray[np.bool_]:
     return np.asarray(below.any(axis=1))
 
 
+HELD = 2048
+"""Points that a ``FrontStream`` takes before it looks which of them are on the front."""
+
+
 class FrontStream:
     """The Pareto front of points that arrive one by one, in memory of the front's size."""
 
@@ -112,7 +116,7 @@ class FrontStream:
         self._objectives = objectives
         self._values: list[tuple[float, ...]] = []
         self._names: list[str] = []
-        self._limit = 8192
+        self._limit = HELD
 
     def add(self, name: str, values: tuple[float, ...]) -> None:
         """Take one point with its objectives."""
@@ -120,7 +124,7 @@ class FrontStream:
         self._values.append(values)
         if len(self._names) >= self._limit:
             self._reduce()
-            self._limit = max(8192, 2 * len(self._names))
+            self._limit = max(HELD, 2 * len(self._names))
 
     def front(self) -> list[str]:
         """Return the names of the points on the front, in the order in which they came."""

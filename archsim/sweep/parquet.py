@@ -13,7 +13,8 @@ from archsim.sweep.columns import Table
 from archsim.sweep.record import OK
 from archsim.sweep.store import Row
 
-ROW_GROUP = 16384
+ROW_GROUP = 4096
+"""Rows held in memory until they are written together."""
 TYPES = {
     "bool": pa.bool_(),
     "int64": pa.int64(),

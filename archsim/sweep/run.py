@@ -87,6 +87,7 @@ def run_sweep(
     minimize: Sequence[str] = (),
     output: Path | None = None,
     keep_detail: bool = True,
+    forget: str = "",
     executor: ExecutorFactory = local_executor,
 ) -> SweepSummary:
     """Evaluate every point of ``space`` that the store lacks, and write the results.
@@ -96,7 +97,8 @@ def run_sweep(
     ``identify(context, overrides) -> key``. A point that raises is recorded as failed with its
     reason. ``minimize`` names the metrics of the Pareto front; ``output`` is the folder of
     ``results.{csv,json,parquet}`` and ``pareto.csv``. ``keep_detail`` stores what ``evaluate``
-    answers beside the metrics.
+    answers beside the metrics. ``forget`` names a function that gives up what the other two keep
+    between points in the driver's process; it is called before the results are written.
 
     Raises ``ConfigError`` for a store that cannot be used or a metric that no point has,
     ``SweepInterrupted`` on Ctrl-C (finished points stay), ``ValueError`` for ``workers`` < 1.
@@ -104,7 +106,9 @@ def run_sweep(
     if workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
     began = time.perf_counter()
-    setup = worker.WorkerSetup(uuid.uuid4().hex, context, space, evaluate, identify, keep_detail)
+    setup = worker.WorkerSetup(
+        uuid.uuid4().hex, context, space, evaluate, identify, keep_detail, forget
+    )
     with Store(store_path) as store:
         sweep = _Sweep(store, setup, Crew(executor, setup, workers), progress, minimize)
         evaluated = sweep.run()

@@ -35,13 +35,13 @@ CREATE TABLE details (id INTEGER PRIMARY KEY, detail BLOB NOT NULL);
 """
 SETTINGS: Final = """
 PRAGMA synchronous = NORMAL;
-PRAGMA cache_size = -8000;
+PRAGMA cache_size = -4000;
 PRAGMA wal_autocheckpoint = 4000;
 """
 CREATE_RUN: Final = """
 CREATE TEMP TABLE run (key TEXT PRIMARY KEY NOT NULL, idx INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE todo (idx INTEGER PRIMARY KEY, key TEXT NOT NULL);
-PRAGMA temp.cache_size = -4000;
+PRAGMA temp.cache_size = -2000;
 """
 
 

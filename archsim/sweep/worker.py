@@ -34,8 +34,8 @@ _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 class WorkerSetup:
     """Everything that a worker needs, sent once per worker.
 
-    ``evaluate`` and ``identify`` are dotted names ``module:function``; ``token`` tells the
-    sweeps of one process apart.
+    ``evaluate``, ``identify`` and ``forget`` are dotted names ``module:function``, the last one
+    empty where these functions keep nothing; ``token`` tells the sweeps of one process apart.
     """
 
     token: str
@@ -44,6 +44,7 @@ class WorkerSetup:
     evaluate: str
     identify: str
     keep_detail: bool
+    forget: str = ""
 
 
 class Batch(NamedTuple):
@@ -95,8 +96,10 @@ def start_process(setup: WorkerSetup) -> None:
 
 def stop(token: str) -> None:
     """Forget ``token``'s context in this process."""
-    _workers.pop(token, None)
+    worker = _workers.pop(token, None)
     _setup_errors.pop(token, None)
+    if worker is not None and worker.setup.forget:
+        resolve(worker.setup.forget)()
 
 
 def ready(token: str) -> None:

@@ -44,6 +44,6 @@ def test_content_of_an_onnx_file_is_part_of_the_key(tmp_path: Path) -> None:
     keys = set()
     for name in ("resnet18.legacy.onnx", "mobilenetv2_100.legacy.onnx"):
         shutil.copy(ONNX / name, tmp_path / "model.onnx")
-        workload._cached.cache_clear()
+        workload.forget_graphs()
         keys.add(points.identify(_context(tmp_path, text), {}))
     assert len(keys) == 2

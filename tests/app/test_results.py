@@ -10,12 +10,19 @@ import pytest
 from archsim.app import results
 from archsim.errors import ConfigError
 
+LATENCY = ["latency_us"]
 
-def written(folder: Path, count: int) -> Path:
+
+def written(folder: Path, count: int, failed: int = 0) -> Path:
+    """Results of ``count`` points, later ones faster, after ``failed`` ones of three reasons."""
     file = folder / "results.json"
     rows = [
+        json.dumps({"key": f"a{i:04}", "overrides": {}, "status": "failed", "metrics": {},
+                    "reason": f"why {i % 3}"})
+        for i in range(failed)
+    ] + [
         json.dumps({"key": f"{i:04}", "overrides": {}, "status": "ok", "reason": None,
-                    "metrics": {"latency_us": i}})
+                    "metrics": {"latency_us": count - i}})
         for i in range(count)
     ]  # fmt: skip
     file.write_text(
@@ -25,18 +32,34 @@ def written(folder: Path, count: int) -> Path:
 
 
 def test_a_small_sweep_is_shown_whole(tmp_path: Path) -> None:
-    shown, left_out = results.sampled(written(tmp_path, 7), set())
-    assert [p["key"] for p in shown] == [f"{i:04}" for i in range(7)]
-    assert left_out == 0
+    sample = results.sampled(written(tmp_path, 7), set(), LATENCY)
+    assert [p["key"] for p in sample.points] == [f"{i:04}" for i in range(7)]
+    assert sample.left_out == 0
+    assert not sample.reasons
 
 
-def test_a_large_sweep_keeps_its_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_sweep_keeps_its_front_and_its_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(results, "SHOWN", 10)
-    shown, left_out = results.sampled(written(tmp_path, 95), {"0013", "0094"})
-    keys = [p["key"] for p in shown]
-    assert {"0013", "0094"} <= set(keys)
-    assert len(keys) == 10 + 2 - ("0094" in keys[:-1])
-    assert left_out == 95 - len(keys)
+    monkeypatch.setattr(results, "BEST", 3)
+    sample = results.sampled(written(tmp_path, 95), {"0013", "0021"}, LATENCY)
+    assert {p["key"] for p in sample.points} == {
+        *(f"{i:04}" for i in range(0, 95, 10)), "0013", "0021", "0092", "0093", "0094"
+    }  # fmt: skip
+    assert sample.left_out == 95 - len(sample.points)
+
+
+def test_failed_points_are_all_counted_and_some_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "SHOWN", 10)
+    monkeypatch.setattr(results, "LISTED", 4)
+    monkeypatch.setattr(results, "REASONS", 2)
+    sample = results.sampled(written(tmp_path, 30, failed=9), set(), [])
+    assert sum(p["status"] == "failed" for p in sample.points) == 4
+    assert sample.reasons == {"why 0": 3, "why 1": 3, "other reasons": 3}
+    assert sample.left_out == 30 - sum(p["status"] == "ok" for p in sample.points)
 
 
 @pytest.mark.parametrize("keep", [0, 1, 3])
@@ -44,4 +67,4 @@ def test_a_truncated_file_is_refused(tmp_path: Path, keep: int) -> None:
     file = written(tmp_path, 5)
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:keep]))
     with pytest.raises(ConfigError, match="must list points as a run writes them"):
-        results.sampled(file, set())
+        results.sampled(file, set(), LATENCY)

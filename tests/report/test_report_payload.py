@@ -99,6 +99,10 @@ def test_failed_points_are_listed_with_their_reason(run, hostile):
     assert failed["listed"][0]["error"].startswith("workload.batch must be at least 1")
 
 
+def test_failed_points_of_a_sample_are_counted_as_the_run_has_them(make_run):
+    assert build(make_run(reasons={"why": 70}))["failed"]["count"] == 70
+
+
 def test_axes_of_words_and_of_missing_values():
     points = [
         {"key": str(i), "overrides": {"device": d} if d else {}, "metrics": {"a": 1.0}}

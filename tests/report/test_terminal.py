@@ -76,6 +76,12 @@ def test_failed_points_are_counted_by_reason(make_run):
     assert "2 × why 1" in text
 
 
+def test_failed_points_of_a_sample_are_counted_as_the_run_has_them(make_run):
+    run = make_run(reasons={"why 0": 70, "why 1": 5}, left_out=900)
+    assert "75 of 993 points failed" in text_of(render_run(run))
+    assert "70 × why 0" in text_of(render_run(run))
+
+
 def test_markup_in_names_is_text(make_run):
     run = make_run(title="[bold red]x[/nope]")
     assert "[bold red]x[/nope]" in text_of(render_run(run))

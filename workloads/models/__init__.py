@@ -59,7 +59,7 @@ def build(model: str, **given: object) -> Graph:
     return _build(model, tuple(resolved.items()))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _build(model: str, resolved: tuple[tuple[str, object], ...]) -> Graph:
     return _MODELS[model].builder(model, **dict(resolved))
 

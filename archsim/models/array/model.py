@@ -14,8 +14,11 @@ from archsim.models.array.energy import static_and_dynamic
 from archsim.models.array.periodic import job_cycles
 from archsim.models.array.timing import Cycles
 from archsim.models.fpga import fpga_metrics
+from archsim.recent import Recent
 
 _US = 1e6
+PRICED_KEPT = 1024
+"""Products and operators whose price a model keeps."""
 FPGA_NOTE = (
     "lut, ff, dsp, bram, uram, fmax_mhz and fpga_power_w are a model of ZCU102-class parts, "
     "fitted to synthesis counts of small engines (docs/synthesis.md)"
@@ -40,26 +43,24 @@ class ArrayModel:
 
     def __init__(self, device: ArrayDevice) -> None:
         self.device = device
-        self._products: dict[tuple[int, int, int], Cycles] = {}
-        self._priced: dict[OpSpec, OperatorResult] = {}
+        self._products = Recent[tuple[int, int, int], Cycles](PRICED_KEPT)
+        self._priced = Recent[OpSpec, OperatorResult](PRICED_KEPT)
 
     def cycles(self, m: int, n: int, k: int) -> Cycles:
         """Return the engine's cycles for ``[m, k] x [k, n]``, as its RTL needs them."""
         key = (m, n, k)
-        if key not in self._products:
-            params = self.device.params
-            try:
-                job = plan(params, m, n, k)
-            except ValueError as error:
-                raise UnsupportedOperatorError(f"product {m}x{k}x{n}: {error}") from None
-            self._products[key] = job_cycles(params, job)
-        return self._products[key]
+        if (known := self._products.get(key)) is not None:
+            return known
+        params = self.device.params
+        try:
+            job = plan(params, m, n, k)
+        except ValueError as error:
+            raise UnsupportedOperatorError(f"product {m}x{k}x{n}: {error}") from None
+        return self._products.put(key, job_cycles(params, job))
 
     def price(self, spec: OpSpec) -> OperatorResult:
         """Return the cost of one operator."""
-        if spec not in self._priced:
-            self._priced[spec] = self._price(spec)
-        return self._priced[spec]
+        return self._priced.get(spec) or self._priced.put(spec, self._price(spec))
 
     def evaluate(self, graph: Graph) -> PointResult:
         """Return the cost of a whole workload, operators in order of first occurrence."""

@@ -20,12 +20,16 @@ from archsim.models.gpu.power import Sustained, load_of, settle
 from archsim.models.gpu.residency import Window, reuse
 from archsim.models.gpu.solve import solve
 from archsim.models.gpu.vector import Variants, energy_place, variants
+from archsim.recent import Recent
 
 _STREAMED = (ops.Elementwise, ops.Copy, ops.Softmax, ops.LayerNorm, ops.Reduce, ops.Transpose)
 """Operators whose cold kernels move every byte of their operands."""
 
 _Key = tuple[OpSpec, float, bool]
 """An operator, the fraction of its reads in L2, and whether other kernels run in between."""
+
+PRICED_KEPT = 1024
+"""Operators whose price a model keeps, about 2 kB each."""
 
 Execution = Literal["graph", "eager", "kernels"]
 """How a workload runs: as a CUDA graph, launched kernel by kernel, or its kernels alone."""
@@ -37,7 +41,7 @@ class GpuModel:
     def __init__(self, device: GpuDevice) -> None:
         self.device = device
         self._variants: Variants = variants(device)
-        self._priced: dict[_Key, OperatorResult] = {}
+        self._priced = Recent[_Key, OperatorResult](PRICED_KEPT)
 
     def price(self, spec: OpSpec, resident: float = 0.0) -> OperatorResult:
         """Return the cost of one operator.
@@ -93,7 +97,9 @@ class GpuModel:
         return float(full) * capacity, float(none) * capacity
 
     def _price_all(self, wanted: Sequence[_Key]) -> list[OperatorResult]:
-        new = [key for key in dict.fromkeys(wanted) if key not in self._priced]
+        distinct = dict.fromkeys(wanted)
+        known = {key: found for key in distinct if (found := self._priced.get(key)) is not None}
+        new = [key for key in distinct if key not in known]
         if new:
             devices = self._variants
             lowered = [lower(spec, devices.rows[0]) for spec, _, _ in new]
@@ -103,8 +109,8 @@ class GpuModel:
             for (spec, resident, _), result in zip(new, results, strict=True):
                 compulsory = float(spec.bytes) if isinstance(spec, _STREAMED) else None
                 check_operator(result, cold=resident == 0.0, compulsory_bytes=compulsory)
-            self._priced.update(zip(new, results, strict=True))
-        return [self._priced[key] for key in wanted]
+            known.update((k, self._priced.put(k, r)) for k, r in zip(new, results, strict=True))
+        return [known[key] for key in wanted]
 
 
 def _solve(rows: Any, relevant: Any, keys: Sequence[_Key], lowered: Sequence[list[Plan]]) -> Any:
