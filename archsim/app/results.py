@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from archsim.errors import ConfigError
 from archsim.report.data import rank
 
-SHOWN = 5_000
+SHOWN = 2_500
 """Finished points in a report. A larger sweep shows its Pareto front, its best points and every
 n-th other one."""
 BEST = 20
@@ -62,11 +63,11 @@ def sampled(file: Path, front: Collection[str], minimize: Sequence[str]) -> Samp
         if point["status"] != "ok":
             failed += 1
             if failed <= LISTED:
-                shown.append(point)
+                shown.append(_lean(point))
             continue
         if done % step == 0 or point["key"] in keep:
             kept += 1
-            shown.append(point)
+            shown.append(_lean(point))
         done += 1
     return Sample(shown, done - kept, reasons)
 
@@ -90,6 +91,15 @@ def _looked_over(file: Path, minimize: Sequence[str]) -> tuple[int, dict[str, in
 
     best = {key for _, key in heapq.nsmallest(BEST, ranks())}
     return finished, reasons, best
+
+
+def _lean(point: dict[str, Any]) -> dict[str, Any]:
+    """The point with names that all points share, which take more memory than its numbers."""
+    shared = {
+        part: {sys.intern(name): value for name, value in point[part].items()}
+        for part in ("overrides", "metrics")
+    }
+    return {**{sys.intern(name): value for name, value in point.items()}, **shared}
 
 
 def _point(file: Path, text: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from archsim.config import RunFile, load_run
 from archsim.config.load import run_from_document
 from archsim.config.paths import run_files
 from archsim.config.yaml_strict import parse_document
-from archsim.errors import ConfigError
+from archsim.errors import CheckError, ConfigError
 from archsim.report.data import ReportData, best
 from archsim.sweep.run import SweepSummary, run_sweep
 from archsim.sweep.space import ABSENT, Space
@@ -90,13 +90,20 @@ def run(request: Request) -> Outcome:
 
 
 def run_and_print(request: Request, json_file: Path | None) -> None:
-    """Run, print the summary, and write JSON where asked for."""
+    """Run, print the summary, and write JSON where asked for.
+
+    Raises ``CheckError`` where a point failed a self-check, ``ConfigError`` where all failed.
+    """
     outcome = run(request)
     _print(outcome.report, outcome.folder)
     write_json(json_file, _as_json(outcome.folder))
-    if outcome.summary.points and outcome.summary.failed == outcome.summary.points:
-        failure = outcome.summary.failures[0]
-        raise ConfigError(f"every point failed: {failure.reason}")
+    summary = outcome.summary
+    for failure in summary.by_class:
+        if failure.error == CheckError.__name__:
+            count = f"{failure.points} of {summary.points} points"
+            raise CheckError(f"{count} failed a self-check, such as: {failure.reason}")
+    if summary.points and summary.failed == summary.points:
+        raise ConfigError(f"every point failed: {summary.failures[0].reason}")
 
 
 def report_and_print(folder: Path, json_file: Path | None) -> None:

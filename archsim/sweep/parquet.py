@@ -13,7 +13,7 @@ from archsim.sweep.columns import Table
 from archsim.sweep.record import OK
 from archsim.sweep.store import Row
 
-ROW_GROUP = 4096
+ROW_GROUP = 2048
 """Rows held in memory until they are written together."""
 TYPES = {
     "bool": pa.bool_(),
@@ -67,3 +67,4 @@ class ParquetFile:
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         for column in self._columns:
             column.clear()
+        pa.default_memory_pool().release_unused()  # Arrow would keep it, more with every group

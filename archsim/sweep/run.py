@@ -52,8 +52,9 @@ class SweepSummary:
     """What a sweep did.
 
     ``points`` distinct points belong to the run: ``reused`` came from the store, ``evaluated``
-    are new; ``failed`` of all of them failed, most often for ``failures``. ``front`` counts the
-    Pareto points, ``files`` are the result files by name (both empty without an output folder).
+    are new; ``failed`` of all of them failed, most often for ``failures``; ``by_class`` counts
+    them by class of exception, each with one of its reasons. ``front`` counts the Pareto points,
+    ``files`` are the result files by name (both empty without an output folder).
     """
 
     points: int
@@ -61,6 +62,7 @@ class SweepSummary:
     evaluated: int
     failed: int
     failures: tuple[Failure, ...]
+    by_class: tuple[Failure, ...]
     front: int
     files: dict[str, Path]
     seconds: float
@@ -131,6 +133,7 @@ def _summary(
         evaluated=evaluated,
         failed=counts.failed,
         failures=tuple(Failure(*found) for found in store.failures(FAILURES_SHOWN)),
+        by_class=tuple(Failure(*found) for found in store.failed_by_class()),
         front=front,
         files=files,
         seconds=seconds,

@@ -154,6 +154,14 @@ class Store:
                 (limit,),
             ).fetchall()
 
+    def failed_by_class(self) -> list[tuple[str, str, int]]:
+        """Return ``(error, one of its reasons, points)`` of this run by class of exception."""
+        with guard(self.path):
+            return self._db.execute(
+                """SELECT error, min(reason), count(*) FROM run CROSS JOIN points USING (key)
+                WHERE status <> 'ok' GROUP BY error ORDER BY error"""
+            ).fetchall()
+
     def metric_names(self) -> list[str]:
         """Return the sorted names of all metrics of this run."""
         with guard(self.path):

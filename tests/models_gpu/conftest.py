@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from archsim.config import load_device
 from archsim.models.gpu import GpuModel
+
+sys.path.insert(0, str(Path(__file__).parent))  # random_operators
 
 
 @pytest.fixture(scope="session")

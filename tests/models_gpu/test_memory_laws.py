@@ -90,12 +90,14 @@ def test_attribution_tiles_the_body():
     assert out[COMPUTE] == out[L2] == 0.0
 
 
-def test_only_repeated_kernels_keep_their_writes_in_l2():
+def test_only_repeated_kernels_keep_their_writes_in_l2(dev):
     p = np.zeros(PARAMS)
     p[RESIDENT] = 0.5
-    assert common.rewritten(p) == 0.5
+    assert common.rewritten(dev, p, 1000.0) == 500.0
+    room = dev["l2_capacity_bytes"] - dev["l2_dirty_bytes"]
+    assert common.rewritten(dev, p, 1e12) == room
     p[NEW_CODE] = 1.0
-    assert common.rewritten(p) == 0.0
+    assert common.rewritten(dev, p, 1000.0) == 0.0
 
 
 def test_atomics_to_one_address_are_serial(dev):

@@ -157,7 +157,7 @@ def test_a_new_device_prices_a_model_within_its_budget(h200):
     devices = [h200.with_values({"memory.bandwidth_bytes_per_s": 4e12 + i}) for i in range(20)]
     times = []
     for device in devices:
-        begin = time.perf_counter()
+        begin = time.process_time()
         GpuModel(device).evaluate(graph)
-        times.append(time.perf_counter() - begin)
+        times.append(time.process_time() - begin)
     assert sorted(times)[5] < 8e-3

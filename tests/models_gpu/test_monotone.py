@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_operators import draw
 
 from archsim.config import load_device
+from archsim.errors import UnsupportedOperatorError
 from archsim.graph.ops import (
+    Attention,
     Copy,
     Elementwise,
     Embedding,
@@ -55,6 +61,10 @@ OPERATORS = st.one_of(
     ),
 )  # fmt: skip
 
+DEVICES = (
+    "h200", "h100_sxm", "h800_pcie", "a100_pcie", "a100_sxm", "rtx_4090", "rtx_3090", "rtx_a6000",
+    "v100_sxm", "t4", "l4", "jetson_agx_orin",
+)  # fmt: skip
 BANDWIDTHS = (1e12, 2e12, 3.35e12, 4.8e12, 6e12)
 SMS = (33, 66, 99, 132, 264)
 
@@ -78,6 +88,38 @@ def test_every_answer_passes_the_checks_and_moves_its_bytes(h200_model, spec):
     check_operator(result, cold=True, compulsory_bytes=spec.bytes if exact else None)
 
 
+@pytest.mark.parametrize("name", DEVICES)
+def test_the_checks_of_every_answer_never_fire_wrongly(name):
+    _price_random_operators(name, operators=120, chips=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DEVICES)
+def test_the_checks_never_fire_wrongly_on_thousands_of_operators(name):
+    _price_random_operators(name, operators=6000, chips=6)
+
+
+def _price_random_operators(name, operators, chips):
+    """Price operators of every kind on the device and on ``chips`` with other SMs and memory."""
+    rng = random.Random(f"{name} {operators}")
+    device = load_device(name)
+    bandwidth = float(device.memory.bandwidth_bytes_per_s)
+    models = [GpuModel(device)]
+    for _ in range(chips):
+        values = {
+            "sm_count": rng.choice((1, 2, 13, 33, 99, 144, 300)),
+            "memory.bandwidth_bytes_per_s": bandwidth * 10 ** rng.uniform(-0.7, 0.7),
+        }
+        models.append(GpuModel(device.with_values(values)))
+    priced = 0
+    for i in range(operators):
+        spec = draw(rng)
+        resident = rng.choice((0.0, 0.0, rng.random(), 1.0))
+        with contextlib.suppress(UnsupportedOperatorError):
+            priced += models[i % len(models)].price(spec, resident).us > 0
+    assert priced > 0.7 * operators
+
+
 @settings(max_examples=80, deadline=None)
 @given(spec=OPERATORS)
 def test_more_bandwidth_is_never_slower(by_bandwidth, spec):
@@ -94,13 +136,14 @@ def test_more_sms_are_never_slower_beside_the_tail_of_loads(by_sms, h200, spec):
     check_monotone("SM count", SMS, times, slack=tail / min(times))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "h100_sxm", "h800_pcie", "a100_pcie", "a100_sxm", "rtx_4090", "rtx_3090", "rtx_a6000",
-        "v100_sxm", "t4", "l4", "jetson_agx_orin",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("impl", ["flash", "cudnn"])
+def test_a_last_round_of_few_ctas_is_not_charged_as_a_full_one(h200_model, impl):
+    """The check of the answers compares each decode kernel with itself on twice the SMs."""
+    for b in range(1, 70):
+        h200_model.price(Attention(b=b, h=32, h_kv=32, sq=1, skv=4096, d=128, impl=impl))
+
+
+@pytest.mark.parametrize("name", DEVICES[1:])
 @settings(max_examples=15, deadline=None)
 @given(spec=OPERATORS)
 def test_every_device_prices_every_operator(name, spec):

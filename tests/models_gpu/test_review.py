@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from archsim.config import load_device
-from archsim.errors import UnsupportedOperatorError
-from archsim.graph.ops import Attention, BatchedGemm, Conv2d, Elementwise, Gemm, SparseGemm
+from archsim.errors import CheckError, UnsupportedOperatorError
+from archsim.graph.ops import (
+    Attention,
+    BatchedGemm,
+    Conv2d,
+    Elementwise,
+    Gemm,
+    LayerNorm,
+    SparseGemm,
+)
 from archsim.models.gpu import GpuModel
+from archsim.models.gpu import model as gpu_model
 from workloads.models import build
 
 
@@ -57,19 +70,51 @@ def test_utilisation_by_hand() -> None:
     assert metrics["mfu"] == pytest.approx(busy / metrics["latency_us"] * 1e6)
 
 
-def test_an_answer_that_faster_memory_would_slow_down_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from archsim.errors import CheckError
-    from archsim.models.gpu import model as gpu_model
-
+def wrong_solve(variant: int, factor: float) -> Callable[..., Any]:
+    """A solver that gives one variant of the device a wrong time."""
     solve = gpu_model.solve
 
-    def wrong(*arguments: object, **options: object) -> object:
-        out = solve(*arguments, **options)  # type: ignore[arg-type]
-        out[-1] *= 1.01
+    def wrong(*arguments: Any, **options: Any) -> Any:
+        out = solve(*arguments, **options)
+        out[variant] *= factor
         return out
 
-    monkeypatch.setattr(gpu_model, "solve", wrong)
-    with pytest.raises(CheckError, match="gemm with more bandwidth must not slow down"):
-        GpuModel(load_device("h200")).price(Gemm(m=64, n=64, k=64))
+    return wrong
+
+
+@pytest.mark.parametrize("device", ["h200", "rtx_4090"])
+@pytest.mark.parametrize(
+    ("variant", "what"), [(-1, "more bandwidth"), (-2, "more SMs")], ids=["memory", "sms"]
+)
+def test_an_answer_that_more_hardware_would_slow_down_is_refused(
+    device: str, variant: int, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = Conv2d(n=8, cin=512, cout=512, h=30, w=30, r=3, s=3, padding=1)
+    model = GpuModel(load_device(device))
+    assert model.price(spec).us > 0
+    monkeypatch.setattr(gpu_model, "solve", wrong_solve(variant, 2.0))
+    rule = f"conv2d n=8 cin=512 .* with {what} must not slow down from 1 to"
+    with pytest.raises(CheckError, match=rule):
+        GpuModel(load_device(device)).price(spec)
+
+
+def test_a_kernel_written_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check sees a law that gets worse with SMs, not only a damaged table."""
+    device = load_device("h200")
+    rows = gpu_model.variants(device)
+    slow = rows.rows.copy()
+    slow["launch_kernel_us"][-2] *= 1.2  # as if launching took longer on more SMs
+    monkeypatch.setattr(gpu_model, "variants", lambda _: replace(rows, rows=slow))
+    with pytest.raises(CheckError, match="elementwise function=add n=4096 arity=2 dtype=fp16 with"):
+        GpuModel(device).price(Elementwise(function="add", n=4096, arity=2))
+
+
+def test_second_passes_and_the_tail_of_loads_are_the_only_exceptions() -> None:
+    """Rows that no longer fit L2 with twice the SMs: the answer stands, slower as it may be."""
+    device = load_device("rtx_4090")
+    spec = LayerNorm(rows=8000, cols=4000)
+    chips = [device.with_values({"sm_count": n}) for n in (256, 512)]
+    once, twice = (GpuModel(chip).price(spec) for chip in chips)
+    again_us = 2.0 * spec.rows * spec.cols / float(device.memory.bandwidth_bytes_per_s) * 1e6
+    reached = float(device.memory.write_fraction)
+    assert 1.1 * once.us < twice.us <= once.us + again_us / reached + float(device.memory.tail_us)

@@ -70,6 +70,15 @@ class OpSpec:
         if value > MAX_DIMENSION:
             raise ValueError(f"{self.kind}.{name} must be at most {MAX_DIMENSION}, not {value!r}")
 
+    def __str__(self) -> str:
+        """The kind and every field that is not left at its default, for people."""
+        chosen = (
+            f"{f.name}={getattr(self, f.name)}"
+            for f in fields(self)
+            if f.name == "dtype" or getattr(self, f.name) != f.default
+        )
+        return " ".join((self.kind, *chosen))
+
     @property
     def key(self) -> tuple[object, ...]:
         """The identity: kind and every field in order."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from archsim.graph import OpSpec
 from archsim.metrics import KernelResult, OperatorResult
-from archsim.metrics.checks import TOLERANCE, check_monotone
 from archsim.models.gpu import plan as plans
-from archsim.models.gpu.vector import FASTER
+from archsim.models.gpu.monotone import check_resources
+from archsim.models.gpu.vector import Variants
 
 SENSITIVE = 1e-3
 """Smallest relative change of time for which an estimated constant is named."""
@@ -21,7 +21,7 @@ def operators(
     specs: Sequence[OpSpec],
     lowered: Sequence[Sequence[plans.Plan]],
     out: np.ndarray[Any, Any],
-    paths: tuple[str, ...],
+    devices: Variants,
     static_w: float,
 ) -> list[OperatorResult]:
     """Return one result per operator from ``out[variant, plan, column]``, plans in order.
@@ -31,14 +31,14 @@ def operators(
     starts = np.cumsum([0] + [len(kernels) for kernels in lowered])
     times = np.add.reduceat(out[:, :, : plans.TERMS_US].sum(axis=2), starts[:-1], axis=1)
     nominal = times[0]
-    change = np.abs(times[1:-1] - nominal) / nominal
+    change = np.abs(times[1:-2] - nominal) / nominal
     edges = np.maximum(change[0::2], change[1::2])
     edges[edges < SENSITIVE] = 0.0
     spread = np.sqrt((edges * edges).sum(axis=0)).tolist()
     rows = out[0].tolist()
-    _check_faster_memory(specs, nominal, times[-1])
+    check_resources(specs, lowered, times, devices.rows[0])
     named = [
-        {paths[i]: float(edges[i, k]) for i in np.flatnonzero(edges[:, k])}
+        {devices.paths[i]: float(edges[i, k]) for i in np.flatnonzero(edges[:, k])}
         for k in range(len(specs))
     ]
     answers = []
@@ -48,7 +48,7 @@ def operators(
         us = sum(r.us for r in results)
         answers.append(
             OperatorResult(
-                name=spec.kind, kind=spec.kind, count=1, us=us,
+                name=str(spec), kind=spec.kind, count=1, us=us,
                 low_us=us * max(1.0 - spread[k], 0.0), high_us=us * (1.0 + spread[k]),
                 energy_j=sum(r.energy_j for r in results), flops=spec.flops, bytes=spec.bytes,
                 bound_us=sum(max(r.bound_us.values()) for r in results), kernels=results,
@@ -56,15 +56,6 @@ def operators(
             )
         )  # fmt: skip
     return answers
-
-
-def _check_faster_memory(specs: Sequence[OpSpec], us: Any, faster_us: Any) -> None:
-    """Raise ``CheckError`` where the same kernels would take longer with faster memory."""
-    slower = np.flatnonzero(faster_us > us * (1.0 + TOLERANCE))
-    if len(slower):
-        k = int(slower[0])
-        answers = (float(us[k]), float(faster_us[k]))
-        check_monotone(f"{specs[k].kind} with more bandwidth", (1.0, FASTER), answers)
 
 
 def _kernel(p: plans.Plan, row: list[float], static_w: float) -> KernelResult:

@@ -26,7 +26,7 @@ from archsim.models.gpu.plan import (
 
 A_B, A_H, A_HKV, A_SQ, A_SKV, A_D, A_CAUSAL = 0, 1, 2, 3, 4, 5, 6
 A_KIND, A_BM, A_BN, A_SPLITS, A_BYTES, A_TYPE, A_MASK, A_WARPS = 7, 8, 9, 10, 11, 12, 13, 14
-A_TILES, A_SLOTS, A_PADDED_D = 15, 16, 17
+A_TILES, A_SLOTS, A_PADDED_D, A_QUERIES = 15, 16, 17, 18
 CUDNN, FLASH, SPLIT, DECODE, COMBINE, LEAN = 0, 1, 2, 3, 4, 5
 
 
@@ -140,7 +140,7 @@ def time_attention(dev: Any, p: Any, out: Any) -> None:
         return
     heads = p[A_B] * p[A_H]
     kv = 2.0 * p[A_B] * p[A_HKV] * p[A_SKV] * p[A_D] * p[A_BYTES]
-    q = heads * p[A_SQ] * p[A_D] * p[A_BYTES]
+    q = p[A_QUERIES] * p[A_D] * p[A_BYTES]
     read = q + kv + p[A_MASK] * p[A_BYTES]
     traffic(dev, out, read, q, p[RESIDENT])
     out[HBM] = hbm_us(dev, read * (1 - p[RESIDENT]), q)
@@ -178,11 +178,11 @@ def time_streamed(dev: Any, p: Any, out: Any) -> None:
     elif p[A_SQ] > 16.0:
         step = max(step, min(ceil(ctas / dev.sm_count), 2.0) * flash_step_clk(dev, p))
     moved = 2.0 * p[A_BN] * p[A_D] * p[A_BYTES]  # keys and values of a block
-    busy = min(ctas, dev.sm_count * 2.0) * min(blocks * p[A_BN], p[A_SKV]) / p[A_BN]
+    streamed = ctas * min(blocks * p[A_BN], p[A_SKV]) / p[A_BN] * moved
     again = p[A_TILES] * p[A_H] / p[A_HKV]  # CTAs that share keys and values through L2
-    cold = hbm_us(dev, rounds * busy * moved / again * (1.0 - p[RESIDENT]), 0.0)
+    cold = hbm_us(dev, streamed / again * (1.0 - p[RESIDENT]), 0.0)
     out[HBM] = max(out[HBM], cold)
-    out[L2] = rounds * busy * moved / dev.l2_bytes_per_clk * us
+    out[L2] = streamed / dev.l2_bytes_per_clk * us
     out[COMPUTE] = rounds * blocks * step * us
     body = overlap(out[COMPUTE], max(out[HBM], out[L2]), 4.0)
     attribute(out, body, rounds * start)

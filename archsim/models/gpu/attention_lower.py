@@ -92,7 +92,7 @@ def _plan(
     params = (
         spec.b, heads, spec.h_kv, rows, spec.skv, spec.d, float(spec.causal), kind,
         *tile, splits, size, TYPES[spec.dtype], spec.mask_elements, warps,
-        ceil(rows / tile[0]), slots, padded,
+        ceil(rows / tile[0]), slots, padded, spec.b * spec.h * spec.sq,
     )  # fmt: skip
     flops = 0.0 if kind >= COMBINE else float(spec.flops)
     config = {"tile": [*tile, spec.d], "split_k": splits, "grid": ceil(rows / tile[0]) * splits}

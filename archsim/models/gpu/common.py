@@ -42,12 +42,14 @@ def hbm_us(dev: Any, read_bytes: float, write_bytes: float) -> float:
 
 
 @njit
-def rewritten(p: Any) -> float:
-    """Return the share of a kernel's writes that find their lines in L2 and leave them there.
+def rewritten(dev: Any, p: Any, write_bytes: float) -> float:
+    """Return how many written bytes find their lines in L2 and leave them there.
 
-    Only a kernel that runs over and over on the same data overwrites what it wrote before.
+    Only a kernel that runs over and over on the same data overwrites what it wrote before, and
+    only what L2 holds beside other dirty lines.
     """
-    return p[RESIDENT] * (1.0 - p[NEW_CODE])
+    room = max(dev.l2_capacity_bytes - dev.l2_dirty_bytes, 0.0)
+    return min(p[RESIDENT] * (1.0 - p[NEW_CODE]) * write_bytes, room)
 
 
 @njit

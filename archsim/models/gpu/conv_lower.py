@@ -57,22 +57,26 @@ def _dense(spec: Conv2d, dev: Any) -> list[Plan]:
     return _implicit(spec, dev, spec.cin, spec.cout)
 
 
-def implicit_template(spec: Conv2d, cin: int, cout: int) -> np.ndarray[Any, Any]:
-    """Return the numbers of an implicit GEMM: pixels x filters over taps and channels."""
+def implicit_template(spec: Conv2d, cin: int, cout: int, groups: float = 1) -> np.ndarray[Any, Any]:
+    """Return the numbers of an implicit GEMM: pixels x filters over taps and channels.
+
+    The kernel reads ``groups`` times ``cin`` channels of the input.
+    """
     size = dtype_of(spec.dtype).bits / 8
     pixels, taps = spec.n * spec.p * spec.q, spec.r * spec.s
     p = template(pixels, cout, taps * cin, 1, spec.dtype, size)
     p[g.ALIGN_A] = p[g.ALIGN_B] = 128
-    p[g.A_BYTES] = min(spec.n * spec.h * spec.w, pixels * taps) * cin * size
+    p[g.A_BYTES] = min(spec.n * spec.h * spec.w, pixels * taps) * cin * groups * size
     p[g.TAPS], p[g.CHUNK] = taps, cin
     return p
 
 
 def _implicit(
-    spec: Conv2d, dev: Any, cin: int, cout: int, *, wgmma: bool = True, crowd: float = 0.0
-) -> list[Plan]:
-    """Return the implicit-GEMM kernel over ``cin`` to ``cout`` channels."""
-    p = implicit_template(spec, cin, cout)
+    spec: Conv2d, dev: Any, cin: int, cout: int, *, groups: int = 1, wgmma: bool = True,
+    crowd: float = 0.0,
+) -> list[Plan]:  # fmt: skip
+    """Return the implicit-GEMM kernel over ``cin`` to ``cout`` channels, ``groups`` in one."""
+    p = implicit_template(spec, cin, cout, groups)
     size = float(p[g.OUT_BYTES])
     name = spec.dtype if spec.dtype in ("fp32", "tf32", "fp64") else "conv"
     few = wgmma and spec.r * spec.s <= MOST_WGMMA_TAPS
@@ -139,7 +143,7 @@ def _grouped(spec: Conv2d, dev: Any) -> list[Plan]:
         return _packed(spec, dev)
     pixels = spec.n * spec.p * spec.q
     if cin == cout and cin in DIRECT_GROUPS and pixels >= DIRECT_PIXELS and spec.n > 1:
-        return _implicit(spec, dev, cin, spec.cout)
+        return _implicit(spec, dev, cin, spec.cout, groups=spec.groups)
     if cin == cout or spec.n == 1 or spec.r == 1:
         return _sliced(spec, dev)
     return _repacked(spec, dev)
@@ -181,10 +185,11 @@ def _repacked(spec: Conv2d, dev: Any) -> list[Plan]:
         _move("tensorTransformGeneric", PACK, inside, size), *weights,
     ]  # fmt: skip
     if apart:
-        return packed + _implicit(spec, dev, cin, spec.cout)
+        return packed + _implicit(spec, dev, cin, spec.cout, groups=spec.groups)
     if cin % PACKED_TILE == 0:  # groups of whole tiles are read in place
         unpack = _move("tensorTransformGeneric", UNPACK, outside * 2.0, size)
-        return [*weights, *_implicit(spec, dev, cin, cout * spec.groups), unpack]
+        kernel = _implicit(spec, dev, cin, cout * spec.groups, groups=spec.groups)
+        return [*weights, *kernel, unpack]
     padded = outside * max(1.0, 0.6 * cin / cout)
     return [
         *packed, *_implicit(spec, dev, spec.cin, spec.cout),
@@ -195,7 +200,7 @@ def _repacked(spec: Conv2d, dev: Any) -> list[Plan]:
 def _packed(spec: Conv2d, dev: Any) -> list[Plan]:
     """Return the kernel whose tiles hold all groups of 64 channels at once."""
     blocks = ceil(spec.cin / PACKED_TILE)
-    p = implicit_template(spec, PACKED_TILE, PACKED_TILE * blocks)
+    p = implicit_template(spec, PACKED_TILE, PACKED_TILE * blocks, spec.cin / PACKED_TILE)
     table = conv_table("packed", bool(dev["tensor_kernels_wgmma"]))
     fill(table[0], p, 1.0, dev["sm_count"], float(p[g.OUT_BYTES]))
     name = kernel_name(p, spec.dtype).replace("gemm", "fprop_implicit_gemm_packed")

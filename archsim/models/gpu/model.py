@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from archsim.config.constant import Constant
 from archsim.config.gpu import GpuDevice
-from archsim.graph import Graph, OpSpec, ops
+from archsim.graph import Graph, OpSpec
 from archsim.graph.ops import Attention, BatchedGemm, Conv2d, Gemm
 from archsim.metrics import OperatorResult, PointResult
 from archsim.metrics.checks import check_operator
 from archsim.models.gpu.assemble import operators
+from archsim.models.gpu.compulsory import compulsory_bytes
 from archsim.models.gpu.lower import lower
 from archsim.models.gpu.plan import Plan
 from archsim.models.gpu.point import summarise
@@ -21,9 +22,6 @@ from archsim.models.gpu.residency import Window, reuse
 from archsim.models.gpu.solve import solve
 from archsim.models.gpu.vector import Variants, energy_place, variants
 from archsim.recent import Recent
-
-_STREAMED = (ops.Elementwise, ops.Copy, ops.Softmax, ops.LayerNorm, ops.Reduce, ops.Transpose)
-"""Operators whose cold kernels move every byte of their operands."""
 
 _Key = tuple[OpSpec, float, bool]
 """An operator, the fraction of its reads in L2, and whether other kernels run in between."""
@@ -105,10 +103,10 @@ class GpuModel:
             lowered = [lower(spec, devices.rows[0]) for spec, _, _ in new]
             out = _solve(devices.rows, devices.relevant, new, lowered)
             static_w = float(self.device.power.idle_w)
-            results = operators([key[0] for key in new], lowered, out, devices.paths, static_w)
+            results = operators([key[0] for key in new], lowered, out, devices, static_w)
             for (spec, resident, _), result in zip(new, results, strict=True):
-                compulsory = float(spec.bytes) if isinstance(spec, _STREAMED) else None
-                check_operator(result, cold=resident == 0.0, compulsory_bytes=compulsory)
+                cold = resident == 0.0
+                check_operator(result, cold=cold, compulsory_bytes=compulsory_bytes(spec))
             known.update((k, self._priced.put(k, r)) for k, r in zip(new, results, strict=True))
         return [known[key] for key in wanted]
 

@@ -63,7 +63,7 @@ def _atomics_us(dev: Any, atomics: float, targets: float) -> float:
 def _l2_us(dev: Any, p: Any) -> float:
     """Return the time of L2: its stream, its separate sectors, its atomics."""
     sectors = to_us(dev, p[SECTORS] / dev.l2_sectors_per_clk)
-    stream = l2_stream_us(dev, p[READ] + p[WRITTEN] + p[AGAIN])
+    stream = l2_stream_us(dev, p[READ] + p[RANDOM] + p[WRITTEN] + p[AGAIN])
     return max(stream, sectors, _atomics_us(dev, p[ATOMICS], p[TARGETS]))
 
 
@@ -74,7 +74,7 @@ def _hbm_us(dev: Any, p: Any, slots: float) -> float:
     running = min(p[CTAS], slots * dev.sm_count)
     # Between its two passes a row competes with what all running CTAs read and write.
     again = p[AGAIN] * (1.0 - held(dev, 2.0 * p[AGAIN] / p[CTAS] * running))
-    written = p[WRITTEN] * (1.0 - rewritten(p))
+    written = p[WRITTEN] - rewritten(dev, p, p[WRITTEN])
     streamed = traffic_us(dev, p, p[READ] * missed + again, written)
     rate = dev.memory_bandwidth_bytes_per_s * dev.memory_kernels_scattered_fraction
     return streamed + p[RANDOM] * missed / rate * 1e6

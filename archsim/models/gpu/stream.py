@@ -82,7 +82,7 @@ def time_stream(dev: Any, p: Any, out: Any) -> None:
     if int(p[5]) == COPY and p[1] < SMALL_COPY_BYTES:
         small = (p[0] + p[1]) / dev.memory_kernels_stream_copy_small_bytes_per_s * 1e6
         out[L2] = max(out[L2], small)
-    out[HBM] = traffic_us(dev, p, p[0] * (1.0 - resident), p[1] * (1.0 - rewritten(p)))
+    out[HBM] = traffic_us(dev, p, p[0] * (1.0 - resident), p[1] - rewritten(dev, p, p[1]))
     memory = max(out[L2], out[HBM])
     body = overlap(out[COMPUTE], memory, dev.memory_kernels_overlap_power)
     out[ENERGY_J] = instructions * dev.power_instruction_pj * 1e-12

@@ -40,13 +40,16 @@ def record_dtype() -> np.dtype[Any]:
 
 FASTER = 1.25
 """Factor on the memory bandwidth of the last variant."""
+MORE_SMS = 2.0
+"""Factor on the SMs of the variant before it."""
 
 
 @dataclass(frozen=True)
 class Variants:
     """Row 0 is the device itself; rows 2i+1 and 2i+2 lower and raise ``paths[i]``.
 
-    The last row has faster memory: every answer is checked not to be slower there.
+    The last but one row has more SMs, the last one faster memory: every answer is checked not to
+    be slower there.
 
     ``relevant[row, family]`` says whether a row can differ from row 0 for a kernel family.
     """
@@ -81,7 +84,7 @@ def variants(device: GpuDevice) -> Variants:
     leaves = _getter()(device)
     rows_of = [i for i, c in enumerate(leaves) if c.basis == "estimated" and c.value != 0]
     paths = tuple(leaf_paths()[i] for i in rows_of if any(_touched(leaf_paths()[i])))
-    table = np.tile(np.array([c.value for c in leaves]), (2 + 2 * len(paths), 1))
+    table = np.tile(np.array([c.value for c in leaves]), (3 + 2 * len(paths), 1))
     relevant = np.ones((len(table), FAMILIES), dtype=np.bool_)
     index = {path: i for i, path in enumerate(leaf_paths())}
     for i, path in enumerate(paths):
@@ -90,6 +93,7 @@ def variants(device: GpuDevice) -> Variants:
         table[2 * i + 1, at] = leaf.value * max(1 - leaf.uncertainty, 0.05)
         table[2 * i + 2, at] = leaf.value * (1 + leaf.uncertainty)
         relevant[2 * i + 1 : 2 * i + 3] = _touched(path)
+    table[-2, index["sm_count"]] *= MORE_SMS
     table[-1, index["memory.bandwidth_bytes_per_s"]] *= FASTER
     return Variants(table.view(record_dtype()).reshape(-1), paths, relevant)
 
