@@ -24,6 +24,11 @@ METRICS = {
         "memory_bytes", "sram_bytes", "macs_per_cycle", "lut", "ff", "dsp", "bram", "uram",
         "fmax_mhz", "fpga_power_w",
     ),
+    "edgemoe": (
+        *COMMON_METRICS, "cycles", "bound_cycles", "utilisation", "weight_wait_us",
+        "attention_us", "attention_steps", "attention_tokens_loaded", "flops", "memory_bytes",
+        "lut", "ff", "dsp", "bram", "fill",
+    ),
 }  # fmt: skip
 """What ``minimize`` may name, by machine."""
 
@@ -50,4 +55,14 @@ def _array(device: Any, execution: Any) -> Evaluate:
     return ArrayModel(device).evaluate
 
 
-_MAKERS: dict[str, Callable[[Any, Any], Evaluate]] = {"gpu": _gpu, "array": _array}
+def _edgemoe(device: Any, execution: Any) -> Evaluate:
+    from archsim.models.edgemoe import EdgeMoeModel
+
+    return EdgeMoeModel(device).evaluate
+
+
+_MAKERS: dict[str, Callable[[Any, Any], Evaluate]] = {
+    "gpu": _gpu,
+    "array": _array,
+    "edgemoe": _edgemoe,
+}

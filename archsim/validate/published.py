@@ -36,9 +36,14 @@ class RowResult:
 
     @property
     def verdict(self) -> str:
-        """``ok`` or ``MISS`` where counted; in parentheses what an uncounted row would say."""
+        """``ok`` or ``MISS`` where counted; in parentheses what an uncounted row would say.
+
+        ``calibrated`` where a constant was chosen to meet the row, as long as it does.
+        """
         if self.spec.counted:
             return "ok" if self.within else "MISS"
+        if self.spec.calibrated and self.within:
+            return "calibrated"
         return "(no answer)" if self.error else "(ok)" if self.within else "(off)"
 
     def to_dict(self) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 A file lists ``rows``; each has ``id, quantity, unit, value, tag, source, tolerance, counted, how``.
 ``how`` says where our value comes from: ``run`` (a run file's path, relative to this file, or an
 inline run), ``field`` (below) and optionally ``scale`` (a factor into the row's unit) and ``per``
-(a second run and field to divide by, for ratios). ``field`` is ``metrics.<name>`` or
+(a second run and field to divide by, for ratios). A row may say ``calibrated: <constant>``: the
+constant was chosen to meet it, so it is never counted. ``field`` is ``metrics.<name>`` or
 ``op:<operator>.<quantity>``; ``op:*`` is the only operator of the run, and the quantities are those
 of an operator's result and the rates ``flops_per_s``, ``bytes_per_s`` and ``hbm_bytes_per_s``.
 """
@@ -39,7 +40,10 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class RowSpec:
-    """One published figure. ``tolerance`` is relative; ``counted`` rows decide the exit code."""
+    """One published figure. ``tolerance`` is relative; ``counted`` rows decide the exit code.
+
+    ``calibrated`` names the constant that was chosen to meet this figure, if one was.
+    """
 
     id: str
     quantity: str
@@ -50,6 +54,7 @@ class RowSpec:
     tolerance: float
     counted: bool
     how: How
+    calibrated: str | None = None
 
 
 def load_published(path: str | Path) -> tuple[RowSpec, ...]:
@@ -116,7 +121,7 @@ class _Reader:
         return float(value)
 
     def row(self, path: tuple[str | int, ...]) -> RowSpec:
-        self.keys(path, _REQUIRED, ())
+        self.keys(path, _REQUIRED, ("calibrated",))
         texts = {k: self.text((*path, k)) for k in ("id", "quantity", "unit", "tag", "source")}
         if texts["tag"] not in _TAGS:
             raise self.error((*path, "tag"), f"one of {', '.join(_TAGS)}")
@@ -125,12 +130,20 @@ class _Reader:
             raise self.error((*path, "counted"), "true or false")
         if counted and texts["tag"].startswith("R-"):
             raise self.error((*path, "counted"), f"false for a recalled figure ({texts['tag']})")
+        calibrated = None
+        if "calibrated" in self.at(path):
+            calibrated = self.text((*path, "calibrated"))
+            if counted:
+                raise self.error(
+                    (*path, "counted"), "false for a row a constant was chosen to meet"
+                )
         return RowSpec(
             **texts,
             value=self.number((*path, "value"), "a number above 0", 0, 1e30),
             tolerance=self.number((*path, "tolerance"), "a number above 0 and at most 1", 0, 1),
             counted=counted,
             how=self.how((*path, "how"), per=True),
+            calibrated=calibrated,
         )
 
     def how(self, path: tuple[str | int, ...], per: bool) -> How:

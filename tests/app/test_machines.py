@@ -10,12 +10,16 @@ from workloads.models import build
 
 
 @pytest.mark.parametrize(
-    ("device", "choices"),
-    [("h200", {"dtype": "fp16"}), ("os_8x8_int8", {"dtype": "int8", "quantise": "all"})],
+    ("device", "model", "choices"),
+    [
+        ("h200", "deit_tiny_patch16_224", {"depth": 1, "dtype": "fp16"}),
+        ("os_8x8_int8", "deit_tiny_patch16_224", {"depth": 1, "dtype": "int8", "quantise": "all"}),
+        ("edgemoe_zcu102", "m3vit", {"depth": 2}),
+    ],
 )
-def test_metrics_are_those_answered(device: str, choices: dict[str, object]) -> None:
+def test_metrics_are_those_answered(device: str, model: str, choices: dict[str, object]) -> None:
     loaded = load_device(device)
-    graph = build("deit_tiny_patch16_224", depth=1, **choices)
+    graph = build(model, **choices)
     result = evaluator(loaded, "graph")(graph)
     assert set(METRICS[result.machine]) >= set(result.metrics)
     assert set(METRICS[result.machine]) - set(result.metrics) <= {"throughput_per_s"}

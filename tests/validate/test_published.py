@@ -73,6 +73,16 @@ def test_an_uncounted_row_never_decides(write):
     assert result.exit_code == 0
 
 
+def test_a_row_that_a_constant_was_chosen_to_meet_says_so_and_never_counts(write):
+    calibrated = {"counted": "false\n    calibrated: clock.frequency_hz"}
+    path = write(calibrated, {**calibrated, "id": "b", "value": 1})
+    result = validate_published(path, lambda run: RESULT)
+    assert [r.verdict for r in result.rows] == ["calibrated", "(off)"]
+    counted = write({"counted": "true\n    calibrated: clock.frequency_hz"})
+    with pytest.raises(ConfigError, match="must be false for a row a constant was chosen to meet"):
+        validate_published(counted, lambda run: RESULT)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +18,8 @@ class Choice:
     default: object
     doc: str
     options: tuple[object, ...] = ()
+    pattern: str = ""
+    """Text that matches it is allowed beside ``options``."""
     minimum: int = 1
     maximum: int = 1 << 24
 
@@ -33,7 +36,9 @@ class Choice:
         elif self.type is bool:
             if type(value) is not bool:
                 raise ValueError(f"{name} must be true or false, not {value!r}")
-        elif value not in self.options:
+        elif value not in self.options and not (
+            self.pattern and isinstance(value, str) and re.fullmatch(self.pattern, value)
+        ):
             known = ", ".join(str(o) for o in self.options)
             raise ValueError(f"{name} must be one of {known}, not {value!r}{_near(value, known)}")
 

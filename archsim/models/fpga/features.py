@@ -54,7 +54,7 @@ def memories(params: MatrixParams) -> tuple[tuple[int, int], ...]:
 
 def bram(params: MatrixParams) -> float:
     """Return 36 Kbit blocks, with halves, each buffer in its cheapest shape."""
-    return sum(_blocks(width, depth) for width, depth in memories(params))
+    return sum(block_rams(width, depth) for width, depth in memories(params))
 
 
 def uram(params: MatrixParams) -> int:
@@ -63,7 +63,8 @@ def uram(params: MatrixParams) -> int:
     return sum(-(-w // width) * -(-d // depth) for w, d in memories(params) if d >= depth)
 
 
-def _blocks(width: int, depth: int) -> float:
+def block_rams(width: int, depth: int) -> float:
+    """Return 36 Kbit blocks, with halves, of a memory in its cheapest shape; none if shallow."""
     if depth < MIN_BLOCK_DEPTH:
         return 0.0
     best = float("inf")

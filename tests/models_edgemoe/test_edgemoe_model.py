@@ -1,0 +1,234 @@
+"""The Edge-MoE model: laws of its units, weights loaded ahead, techniques, published figures."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from archsim.app.running import evaluate_run
+from archsim.config import load_device
+from archsim.errors import ConfigError, UnsupportedOperatorError
+from archsim.mapping.edgemoe import Phase, attention_steps, lower
+from archsim.metrics.checks import check_point
+from archsim.models.edgemoe import EdgeMoeModel
+from archsim.models.edgemoe.resources import brams, dsp, dsp_of, resources
+from archsim.models.edgemoe.timing import run
+from archsim.validate import validate_published
+from workloads.models import build
+from workloads.models.m3vit import histogram
+
+TECHNIQUES = (
+    "reordered_attention", "unified_linear", "gelu_table", "single_pass_softmax",
+    "expert_by_expert",
+)  # fmt: skip
+PUBLISHED = Path(__file__).parents[2] / "configs" / "published" / "edge_moe.yaml"
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return build("m3vit")
+
+
+def device(*overrides, name="edgemoe_zcu102"):
+    return load_device(name, list(overrides))
+
+
+def cycles(graph, *overrides, name="edgemoe_zcu102"):
+    return sum(c.total for _, c in EdgeMoeModel(device(*overrides, name=name)).timed(graph))
+
+
+def steps_by_hand(tokens, p):
+    """Walk the published loop: slot o takes a new query when key o passes."""
+    keys, query, done, left = 0, [None] * p, {}, tokens
+    waiting = list(range(tokens))
+    while left:
+        key = keys % tokens
+        if key < p and waiting and (query[key] is None):
+            query[key] = waiting.pop(0)
+        for slot, held in enumerate(query):
+            if held is not None:
+                done[held] = done.get(held, 0) + 1
+                if done[held] == tokens:
+                    left -= 1
+                    query[slot] = None
+        keys += 1
+    return keys
+
+
+@pytest.mark.parametrize(
+    ("tokens", "p"), [(129, 1), (129, 3), (129, 4), (129, 43), (16, 4), (17, 8)]
+)
+def test_attention_steps_are_those_of_the_loop(tokens, p):
+    steps, loaded = attention_steps(device(f"attention.queries={p}"), tokens)
+    assert steps == steps_by_hand(tokens, p)
+    assert loaded == steps + tokens
+    if tokens % p == 0:
+        assert steps == tokens * tokens // p + p - 1
+    plain = device(f"attention.queries={p}", "techniques.reordered_attention=false")
+    assert attention_steps(plain, tokens) == (tokens * math.ceil(tokens / p), tokens**2 + tokens)
+
+
+def test_every_answer_is_checked_and_adds_up(graph):
+    for name in ("edgemoe_zcu102", "edgemoe_fast"):
+        result = EdgeMoeModel(device(name=name)).evaluate(graph)
+        check_point(result)
+        total = sum(op.count * op.us for op in result.operators)
+        assert total == pytest.approx(result.metrics["latency_us"])
+        assert result.metrics["bound_cycles"] <= result.metrics["cycles"]
+        assert set(result.metrics) >= {"lut", "dsp", "attention_steps"}
+
+
+def test_published_figures_are_met():
+    validation = validate_published(PUBLISHED, evaluate_run)
+    assert validation.exit_code == 0
+    verdicts = {r.spec.id: r.verdict for r in validation.rows}
+    calibrated = {k for k, v in verdicts.items() if v == "calibrated"}
+    assert calibrated == {
+        "step_unified_linear", "step_gelu_table", "step_expert_by_expert", "a6000_latency",
+    }  # fmt: skip
+    assert sum(r.spec.counted for r in validation.rows) == 16
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_each_technique_alone_saves_time(graph, name):
+    assert cycles(graph, f"techniques.{name}=false") > 1.01 * cycles(graph)
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("memory.bandwidth_bytes_per_s", (4.8e9, 7.2e9, 9.6e9, 14.4e9)),
+        ("memory.channels", (5, 6, 9)),
+        ("linear.weight_bytes", (1179648, 1769472, 2359296)),
+        ("attention.lanes", (8, 16, 32)),
+        ("vector.words", (1, 2, 4)),
+    ],
+)
+def test_more_is_never_slower(graph, path, values):
+    for name in ("edgemoe_zcu102", "edgemoe_fast"):
+        found = [cycles(graph, f"{path}={value}", name=name) for value in values]
+        assert found == sorted(found, reverse=True)
+    dear = cycles(graph, "memory.burst_overhead_clk=20")
+    assert dear > cycles(graph)
+
+
+def test_dense_linear_layers_keep_the_unit_busy(graph):
+    for phase, c in EdgeMoeModel(device()).timed(graph):
+        if phase.unit == "linear" and phase.macs16 > 129 * 192 * 192:
+            assert phase.macs16 / 256 >= 0.95 * c.total
+
+
+@pytest.mark.parametrize("routing", ["balanced", "zipf", "one"])
+@pytest.mark.parametrize("name", ["edgemoe_zcu102", "edgemoe_fast"])
+def test_moe_layers_stay_near_the_larger_of_compute_and_weights(routing, name):
+    made = device(name=name)
+    timed = EdgeMoeModel(made).timed(build("m3vit", routing=routing))
+    first = next(i for i, (p, _) in enumerate(timed) if p.unit == "expert")
+    layer = []
+    for phase, c in timed[first:]:
+        if phase.unit == "zero":
+            break
+        layer.append((phase, c))
+    word = made.memory.word_bytes
+    rate = min(
+        made.memory.weight_channels / 2.5 * word,
+        float(made.memory.bandwidth_bytes_per_s) / float(made.clock.frequency_hz),
+    )
+    load = sum(p.weights for p, _ in layer) * word / rate
+    compute = sum(p.compute for p, _ in layer)
+    # layer by layer, so that a short one does not hide the load of the next
+    pairs = zip(layer, layer[1:] + layer[-1:], strict=True)
+    bound = sum(max(p.compute, q.weights * word / rate) for (p, _), (q, _) in pairs)
+    total = sum(c.total for _, c in layer)
+    assert max(compute, load) * 0.6 <= total <= 1.05 * bound + 96 * len(layer)
+
+
+def test_weights_wait_for_a_free_buffer():
+    made = device("memory.burst_overhead_clk=0", "memory.latency_clk=0")
+    layer = {"unit": "linear", "compute": 100}
+    phases = [Phase(op=0, weights=40, **layer), Phase(op=1, weights=90, **layer)]
+    first, second = run(made, phases)
+    assert (first.weights, second.weights) == (80.0, 80.0)  # 40 words of 2 cycles; 90 * 2 - 100
+    phases.insert(1, Phase(op=2, unit="norm", compute=70))
+    assert [c.weights for c in run(made, phases)] == [80.0, 0.0, 10.0]
+    awaited = Phase(op=0, weights=40, awaited=True, repeat=3, **layer)
+    (found,) = run(made, [awaited])
+    assert (found.weights, found.compute) == (240.0, 300.0)
+
+
+def test_library_functions_add_up_one_by_one(graph):
+    off = device("techniques.gelu_table=false")
+    calls = 6 * 129 * 768 + 6 * 258 * 384
+    assert sum(p.calls for p in lower(graph, off)) == calls
+    more = cycles(graph, "techniques.gelu_table=false") - cycles(graph)
+    assert 0.95 * 36 * calls < more <= 36 * calls  # weights are loaded meanwhile
+
+
+def test_products_cost_what_the_dsp_blocks_hold():
+    assert (dsp_of(32, 32), dsp_of(32, 16), dsp_of(16, 9), dsp_of(27, 18)) == (4, 2, 1, 1)
+    parts = dsp(device())
+    assert (parts["linear"], parts["attention"], parts["embed"]) == (512, 256, 256)
+    assert dsp(device("attention.shared=true"))["attention"] == 128
+    assert brams(device())["weights"] == 171.0  # 57 blocks of 72 bits wide, 3 of 512 deep
+
+
+def test_the_fast_design_fits_and_takes_at_most_10_ms(graph):
+    fast = device(name="edgemoe_fast")
+    assert EdgeMoeModel(fast).evaluate(graph).metrics["latency_us"] <= 10_000
+    assert float(fast.memory.bandwidth_bytes_per_s) <= 9.6e9
+    assert resources(fast)["fill"] <= 0.8
+
+
+def test_routings_place_every_token():
+    assert histogram("balanced", 0, 129, 16, 2) == (17, 17) + (16,) * 14
+    assert histogram("one", 0, 129, 16, 2)[:3] == (129, 129, 0)
+    skewed = histogram("zipf", 0, 129, 16, 2)
+    assert sum(skewed) == 258
+    assert list(skewed) == sorted(skewed, reverse=True)
+    assert histogram("3-1/2-2", 3, 4, 2, 1) == (2, 2)
+    with pytest.raises(ValueError, match=r"routing must have 2 numbers up to 4 with the sum 4"):
+        histogram("3-2", 0, 4, 2, 1)
+    with pytest.raises(ValueError, match=r"routing must be one of balanced, zipf, one, not 'x'"):
+        build("m3vit", routing="x")
+    named = {op.name for op in build("m3vit", depth=2, routing="one").ops}
+    assert "blocks.1.experts.1.fc2" in named
+    assert "blocks.1.experts.2.fc1" not in named
+
+
+def test_small_m3vit_runs_on_its_own_device():
+    overrides = (
+        "encoder.dim=384",
+        "encoder.heads=12",
+        "encoder.mlp_hidden=1536",
+        "encoder.top_k=4",
+    )
+    small = build("m3vit", size="small", top_k=4)
+    assert cycles(small, *overrides) > 2 * cycles(build("m3vit"))
+    with pytest.raises(UnsupportedOperatorError, match=r"\(129, 192, 3\), not \(129, 384, 12\)"):
+        cycles(small)
+    with pytest.raises(
+        UnsupportedOperatorError, match="gelu or a sum of two on this machine, not 'relu'"
+    ):
+        cycles(build("resnet18"))
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("encoder.heads=5", "device.encoder.dim must be a multiple of heads (5), not 192"),
+        ("linear.tile_in=7", "device.encoder.dim must be a multiple of tile_in (7), not 192"),
+        ("linear.weight_bytes=9", "device.linear.weight_bytes must be at least 49152"),
+        ("memory.weight_channels=5", "device.memory.weight_channels must be below channels (5)"),
+        ("memory.word_bytes=6", "device.memory.word_bytes must be a multiple of 4"),
+        ("encoder.image_width=4096", "device.encoder must be such that tokens is at most 1023"),
+        ("formats.weight_integer_bits=-8", "device.formats.weight_bits must"),
+        ("attention.queries=0", "device.attention.queries must be"),
+    ],
+)
+def test_bad_devices_are_refused_in_one_sentence(override, words):
+    with pytest.raises(ConfigError) as caught:
+        device(override)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
