@@ -87,7 +87,7 @@ def record(output: Path, cases: tuple[GoldenCase, ...] = CASES) -> list[Path]:
     from workloads.kernels import matmul_int
 
     output.mkdir(parents=True, exist_ok=True)
-    platform = _platform()
+    platform = platform_facts()
     written = []
     for case in cases:
         product = case.product()
@@ -109,7 +109,8 @@ def record(output: Path, cases: tuple[GoldenCase, ...] = CASES) -> list[Path]:
     return written
 
 
-def _platform() -> dict[str, Any]:
+def platform_facts() -> dict[str, Any]:
+    """Return device, driver and versions of this process, for the provenance of what it records."""
     from numba import config, cuda
 
     versions = {}
