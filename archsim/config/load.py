@@ -113,14 +113,13 @@ def is_device_file(file: str | FilePath) -> bool:
 
 
 def _run_data(document: Document) -> RunData:
+    if "search" in document.data:
+        sentence = "search must be left out: name the values to try under sweep instead"
+        raise document.error(("search",), sentence, key=True)
     try:
-        data = RunData.model_validate_json(json.dumps(document.data))
+        return RunData.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
         raise explain(error, document, RunData) from None
-    if "search" in document.data:
-        sentence = "search must be left out: only sweep is available in this version"
-        raise document.error(("search",), sentence, key=True)
-    return data
 
 
 def _load_reference(reference: str, base: FilePath | None) -> Device:

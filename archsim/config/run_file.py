@@ -30,7 +30,6 @@ class RunData(Group):
     workload: Any = Field(description="what to run: a model, an ONNX file or one operator")
     device: Any = Field(description="a device's name, its file, or the device itself")
     sweep: Any = Field(default=None, description="paths to vary, with their values")
-    search: Any = Field(default=None, description="not available yet")
     minimize: tuple[str, ...] = Field(
         default=("latency_us", "energy_j"),
         min_length=1,

@@ -60,7 +60,6 @@ def _narrow(node: Any) -> None:
 def _run_schema(vocabulary: Vocabulary | None) -> dict[str, Any]:
     schema = RunData.model_json_schema()
     fields = schema["properties"]
-    fields.pop("search")
     definitions: dict[str, Any] = {}
     fields["workload"] |= _workload(vocabulary)
     fields["device"] |= _device(definitions)

@@ -10,6 +10,7 @@ from archsim.graph.onnx_import_context import Handler, Importer
 from archsim.graph.onnx_import_matrix import Inputs, required
 from archsim.graph.onnx_import_values import Shape, Value
 from archsim.graph.ops import Copy, Elementwise, Embedding, Gather, ScatterAdd, Transpose
+from archsim.graph.ops.base import size_bytes
 
 
 def reshape(ctx: Importer, node: onnx.NodeProto, inputs: Inputs) -> None:
@@ -78,8 +79,18 @@ def concat(ctx: Importer, node: onnx.NodeProto, inputs: Inputs) -> None:
         ctx.view(node, parts[0], shape)
         return
     runtime = next(v for v in parts if not v.static)
-    spec = Copy(n=prod(shape), pattern="concat", dtype=ctx.dtype(runtime))
-    ctx.emit(node, spec, parts, shape, elem)
+    dtype = ctx.dtype(runtime)
+    axis = int(ctx.attribute(node, "axis", 0))
+    aligned = all(_aligned(ctx, part, axis, dtype) for part in parts)
+    pattern = "concat_aligned" if aligned else "concat"
+    ctx.emit(node, Copy(n=prod(shape), pattern=pattern, dtype=dtype), parts, shape, elem)
+
+
+def _aligned(ctx: Importer, part: Value, axis: int, dtype: str) -> bool:
+    """Whether ``part`` is a whole tensor, joined along ``axis`` in multiples of 16 bytes."""
+    whole = ctx.tensors.get(part.name)
+    piece = size_bytes(dtype, prod(part.shape[axis:]))
+    return whole is not None and prod(whole.shape) == part.size and piece % 16 == 0
 
 
 def expand(ctx: Importer, node: onnx.NodeProto, inputs: Inputs) -> None:

@@ -69,7 +69,7 @@ SWEEP_BUILDERS: dict[str, Callable[[Case, str], ops.OpSpec]] = {
     "row_scale": _broadcast("mul"),
     "permute": _copied("b", "s", "h", "d", pattern="strided"),
     "slice_copy": _copied("rows", "cols", pattern="strided"),
-    "cat": _copied("rows", "cols", pattern="concat", times=2),
+    "cat": _copied("rows", "cols", pattern="concat_aligned", times=2),
     "scale": _function("mul"),
     "square": _function("pow"),
     "relu_": _function("relu"),

@@ -106,7 +106,7 @@ def _elementwise(rng: random.Random) -> OpSpec:
 
 
 def _copy(rng: random.Random) -> OpSpec:
-    pattern = rng.choice(("contiguous", "strided", "concat"))
+    pattern = rng.choice(("contiguous", "strided", "concat", "concat_aligned"))
     return Copy(n=size(rng, 1e9), pattern=pattern, dtype=rng.choice(("fp16", "fp32", "int8")))
 
 

@@ -97,6 +97,7 @@ def test_layernorm_of_odd_rows_takes_two_kernels(dev):
         (Copy(n=4096), "Memcpy DtoD"),
         (Copy(n=4096, pattern="strided"), "elementwise_kernel<copy>"),
         (Copy(n=4096, pattern="concat"), "CatArrayBatchedCopy"),
+        (Copy(n=4096, pattern="concat_aligned"), "CatArrayBatchedCopy_vectorized"),
         (
             Elementwise(function="cast", n=4096, out_dtype="fp32"),
             "unrolled_elementwise_kernel<cast>",

@@ -40,7 +40,7 @@ OPERATORS = st.one_of(
     ),
     st.builds(
         Copy, n=st.integers(1, 1 << 28), dtype=dtype,
-        pattern=st.sampled_from(["contiguous", "strided", "concat"]),
+        pattern=st.sampled_from(["contiguous", "strided", "concat", "concat_aligned"]),
     ),
     st.builds(Softmax, rows=size, cols=size, dtype=dtype),
     st.builds(LayerNorm, rows=size, cols=size, dtype=dtype),

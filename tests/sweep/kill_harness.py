@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class Tally:
     runs: int = 0
     sweeps: int = 0
     acknowledged: int = 0
+    stored: int = 0
     lost: int = 0
     repeated: int = 0
     different: int = 0
@@ -46,22 +48,34 @@ def synthetic(folder, workers):
     return [sys.executable, str(HERE / "kill_driver.py"), str(folder), str(workers)]
 
 
+class Driver(subprocess.Popen):
+    """A sweep as a process in a group of its own, whose last words are kept."""
+
+    def __init__(self, command):
+        self.words = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        super().__init__(
+            command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL,
+            stderr=self.words,
+        )  # fmt: skip
+
+    def must_end_well(self, timeout=None):
+        """Wait; raise ``TimeoutExpired`` after ``timeout`` seconds."""
+        code = self.wait(timeout)
+        if code:
+            self.words.seek(0)
+            words = self.words.read().decode(errors="replace")
+            raise AssertionError(f"the sweep ended with exit code {code}: {words}")
+
+
 def start(command):
-    environment = {**os.environ, "PYTHONPATH": str(HERE)}
-    return subprocess.Popen(
-        command,
-        env=environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    return Driver(command)
 
 
 def reference(folder, command):
     """Run a sweep undisturbed; return its result files and its seconds."""
     began = time.perf_counter()
-    process = start(command)
-    assert process.wait() == 0
+    start(command).must_end_well()
     return {name: (folder / name).read_bytes() for name in FILES}, time.perf_counter() - began
 
 
@@ -98,7 +112,7 @@ def _attempt(folder, command, moment, tally):
     while process.poll() is None and len(_acknowledged(folder)) < points:
         time.sleep(0.002)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        assert process.wait(timeout=seconds) == 0
+        process.must_end_well(timeout=seconds)
         return True
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -123,13 +137,13 @@ def kill_workers(tmp, kills, seed, command=synthetic):
         process = start(command(folder, 2))
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                assert process.wait(timeout=chance.uniform(0.1, 0.6)) == 0
+                process.must_end_well(timeout=chance.uniform(0.1, 0.6))
                 break
             tally.kills += _kill_one(process.pid, chance)
         _check_store(folder, tally)
         if _given_up(folder):
             tally.resumed += 1
-            assert start(command(folder, 2)).wait() == 0
+            start(command(folder, 2)).must_end_well()
         _check_results(folder, expected, tally)
     return tally
 
@@ -181,5 +195,6 @@ def _check_store(folder, tally):
 def _check_results(folder, expected, tally):
     times = Counter(_acknowledged(folder))
     tally.acknowledged += len(times)
+    tally.stored += len((folder / "results.csv").read_bytes().splitlines()) - 1
     tally.repeated += sum(times.values()) - len(times)
     tally.different += sum((folder / n).read_bytes() != b for n, b in expected.items())

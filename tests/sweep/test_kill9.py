@@ -13,7 +13,9 @@ from kill_harness import kill_drivers, kill_workers, reference, start, synthetic
 def test_killed_sweeps_resume_to_the_same_bytes(tmp_path, workers):
     tally = kill_drivers(tmp_path, kills=6, workers=workers, seed=workers)
     assert tally.clean, tally
-    assert tally.acknowledged == 300 * tally.sweeps
+    # a kill between a point's commit and its acknowledgement leaves it stored, and unacknowledged
+    assert 300 * tally.sweeps - tally.kills <= tally.acknowledged <= 300 * tally.sweeps
+    assert tally.stored == 300 * tally.sweeps
     assert any(0 < done < 300 for done in tally.killed_at), "no kill fell into a running sweep"
 
 

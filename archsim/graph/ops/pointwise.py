@@ -70,14 +70,18 @@ class Elementwise(OpSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class Copy(OpSpec):
-    """Copy of ``n`` elements; ``pattern`` is contiguous, strided (permute) or concat."""
+    """Copy of ``n`` elements; ``pattern`` is contiguous, strided (permute) or a concatenation.
+
+    ``concat`` joins element by element, as inputs that are views are joined; ``concat_aligned``
+    joins contiguous inputs whose pieces are multiples of 16 bytes.
+    """
 
     kind: ClassVar[str] = "copy"
     n: int
     pattern: str = "contiguous"
     dtype: str = "fp16"
     _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {
-        "pattern": ("contiguous", "strided", "concat")
+        "pattern": ("contiguous", "strided", "concat", "concat_aligned")
     }
 
     @property

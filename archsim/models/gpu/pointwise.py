@@ -28,6 +28,8 @@ CAST_SLOTS = 94.0
 CAST_ELEMENTS = 4
 """Elements that each of 128 threads of a widening cast takes, one after the other."""
 CONCAT_SLOTS = 145.0
+ALIGNED_SLOTS = 60.0
+"""Instructions of a warp for 16 bytes a lane; an upper limit, for memory bounds these kernels."""
 WIDE_SHARE = 0.75
 """4-byte elements need no conversion."""
 
@@ -81,6 +83,9 @@ def lower_copy(spec: Copy, dev: Any) -> list[Plan]:
     if spec.pattern == "concat":
         params = (*moved, spec.n * CONCAT_SLOTS / 32, ctas, 1, STRIDED)
         return [Plan("CatArrayBatchedCopy", STREAM, params, 0.0)]
+    if spec.pattern == "concat_aligned":
+        params = (*moved, spec.bytes_read / 512 * ALIGNED_SLOTS, ctas, 1, SIMPLE)
+        return [Plan("CatArrayBatchedCopy_vectorized", STREAM, params, 0.0)]
     ends_inside = spec.bytes_written % 4096 != 0
     copy = (*moved, spec.bytes_read / 512 * 4, ctas, 1, COPY, float(ends_inside))
     return [Plan("Memcpy DtoD", STREAM, copy, 0.0)]
