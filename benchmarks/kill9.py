@@ -19,6 +19,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=9)
+    parser.add_argument("--only", help="campaigns whose name holds this text")
     parser.add_argument("--run", type=Path, help="a run file instead of the synthetic sweep")
     options = parser.parse_args()
 
@@ -38,6 +39,8 @@ def main():
     print("|---|---|---|---|---|---|---|")
     clean = True
     for name, campaign in campaigns.items():
+        if options.only and options.only not in name:
+            continue
         with tempfile.TemporaryDirectory() as tmp:
             t = campaign(Path(tmp))
         points = t.acknowledged or "not counted"

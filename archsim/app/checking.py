@@ -10,13 +10,16 @@ from archsim.app.running import Request, load
 from archsim.app.workload import build_graph
 from archsim.config import Constant, Device, RunFile, is_device_file, load_device
 from archsim.config.digest import digest, plain
+from archsim.config.paths import device_files, run_files
 from archsim.graph import Graph
 
 
 def check_and_print(
     file: Path, overrides: tuple[str, ...], device: str | None, json_file: Path | None
 ) -> None:
-    """Print the resolved design of a run file, device file or ONNX model."""
+    """Print the resolved design of a run file, device file or ONNX model; presets go by name."""
+    if not file.exists():
+        file = {**device_files(), **run_files()}.get(str(file), file)
     if file.suffix.lower() != ".onnx" and is_device_file(file):
         loaded = load_device(file, overrides)
         _print_device(loaded)

@@ -41,7 +41,9 @@ def run(
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="Run file, device file or ONNX model.")],
+    file: Annotated[
+        Path, typer.Argument(help="Run or device file, a preset's name, or ONNX model.")
+    ],
     overrides: SetOption = None,
     device: Annotated[str | None, typer.Option(help="Device of an ONNX model.")] = None,
     json: JsonOption = None,
@@ -65,7 +67,9 @@ def list_(
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="run, or a machine: gpu, array.")] = "run",
+    kind: Annotated[
+        str, typer.Argument(help="run, or a machine: gpu, array, ngpc, edgemoe.")
+    ] = "run",
 ) -> None:
     """Print the JSON Schema of run files or of one machine's device files, for editors."""
     from archsim.app import listing

@@ -22,7 +22,9 @@ FORMS = ("model", "onnx", "op")
 
 
 class RunData(Group):
-    """A run file as it is written; the parts typed ``Any`` have their own checks."""
+    """A run file: what to run, on which device, what to vary and what to minimise."""
+
+    # The parts typed ``Any`` have their own checks.
 
     name: str | None = Field(
         default=None, pattern=NAME_PATTERN, description="name of the output folder"

@@ -22,8 +22,9 @@ MAX_BATCH = 512
 GROWTH = 4
 WINDOW = 3
 """Tasks in flight per worker: one running, others queued so that no worker waits."""
-STARTS = 3
-"""Attempts to start the workers before giving up."""
+STARTS = 8
+"""Attempts to start the workers before giving up: on a loaded machine a start takes seconds, in
+which somebody who kills workers kills several in a row."""
 LONE_ATTEMPTS = 3
 """How often a point that was in flight when a worker died is tried alone: more than once, so that
 workers killed by somebody else fail no point."""

@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archsim.cli import main
+from archsim.models.gpu import model as gpu_model
 from archsim.sweep.locking import FileLock
 
 ROOT = Path(__file__).parents[2]
@@ -175,3 +177,34 @@ def test_an_onnx_file_may_have_any_name(tmp_path: Path, stem: str) -> None:
     out = tmp_path / "out"
     assert main(["run", str(file), "--device", "h200", "--output", str(out)]) == 0
     assert "<img" not in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("quickstart", "vit_base_patch16_224"), ("h200", "sm_count")]
+)
+def test_check_takes_the_names_of_presets_and_devices(
+    name: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", name]) == 0
+    assert shown in capsys.readouterr().out
+
+
+def test_a_failed_self_check_ends_with_exit_code_3_and_keeps_the_other_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    solve = gpu_model.solve
+
+    def wrong(devices: Any, *more: Any, **options: Any) -> Any:
+        out = solve(devices, *more, **options)
+        if devices["sm_count"][0] == 99:
+            out[-2] *= 3.0  # slower with more SMs
+        return out
+
+    monkeypatch.setattr(gpu_model, "solve", wrong)
+    out = tmp_path / "out"
+    assert main(["run", str(QUICKSTART), "--output", str(out)]) == 3
+    error = capsys.readouterr().err
+    assert "6 of 18 points failed a self-check" in error
+    assert "conv2d n=1 cin=3" in error
+    points = json.loads((out / "results.json").read_text())["points"]
+    assert sum(p["status"] == "ok" for p in points) == 12

@@ -1,4 +1,4 @@
-"""A sweep as a process of its own, to be killed: ``kill_driver.py FOLDER WORKERS``.
+"""A sweep as a process of its own, to be killed: ``kill_driver.py FOLDER WORKERS [SECONDS]``.
 
 Each committed point's key is appended to ``FOLDER/acknowledged`` after its commit.
 """
@@ -11,10 +11,11 @@ from pathlib import Path
 from archsim.sweep import Space, Store, SweepInterrupted, run_sweep
 
 SPACE = Space("grid", {"x": list(range(20)), "y": list(range(1, 16))})
-CONTEXT = {"bad": [3], "seconds": 0.0015}
+SECONDS = 0.0015
+"""What a point takes, unless the command says otherwise."""
 
 
-def main(folder, workers):
+def main(folder, workers, seconds=SECONDS):
     folder.mkdir(parents=True, exist_ok=True)
     log = os.open(folder / "acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     commit = Store.commit
@@ -27,7 +28,7 @@ def main(folder, workers):
     Store.commit = acknowledged
     run_sweep(
         SPACE,
-        CONTEXT,
+        {"bad": [3], "seconds": seconds},
         evaluate="sweep_points:evaluate",
         identify="sweep_points:identify",
         store_path=folder / "store.sqlite",
@@ -41,6 +42,6 @@ if __name__ == "__main__":
     # a process started in the background ignores SIGINT unless it says otherwise
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        main(Path(sys.argv[1]), int(sys.argv[2]))
+        main(Path(sys.argv[1]), int(sys.argv[2]), *map(float, sys.argv[3:]))
     except SweepInterrupted:
         sys.exit(130)

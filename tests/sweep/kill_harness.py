@@ -125,11 +125,13 @@ def _attempt(folder, command, moment, tally):
 def kill_workers(tmp, kills, seed, command=synthetic):
     """Kill single workers of running sweeps; each sweep must still end by itself.
 
+    A kill falls every 0.1 to 0.8 of the time that a sweep takes on this machine now, so that
+    starting workers have a chance on a loaded one too.
     A point whose worker dies time after time is given up until the next run: such a sweep is run
     once more, undisturbed, as its user would.
     """
     chance, tally = random.Random(seed), Tally()
-    expected, _ = reference(tmp / "reference", command(tmp / "reference", 1))
+    expected, seconds = reference(tmp / "reference", command(tmp / "reference", 2))
     while tally.kills < kills:
         folder = tmp / f"sweep{tally.sweeps}"
         tally.sweeps += 1
@@ -137,7 +139,7 @@ def kill_workers(tmp, kills, seed, command=synthetic):
         process = start(command(folder, 2))
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.must_end_well(timeout=chance.uniform(0.1, 0.6))
+                process.must_end_well(timeout=seconds * chance.uniform(0.1, 0.8))
                 break
             tally.kills += _kill_one(process.pid, chance)
         _check_store(folder, tally)
