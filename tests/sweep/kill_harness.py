@@ -49,23 +49,29 @@ def synthetic(folder, workers):
 
 
 class Driver(subprocess.Popen):
-    """A sweep as a process in a group of its own, whose last words are kept."""
+    """A sweep as a process in a group of its own, whose last ``words`` are kept."""
 
     def __init__(self, command):
-        self.words = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        self.words = None
+        self._log, path = tempfile.mkstemp()
+        Path(path).unlink()
         environment = {**os.environ, "PYTHONPATH": str(HERE)}
         super().__init__(
             command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL,
-            stderr=self.words,
+            stderr=self._log,
         )  # fmt: skip
+
+    def wait(self, timeout=None):
+        code = super().wait(timeout)
+        if self.words is None:
+            self.words = os.pread(self._log, 1 << 16, 0).decode(errors="replace")
+            os.close(self._log)
+        return code
 
     def must_end_well(self, timeout=None):
         """Wait; raise ``TimeoutExpired`` after ``timeout`` seconds."""
         code = self.wait(timeout)
-        if code:
-            self.words.seek(0)
-            words = self.words.read().decode(errors="replace")
-            raise AssertionError(f"the sweep ended with exit code {code}: {words}")
+        assert code == 0, f"the sweep ended with exit code {code}: {self.words}"
 
 
 def start(command):
