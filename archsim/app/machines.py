@@ -29,6 +29,12 @@ METRICS = {
         "attention_us", "attention_steps", "attention_tokens_loaded", "flops", "memory_bytes",
         "lut", "ff", "dsp", "bram", "fill",
     ),
+    "ngpc": (
+        *COMMON_METRICS, "frames_per_s", "speedup", "baseline_us", "encoding_share",
+        "perceptron_share", "network_share", "rest_us", "cluster_us", "network_speedup",
+        "plateau_speedup", "sample_cycles", "encoding_cycles", "perceptron_cycles",
+        "samples_per_s", "link_bytes", "table_bytes", "kept_fraction", "area_mm2",
+    ),
 }  # fmt: skip
 """What ``minimize`` may name, by machine."""
 
@@ -61,8 +67,15 @@ def _edgemoe(device: Any, execution: Any) -> Evaluate:
     return EdgeMoeModel(device).evaluate
 
 
+def _ngpc(device: Any, execution: Any) -> Evaluate:
+    from archsim.models.ngpc import NgpcModel
+
+    return NgpcModel(device).evaluate
+
+
 _MAKERS: dict[str, Callable[[Any, Any], Evaluate]] = {
     "gpu": _gpu,
     "array": _array,
     "edgemoe": _edgemoe,
+    "ngpc": _ngpc,
 }

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from archsim.cli import explore, hardware, silicon
+from archsim.cli import explore, graphics, hardware, silicon
 from archsim.errors import ArchsimError
 
 UsageError = typer.BadParameter.__bases__[0]  # typer re-exports only this leaf of its exceptions
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 explore.register(app)
 hardware.register(app)
+graphics.register(app)
 silicon.register(app)
 
 

@@ -31,8 +31,11 @@ class RowResult:
 
     @property
     def within(self) -> bool:
-        """Whether ours is within the tolerance (its edge included)."""
-        return self.ratio is not None and abs(self.ratio - 1) <= self.spec.tolerance + 1e-12
+        """Whether ours is within the tolerance (its edge included), or reaches the figure."""
+        if self.ratio is None:
+            return False
+        off = 1 - self.ratio if self.spec.rule == "least" else abs(self.ratio - 1)
+        return off <= self.spec.tolerance + 1e-12
 
     @property
     def verdict(self) -> str:
@@ -122,7 +125,8 @@ def validate_published(path: str | Path, evaluate_run: EvaluateRun) -> Published
 
 def value_of(how: How, evaluate_run: EvaluateRun) -> float:
     """Return our value of a row; ``ConfigError`` where the result lacks the field."""
-    value = how.scale * pick(evaluate_run(how.run), how.field)
+    found = [pick(evaluate_run(run), how.field) for run in how.runs]
+    value = how.scale * (max(found) if how.reduce == "max" else sum(found) / len(found))
     if how.per is not None:
         below = value_of(how.per, evaluate_run)
         value = value / below if below else math.nan

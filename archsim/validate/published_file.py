@@ -3,8 +3,10 @@
 A file lists ``rows``; each has ``id, quantity, unit, value, tag, source, tolerance, counted, how``.
 ``how`` says where our value comes from: ``run`` (a run file's path, relative to this file, or an
 inline run), ``field`` (below) and optionally ``scale`` (a factor into the row's unit) and ``per``
-(a second run and field to divide by, for ratios). A row may say ``calibrated: <constant>``: the
-constant was chosen to meet it, so it is never counted. ``field`` is ``metrics.<name>`` or
+(a second run and field to divide by, for ratios). Instead of ``run`` it may give ``runs``, a list,
+and ``reduce``: their ``mean`` or ``max``. A row with ``rule: least`` holds a figure that ours must
+reach; else ours must be near. A row may say ``calibrated: <constant>``: the constant was chosen to
+meet it, so it is never counted. ``field`` is ``metrics.<name>`` or
 ``op:<operator>.<quantity>``; ``op:*`` is the only operator of the run, and the quantities are those
 of an operator's result and the rates ``flops_per_s``, ``bytes_per_s`` and ``hbm_bytes_per_s``.
 """
@@ -30,12 +32,21 @@ _REQUIRED = ("id", "quantity", "unit", "value", "tag", "source", "tolerance", "c
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """Where our value comes from: ``field`` of ``run`` times ``scale``, divided by ``per``."""
+    """Where our value comes from: ``field`` times ``scale``, divided by ``per``.
 
-    run: Run
+    ``reduce`` says what becomes of several ``runs``.
+    """
+
+    runs: tuple[Run, ...]
     field: str
     scale: float = 1.0
     per: How | None = None
+    reduce: str = "mean"
+
+    @property
+    def run(self) -> Run:
+        """The first run, the only one of most rows."""
+        return self.runs[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,7 @@ class RowSpec:
     counted: bool
     how: How
     calibrated: str | None = None
+    rule: str = "near"
 
 
 def load_published(path: str | Path) -> tuple[RowSpec, ...]:
@@ -121,7 +133,7 @@ class _Reader:
         return float(value)
 
     def row(self, path: tuple[str | int, ...]) -> RowSpec:
-        self.keys(path, _REQUIRED, ("calibrated",))
+        self.keys(path, _REQUIRED, ("calibrated", "rule"))
         texts = {k: self.text((*path, k)) for k in ("id", "quantity", "unit", "tag", "source")}
         if texts["tag"] not in _TAGS:
             raise self.error((*path, "tag"), f"one of {', '.join(_TAGS)}")
@@ -144,19 +156,36 @@ class _Reader:
             counted=counted,
             how=self.how((*path, "how"), per=True),
             calibrated=calibrated,
+            rule=self.one_of((*path, "rule"), ("near", "least")),
         )
 
+    def one_of(self, path: tuple[str | int, ...], allowed: tuple[str, ...]) -> str:
+        """The text at ``path``, the first of ``allowed`` where it is left out."""
+        if path[-1] not in self.at(path[:-1]):
+            return allowed[0]
+        if (value := self.at(path)) not in allowed:
+            raise self.error(path, f"one of {', '.join(allowed)}")
+        return str(value)
+
     def how(self, path: tuple[str | int, ...], per: bool) -> How:
-        self.keys(path, ("run", "field"), ("scale", "per") if per else ("scale",))
+        several = isinstance(value := self.at(path), dict) and "runs" in value
+        required = ("runs", "reduce", "field") if several else ("run", "field")
+        self.keys(path, required, ("scale", "per") if per else ("scale",))
         field = self.text((*path, "field"))
         if not _FIELD.fullmatch(field):
             raise self.error((*path, "field"), "metrics.<name> or op:<operator>.<quantity>")
-        value = self.at(path)
         scale = (
             self.number((*path, "scale"), "a number above 0", 0, 1e30) if "scale" in value else 1.0
         )
         divisor = self.how((*path, "per"), per=False) if "per" in value else None
-        return How(self.run((*path, "run")), field, scale, divisor)
+        if not several:
+            return How((self.run((*path, "run")),), field, scale, divisor)
+        listed = value["runs"]
+        if not isinstance(listed, list) or not listed:
+            raise self.error((*path, "runs"), "a list of at least one run")
+        runs = tuple(self.run((*path, "runs", i)) for i in range(len(listed)))
+        reduce = self.one_of((*path, "reduce"), ("mean", "max"))
+        return How(runs, field, scale, divisor, reduce)
 
     def run(self, path: tuple[str | int, ...]) -> Run:
         value = self.at(path)

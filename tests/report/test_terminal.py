@@ -167,7 +167,7 @@ def test_models_sustained_and_published_print_their_rows():
     text = text_of(render_sustained(steady))
     assert "50.0" in text
     assert "gemm fp16" in text
-    row = RowSpec("a_row", "q", "GB/s", 100.0, "V-log", "s", 0.1, True, How({}, "metrics.x"))
+    row = RowSpec("a_row", "q", "GB/s", 100.0, "V-log", "s", 0.1, True, How(({},), "metrics.x"))
     published = PublishedValidation(
         "p.yaml", (RowResult(row, 50.0), RowResult(row, None, "no such device"))
     )

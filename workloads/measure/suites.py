@@ -12,6 +12,7 @@ from workloads.measure import (
     micro,
     models,
     names_suite,
+    neural,
     random_suite,
     structured,
     sustained,
@@ -48,6 +49,7 @@ OTHER_SUITES: dict[str, Callable[..., None]] = {
     "micro": micro.suite,
     "cublaslt": cublaslt.suite,
     "rankings": cublaslt.rankings,
+    "neural": neural.suite,
 }
 
 

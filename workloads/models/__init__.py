@@ -12,6 +12,7 @@ from workloads.models import (
     llama,
     m3vit,
     mobilenet,
+    neural_frames,
     neural_graphics,
     resnet,
     swin,
@@ -29,6 +30,7 @@ _MODELS: dict[str, Model] = {
     **llama.MODELS,
     **m3vit.MODELS,
     **neural_graphics.MODELS,
+    **neural_frames.MODELS,
 }
 
 

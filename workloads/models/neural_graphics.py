@@ -29,10 +29,22 @@ def neural_graphics(
 ) -> Graph:
     """Encoding and perceptrons for ``samples`` queries."""
     b = GraphBuilder(name, dtype)
+    add_networks(b, app, samples, encoding, dtype, width)
+    return b.graph(
+        family="neural_graphics", samples=samples, encoding=encoding, dtype=dtype,
+        outputs=app.outputs,
+    )  # fmt: skip
+
+
+def add_networks(
+    b: GraphBuilder, app: Application, samples: int, encoding: str, dtype: str, width: int
+) -> None:
+    """Add encoding and perceptrons for ``samples`` queries to ``b``."""
     grid = app.grid(encoding)
     spec = HashGridEncoding(
         n=samples, dims=app.dims, levels=grid.levels, features=grid.features,
         table_entries=grid.entries, grid=grid.kind, dtype=dtype,
+        base=grid.base, growth_millionths=round(grid.growth * 1e6), log2_entries=grid.log2_entries,
     )  # fmt: skip
     points = b.input("positions", (samples, app.dims), "fp32")
     table = b.parameter("encoding.table", grid.entries, grid.features)
@@ -47,10 +59,6 @@ def neural_graphics(
         seen = b.emit("harmonics", harmonics, (rays,), (samples, SH_TERMS))
         x = b.concat((x, seen), samples, PAD + SH_TERMS)
     _perceptron(b, x, 2, width, "color" if app.radiance else "mlp")
-    return b.graph(
-        family="neural_graphics", samples=samples, encoding=encoding, dtype=dtype,
-        outputs=app.outputs,
-    )  # fmt: skip
 
 
 def _model(app: Application, doc: str) -> Model:

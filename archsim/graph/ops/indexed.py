@@ -111,7 +111,8 @@ class HashGridEncoding(OpSpec):
     """Multi-resolution grid encoding of ``n`` points (tiny-cuda-nn's rules).
 
     ``grid`` is ``hash``, ``dense`` or ``tiled`` (low-resolution dense); ``table_entries`` is
-    the number of entries over all levels, fixed by the builder.
+    the number of entries over all levels, fixed by the builder. ``base``, growth (in
+    millionths) and ``log2_entries`` are those of ``archsim.config.ngpc_grid.GridParams``.
     """
 
     kind: ClassVar[str] = "hashgrid"
@@ -122,6 +123,9 @@ class HashGridEncoding(OpSpec):
     table_entries: int
     grid: str = "hash"
     dtype: str = "fp16"
+    base: int = 16
+    growth_millionths: int = 1_500_000
+    log2_entries: int = 19
     _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {"grid": ("hash", "dense", "tiled")}
 
     @property

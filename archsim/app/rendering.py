@@ -1,0 +1,147 @@
+"""``archsim render``: a picture as the hardware's integers draw it, beside float and the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archsim.app.output import print_table, write_json
+from archsim.app.progress import spinner
+from archsim.config import load_device
+from archsim.config.ngpc import NgpcDevice
+from archsim.config.ngpc_applications import APPLICATIONS
+from archsim.config.ngpc_params import NfpParams
+from archsim.errors import ConfigError
+
+_CALIBRATION = 1 << 14
+_MAX_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How close the pictures of one application are; PSNR in dB.
+
+    ``samples_per_pixel`` is what the fixed-point renderer asked its network for.
+    """
+
+    application: str
+    width: int
+    height: int
+    float_psnr_db: float
+    fixed_psnr_db: float
+    fixed_to_float_psnr_db: float
+    samples_per_pixel: float
+    picture: Any
+
+    @property
+    def loss_db(self) -> float:
+        """What fixed point costs against the truth."""
+        return self.float_psnr_db - self.fixed_psnr_db
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures."""
+        figures = {k: v for k, v in asdict(self).items() if k != "picture"}
+        finite = {k: v for k, v in figures.items() if not isinstance(v, float) or math.isfinite(v)}
+        return {**finite, "loss_db": self.loss_db}
+
+
+def render_and_print(
+    application: str,
+    device: str,
+    overrides: Sequence[str],
+    size: str,
+    output: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Render ``application`` with the device's number formats; write a PNG where asked for."""
+    from workloads.neural.picture import write_png
+
+    if application not in APPLICATIONS:
+        known = ", ".join(APPLICATIONS)
+        raise ConfigError(f"the application must be one of {known}, not {application!r}")
+    loaded = load_device(device, tuple(overrides))
+    if not isinstance(loaded, NgpcDevice):
+        raise ConfigError(f"--device must be of machine ngpc, not {loaded.machine!r}")
+    if output is not None and output.suffix.lower() != ".png":
+        raise ConfigError(f"--output must be a .png file, not {str(output)!r}")
+    width, height = _size(size)
+    with spinner(f"rendering {application}"):
+        result = rendering(application, loaded.params_for(application), width, height)
+    row = {
+        "float dB": f"{result.float_psnr_db:.2f}",
+        "fixed dB": f"{result.fixed_psnr_db:.2f}",
+        "loss dB": f"{result.loss_db:+.3f}",
+        "fixed to float dB": f"{result.fixed_to_float_psnr_db:.2f}",
+        "samples a pixel": f"{result.samples_per_pixel:.2f}",
+    }
+    title = f"{application} on {loaded.name}, {width}x{height}: PSNR against the ground truth"
+    print_table(title, [row])
+    if output is not None:
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            write_png(output, result.picture)
+        except OSError as error:
+            raise ConfigError(
+                f"--output: {output} must be a file that can be written ({error.strerror})"
+            ) from None
+        print(output)
+    write_json(json_file, result.to_dict())
+
+
+def rendering(application: str, params: NfpParams, width: int, height: int) -> Rendering:
+    """Render the truth, the float network and the fixed-point network."""
+    from archsim.functional.ngpc import FixedNetwork, FloatNetwork, quantise
+    from workloads.neural.fields import network_field
+    from workloads.neural.picture import psnr
+    from workloads.neural.render import render
+    from workloads.neural.scenes import TRUTH
+    from workloads.neural.shipped import MissingNetworkError, find
+
+    try:
+        network, _ = find(application, params)
+    except MissingNetworkError as error:
+        raise ConfigError(
+            f"device.grid must be one that weights are shipped for: {error}"
+        ) from None
+    data = quantise(params, network, *calibration(application))
+    exact, fixed = FloatNetwork(params), FixedNetwork(params)
+    truth = render(application, TRUTH[application], width, height)
+    in_float = render(
+        application, network_field(application, lambda p, d: exact(network, p, d)), width, height
+    )
+    in_fixed = render(
+        application, network_field(application, lambda p, d: fixed(data, p, d)), width, height
+    )
+    return Rendering(
+        application, width, height,
+        float_psnr_db=psnr(in_float.picture, truth.picture),
+        fixed_psnr_db=psnr(in_fixed.picture, truth.picture),
+        fixed_to_float_psnr_db=psnr(in_fixed.picture, in_float.picture),
+        samples_per_pixel=in_fixed.samples / (width * height),
+        picture=in_fixed.picture,
+    )  # fmt: skip
+
+
+def calibration(application: str) -> tuple[Any, Any]:
+    """Return the positions and directions that set a network's binary points."""
+    app = APPLICATIONS[application]
+    rng = np.random.default_rng(2026)
+    positions = rng.random((_CALIBRATION, app.dims)).astype(np.float32)
+    if not app.radiance:
+        return positions, None
+    directions = rng.normal(size=(_CALIBRATION, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return positions, directions.astype(np.float32)
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = text.split("x")
+    sides = [int(p) for p in parts if p.isascii() and p.isdigit() and len(p) < 6]
+    if len(parts) != 2 or len(sides) != 2 or not all(8 <= s <= _MAX_SIDE for s in sides):
+        raise ConfigError(f"--size must be WxH with sides from 8 to {_MAX_SIDE}, not {text!r}")
+    return sides[0], sides[1]

@@ -1,0 +1,131 @@
+"""The cluster's model: its pipeline, its host, its laws on an H200, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from archsim.config import load_device
+from archsim.config.ngpc_grid import GridParams
+from archsim.config.ngpc_params import MlpParams
+from archsim.errors import ConfigError, UnsupportedOperatorError
+from archsim.models.ngpc import NgpcModel
+from archsim.models.ngpc.cluster import Frame, closed_us, simulate_us
+from archsim.models.ngpc.gpu_kernels import FITTED_COUNTS, grid_us, perceptron_us
+from archsim.models.ngpc.host import work_of
+from archsim.validate import load_dataset
+from workloads.models import build
+
+FRAME = Frame(
+    samples=400_000, processors=8, batches=4, host_us=900.0, sample_us=0.005,
+    transfer_us=0.0001, fill_us=0.05, load_us=3.0,
+)  # fmt: skip
+PAPER = load_device("paper_64")
+
+
+def metrics(device, model="nsdf_frame", **choices):
+    return NgpcModel(device).evaluate(build(model, **choices)).metrics
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {}, {"processors": 1}, {"processors": 64}, {"host_us": 10.0}, {"batches": 1},
+        {"transfer_us": 0.004}, {"transfer_us": 0.0}, {"processors": 32, "transfer_us": 0.002},
+    ],
+)  # fmt: skip
+def test_formula_and_simulation_agree(change):
+    frame = replace(FRAME, **change)
+    assert np.isclose(closed_us(frame), simulate_us(frame), rtol=0.02)
+
+
+def test_frame_is_bounded_by_its_parts():
+    frame = replace(FRAME, batches=400)
+    compute = frame.samples / frame.processors * frame.sample_us
+    assert closed_us(frame) >= max(compute, frame.host_us)
+    assert closed_us(frame) <= (max(compute, frame.host_us) + frame.load_us) * 1.15
+
+
+def test_gpu_laws_predict_an_h200():
+    device = load_device("h200")
+    errors = {"hashgrid": [], "mlp": []}
+    for case in load_dataset("workloads/measured/h200_neural.json").cases:
+        if case["number"] != "half" or case["n"] in FITTED_COUNTS:
+            continue
+        if case["class"] == "mlp":
+            ours = perceptron_us(device, MlpParams(**case["mlp"]), case["n"])
+        else:
+            ours = grid_us(
+                device, GridParams(**case["grid"]), case["n"],
+                along_rays=case["order"] == "rays", by_sample=True,
+            )  # fmt: skip
+        errors[case["class"]].append(abs(ours / case["us_warm"] - 1))
+    assert np.mean(errors["hashgrid"]) < 0.12
+    assert np.mean(errors["mlp"]) < 0.12
+
+
+def test_more_hardware_is_never_slower():
+    times = [
+        metrics(PAPER.with_values({"cluster.processors": n}))["latency_us"]
+        for n in (1, 2, 8, 32, 128, 1024)
+    ]
+    assert times == sorted(times, reverse=True)
+    plateau = metrics(PAPER)["rest_us"]
+    assert times[-1] > plateau
+    banks = [
+        metrics(PAPER.with_values({"encoding.banks": b}))["encoding_cycles"] for b in (1, 2, 4, 8)
+    ]
+    assert banks == sorted(banks, reverse=True)
+
+
+def test_wide_features_spill():
+    answer = NgpcModel(PAPER.with_values({"formats.feature_bits": 16})).evaluate(
+        build("nsdf_frame")
+    )
+    (note,) = answer.notes
+    assert (
+        "the largest level has 2097152 bytes of 16-bit features, an engine's memory 1048576" in note
+    )
+    assert 0.4 < answer.metrics["kept_fraction"] < 0.6
+    narrow = NgpcModel(PAPER).evaluate(build("nsdf_frame"))
+    assert narrow.notes == () and narrow.metrics["kept_fraction"] == 1.0
+
+
+def test_shares_tile_the_baseline():
+    m = metrics(PAPER)
+    assert np.isclose(m["encoding_share"] + m["perceptron_share"], m["network_share"])
+    assert m["speedup"] == pytest.approx(m["baseline_us"] / m["latency_us"])
+
+
+def test_networks_of_a_graph():
+    nerf, nsdf = work_of(build("nerf_frame")), work_of(build("nsdf"))
+    assert [m.hidden for m in nerf.perceptrons] == [1, 2]
+    assert sum(m.macs for m in nerf.perceptrons) == 10_240
+    assert [m.macs for m in nsdf.perceptrons] == [7168]
+    assert nerf.grid == GridParams(growth=1.51572)
+
+
+def test_other_graphs_are_refused():
+    with pytest.raises(UnsupportedOperatorError, match="needs one grid encoding"):
+        NgpcModel(PAPER).evaluate(build("resnet50"))
+    with pytest.raises(ConfigError, match=r"device\.host must be a GPU, not 'os_8x8_int8'"):
+        metrics(PAPER.with_values({"host": "os_8x8_int8"}))
+
+
+def test_networks_without_a_frame_have_no_rest():
+    m = metrics(PAPER, "gia")
+    assert m["rest_us"] == 0.0 and m["network_share"] == 1.0
+
+
+def test_estimated_constants_span_a_range():
+    answer = NgpcModel(PAPER.with_values({"cluster.processors": 1024})).evaluate(build("gia_frame"))
+    assert "cluster.l2_bytes_per_clk" in answer.estimated
+    assert answer.metrics["latency_low_us"] < answer.metrics["latency_us"]
+
+
+def test_area_adds_up():
+    one = metrics(PAPER.with_values({"cluster.processors": 1}))["area_mm2"]
+    assert metrics(PAPER)["area_mm2"] == pytest.approx(64 * one)
+    assert one > 16 * 0.42  # sixteen memories of 1 MiB

@@ -1,0 +1,1 @@
+"""Neural-graphics applications end to end: procedural scenes, training, and rendering."""
