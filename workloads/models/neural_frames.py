@@ -58,7 +58,7 @@ def _stream(b: GraphBuilder, name: str, words: int, arity: int) -> None:
     """A kernel that reads ``arity`` records and writes one, ``words`` 32-bit words each."""
     spec = Elementwise(function="add" if arity > 1 else "copy", n=words, arity=arity, dtype="fp32")
     records = tuple(b.input(f"{name}.{i}", (words,), "fp32") for i in range(arity))
-    b.emit(name, spec, records, (words,))
+    b.emit(name, spec, records, (words,), "fp32")
 
 
 def _model(name: str, doc: str) -> Model:

@@ -38,7 +38,7 @@ def directions(count: int, seed: int):
     return d / np.linalg.norm(d, axis=1, keepdims=True)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     st.integers(1, 20), st.integers(1, 20), st.sampled_from([16, 32]), st.integers(1, 3),
     st.sampled_from(["none", "relu"]), st.integers(0, 2**32),

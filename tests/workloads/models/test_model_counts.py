@@ -196,8 +196,9 @@ def test_two_layers_as_measured(model, vocab, parameters):
 
 @pytest.mark.parametrize("name", names())
 def test_cost_scales_with_the_batch(name):
-    key = "batch" if "batch" in choices(name) else "samples"
-    one, three = (build(name, **{key: n}) for n in (1, 3))
+    key = next(k for k in ("batch", "samples", "pixels") if k in choices(name))
+    unit = 100 if key == "pixels" else 1  # frames count samples by the hundred pixels
+    one, three = (build(name, **{key: n * unit}) for n in (1, 3))
     assert three.macs == 3 * one.macs
     assert three.parameters == one.parameters
     assert one.bytes < three.bytes <= 3 * one.bytes

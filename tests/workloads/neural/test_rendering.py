@@ -77,7 +77,9 @@ def test_truth_renders(application):
 
 @pytest.mark.parametrize("application", list(APPLICATIONS))
 def test_shipped_weights_fixed_against_float(application):
-    result = rendering(application, load_device("small").params_for(application), 64, 48)
+    # a silhouette's pixels weigh much in a small picture: the traced one is larger
+    size = (144, 108) if application == "nsdf" else (48, 36)
+    result = rendering(application, load_device("small").params_for(application), *size)
     assert result.float_psnr_db > 25
     assert result.loss_db <= 0.2
     assert result.fixed_to_float_psnr_db > result.float_psnr_db
