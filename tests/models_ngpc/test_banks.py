@@ -16,26 +16,36 @@ from archsim.models.ngpc.banks import count_cycles, interval, random_positions, 
 HASH = GridParams(levels=8, log2_entries=12, base=8, growth=1.6)
 
 
+def asked(row):
+    """The words of a cell: a pair along x shares one where it can."""
+    pairs = zip(row[0::2], row[1::2], strict=True)
+    return [w for low, high in pairs for w in ((low,) if low == high else (low, high))]
+
+
 def naive(words, banks, depth):
     """Cycles and reads with lists for queues."""
     queues = [[] for _ in range(banks)]
     rows = words.tolist()
-    todo = [[] if n and row == rows[n - 1] else sorted(set(row)) for n, row in enumerate(rows)]
-    cycles = read = 0
-    while todo or any(queues):
-        if todo:
-            wanted = {b: [w for w in todo[0] if w % banks == b] for b in range(banks)}
+    todo = [[] if n and row == rows[n - 1] else asked(row) for n, row in enumerate(rows)]
+    missing = [len(row) for row in todo]
+    started = emitted = cycles = read = 0
+    while emitted < len(todo):
+        if started < len(todo):
+            wanted = {b: [w for w in todo[started] if w % banks == b] for b in range(banks)}
             if all(
-                not queues[b] or len(queues[b]) + len(asked) <= depth
-                for b, asked in wanted.items()
-                if asked
+                not queues[b] or len(queues[b]) + len(row) <= depth
+                for b, row in wanted.items()
+                if row
             ):
-                for b, asked in wanted.items():
-                    queues[b] += asked
-                read += len(todo.pop(0))
+                for b, row in wanted.items():
+                    queues[b] += [started] * len(row)
+                    read += len(row)
+                started += 1
         for queue in queues:
             if queue:
-                queue.pop(0)
+                missing[queue.pop(0)] -= 1
+        if emitted < started and missing[emitted] == 0:
+            emitted += 1
         cycles += 1
     return cycles, read
 

@@ -5,6 +5,7 @@ from archsim.functional.ngpc.grid import FixedGrid, FloatGrid
 from archsim.functional.ngpc.harmonics import fixed_harmonics, float_harmonics
 from archsim.functional.ngpc.network import FixedNetwork, FloatNetwork, Network, quantise
 from archsim.functional.ngpc.perceptron import fixed_perceptron, float_perceptron
+from archsim.functional.ngpc.storage import stored_words
 
 __all__ = [
     "FixedGrid",
@@ -19,4 +20,5 @@ __all__ = [
     "float_perceptron",
     "hash_index",
     "quantise",
+    "stored_words",
 ]

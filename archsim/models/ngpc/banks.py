@@ -1,9 +1,8 @@
 """Bank conflicts of an encoding engine, cycle by cycle, from the addresses of real positions.
 
-Each cycle the engine offers the words of one sample's cell; equal words are asked for once, and
-none where the sample lies in the cell of the one before. They enter the queues of their banks in
-that cycle if every one of these has room, else the sample waits. Each bank serves one request a
-cycle.
+Each cycle the engine offers the words of one sample's cell: one or two a row, and none where the
+sample lies in the cell of the one before. They enter the queues of their banks in that cycle if
+every one of these has room, else the sample waits. Each bank serves one request a cycle.
 """
 
 from __future__ import annotations
@@ -44,41 +43,42 @@ def words_of(grid: GridParams, level: GridLevel, cells: Array) -> Array:
 
 @njit
 def count_cycles(words: Any, banks: int, depth: int) -> tuple[int, int]:
-    """Return the cycles until every sample is served, and the words that were read."""
+    """Return the cycles until the last sample has its words, in order, and the words read."""
     n, corners = words.shape
     waiting = np.zeros(banks, np.int64)
     wanted = np.zeros(banks, np.int64)
-    cycles = 0
+    cycle = 0
     read = 0
     sample = 0
-    while sample < n or waiting.max() > 0:
-        if sample < n:
-            wanted[:] = 0
-            moved = sample == 0
-            for c in range(corners):
-                moved = moved or words[sample, c] != words[sample - 1, c]
-            for c in range(corners):
-                new = moved
-                for other in range(c):
-                    if words[sample, other] == words[sample, c]:
-                        new = False
-                if new:
-                    wanted[words[sample, c] % banks] += 1
-            room = True
+    done = -1  # the cycle in which the sample before was complete and handed on
+    while sample < n:
+        wanted[:] = 0
+        moved = sample == 0
+        for c in range(corners):
+            moved = moved or words[sample, c] != words[sample - 1, c]
+        for c in range(corners):
+            paired = c & 1 == 1 and words[sample, c - 1] == words[sample, c]
+            if moved and not paired:
+                wanted[words[sample, c] % banks] += 1
+        room = True
+        for b in range(banks):
+            # a queue that cannot hold a sample's requests takes them when it is empty
+            if wanted[b] > 0 and waiting[b] > 0 and waiting[b] + wanted[b] > depth:
+                room = False
+        if room:
+            complete = cycle
             for b in range(banks):
-                # a queue that cannot hold a sample's requests takes them when it is empty
-                if wanted[b] > 0 and waiting[b] > 0 and waiting[b] + wanted[b] > depth:
-                    room = False
-            if room:
-                for b in range(banks):
-                    waiting[b] += wanted[b]
-                    read += wanted[b]
-                sample += 1
+                if wanted[b] > 0:
+                    complete = max(complete, cycle + waiting[b] + wanted[b] - 1)
+                waiting[b] += wanted[b]
+                read += wanted[b]
+            done = max(done + 1, complete)
+            sample += 1
         for b in range(banks):
             if waiting[b] > 0:
                 waiting[b] -= 1
-        cycles += 1
-    return cycles, read
+        cycle += 1
+    return done + 1, read
 
 
 @lru_cache(maxsize=4096)

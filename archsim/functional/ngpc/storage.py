@@ -1,0 +1,39 @@
+"""What the banked grid memory of a level holds, word by word: the loader's data."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.config.ngpc_layout import level_layout
+from archsim.config.ngpc_params import ENTRIES_PER_WORD, NfpParams
+from archsim.functional.ngpc.cells import entry_index
+
+
+def stored_words(params: NfpParams, number: int, table: NDArray[Any]) -> list[int]:
+    """Return the words of level ``number`` of the raw ``table``, the lower entry lowest.
+
+    A dense level holds a copy of each vertex that a cell can touch; unused places are 0.
+    """
+    grid, bits = params.grid, params.formats.feature_bits
+    level = grid.tables[number]
+    layout = level_layout(grid, level)
+    if level.hashed:
+        places = np.arange(level.entries)
+        entries = places
+    else:
+        side = range(level.resolution + 1)
+        vertices = np.array(list(product(side, repeat=grid.dims)), np.uint32)
+        steps = (1, ENTRIES_PER_WORD * layout.row_words, ENTRIES_PER_WORD * layout.plane_words)
+        places = vertices.astype(np.int64) @ np.array(steps[: grid.dims])
+        entries = entry_index(level, vertices)
+    raw = table[level.offset + entries].astype(np.int64) & ((1 << bits) - 1)
+    words = [0] * layout.words
+    for place, values in zip(places.tolist(), raw.tolist(), strict=True):
+        half = place % ENTRIES_PER_WORD * grid.features
+        for f, value in enumerate(values):
+            words[place // ENTRIES_PER_WORD] |= value << (bits * (half + f))
+    return words
