@@ -36,3 +36,27 @@ def njit(function: F) -> F:
     """Compile ``function`` to machine code on first use and keep the code on disk."""
     compiled: Any = numba.njit(cache=True, fastmath=False, error_model="numpy")(function)
     return cast("F", compiled)
+
+
+# Options for functions without an entry from Python; numba's stubs do not know them.
+_INNER: dict[str, Any] = {
+    "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "fastmath": False, "error_model": "numpy",
+}  # fmt: skip
+
+
+def inner(function: F) -> F:
+    """Compile ``function`` for compiled callers only: no entry from Python, no cache of its own.
+
+    The code lies in its callers; those that Python calls are cached whole.
+    """
+    compile_with: Any = numba.njit
+    return cast("F", compile_with(**_INNER)(function))
+
+
+def inlined(function: F) -> F:
+    """Like `inner`, but part of each caller: for small functions and those with one caller.
+
+    A function is compiled together with all that it calls, so nesting costs compile time.
+    """
+    compile_with: Any = numba.njit
+    return cast("F", compile_with(inline="always", **_INNER)(function))

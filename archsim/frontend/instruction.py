@@ -20,6 +20,7 @@ class Kind(Enum):
     MEMORY = "memory"
     SPECIAL = "special register"
     LABEL = "label"
+    DESCRIPTOR = "matrix descriptor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Operand:
     """One operand.
 
     ``index`` is the register number (255 or 63 for the zero registers, 7 for the true
-    predicates), the constant bank, or the target address of a label. ``value`` is an immediate,
+    predicates), the constant bank, the first uniform register of a matrix descriptor, or the target
+    address of a label. ``value`` is an immediate,
     the offset of a constant or the displacement of an address. A memory or constant operand
     names its address register in ``base`` (-1: none) and a uniform one in ``uniform``.
     """

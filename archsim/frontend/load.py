@@ -7,6 +7,7 @@ from typing import Any
 from archsim.frontend.blocks import basic_blocks
 from archsim.frontend.cubin import globals_image, kernel_attributes, read_cubin, relocations
 from archsim.frontend.instruction import Instruction, Kernel
+from archsim.frontend.linked import calls_external_code, with_external_code
 from archsim.frontend.sass_text import parse_sass
 from archsim.frontend.toolchain import (
     KernelCompileError,
@@ -44,7 +45,10 @@ def load_numba(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> 
     except NumbaError as error:
         first = str(error).strip().split("\n")[0]
         raise KernelCompileError(f"kernel {function.__name__} does not compile: {first}") from error
-    return load_ptx(ptx, arch=arch, source=function.__code__.co_filename)
+    source = function.__code__.co_filename
+    if calls_external_code(ptx):
+        ptx = with_external_code(ptx, function, signature, _ARCHES[arch], _options(kernel))
+    return load_ptx(ptx, arch=arch, source=source)
 
 
 def _options(kernel: Any) -> dict[str, Any]:

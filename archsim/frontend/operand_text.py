@@ -19,6 +19,8 @@ _FILES = (
 )
 _CONSTANT = re.compile(r"cx?\[(\w+)\]\[(.*)\]")
 _MEMORY = re.compile(r"(?:desc\[UR(\d+|Z)\])?\[(.*)\]")
+_DESCRIPTOR = re.compile(r"gdesc\[UR(\d+|Z)\](\..*)?")
+_SPECIAL = re.compile(r"SR\w*|PR|SB\d|gsb\d|Rpc")  # PR: all predicates; SB, gsb: scoreboards
 _FLOAT = re.compile(r"[+-]?(\d+(\.\d*)?(e[+-]?\d+)?|INF|QNAN|SNAN|NAN)", re.IGNORECASE)
 
 
@@ -76,6 +78,11 @@ def _bracketed(body: str, negate: bool, absolute: bool, invert: bool) -> Operand
             Kind.CONSTANT, index, value, base, uniform, negate=negate, absolute=absolute,
             invert=invert,
         )  # fmt: skip
+    matrix = _DESCRIPTOR.fullmatch(body)
+    if matrix:
+        index = ZERO_UNIFORM if matrix[1] == "Z" else int(matrix[1])
+        suffixes = tuple(part for part in (matrix[2] or "").split(".") if part)
+        return Operand(Kind.DESCRIPTOR, index, suffixes=suffixes)
     memory = _MEMORY.match(body)
     if memory:
         base, uniform, wide, value = _address(memory[2])
@@ -110,7 +117,7 @@ def parse_operand(text: str, labels: dict[str, int], immediate: int) -> Operand:
                 kind, index, negate=negate, absolute=absolute, invert=invert,
                 suffixes=tuple(suffixes),
             )  # fmt: skip
-    if name.startswith("SR") or name == "PR":
+    if _SPECIAL.fullmatch(name):
         return Operand(Kind.SPECIAL, name=body)
     if re.fullmatch(r"0x[0-9a-fA-F]+|\d+", name):
         return Operand(Kind.IMMEDIATE, value=int(name, 0), negate=negate, invert=invert)

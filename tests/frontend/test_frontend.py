@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numba.cuda")
 
-from numba import typeof
+from numba import cuda, typeof
 
 from archsim.frontend import (
     Control,
@@ -100,6 +100,24 @@ def test_numba_kernels_carry_lines_parameters_and_resources(kernels):
     assert len(tiled.parameters) == 3 * 9
     assert [p.offset_bytes for p in tiled.parameters] == [8 * n for n in range(27)]
     assert 16 <= tiled.registers <= 255
+
+
+def test_half_precision_operators_are_compiled_in_with_their_lines():
+    def scaled(a, b):
+        i = cuda.grid(1)
+        b[i] = a[i] * a[i]
+
+    kernel = load_numba(cuda.jit(scaled), (typeof(np.zeros(1, np.float16)),) * 2)
+    line = scaled.__code__.co_firstlineno + 2
+    assert any(i.opcode == "HMUL2" for i in kernel.instructions)
+    assert line in {i.line for i in kernel.instructions}
+
+
+def test_descriptors_scoreboards_and_predicate_files_are_operands():
+    assert parse_operand("gdesc[UR4].tnspA.negB", {}, 0).suffixes == ("tnspA", "negB")
+    assert parse_operand("gdesc[UR4]", {}, 0).index == 4
+    for text in ("SB0", "gsb0", "PR", "Rpc.HI", "SR_TID.X"):
+        assert parse_operand(text, {}, 0).kind is Kind.SPECIAL
 
 
 def test_ptx_and_its_listing_give_the_same_instructions():

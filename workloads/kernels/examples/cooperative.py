@@ -256,7 +256,8 @@ def _votes(x: np.ndarray) -> np.ndarray:
     lane = np.arange(32)
     for w in range(0, x.size, 32):
         v = x[w : w + 32]
-        out[w : w + 32, 0] = int(((v > 0).astype(np.int64) << lane).sum())
+        ballot = ((v > 0).astype(np.uint32) << lane.astype(np.uint32)).sum(dtype=np.uint32)
+        out[w : w + 32, 0] = ballot.astype(np.int32)  # Numba's ballot is a signed word
         out[w : w + 32, 1] = int((v > 90).any()) + 2 * int((v > -90).all())
         out[w : w + 32, 2] = v[(lane * 7) & 31]
         out[w : w + 32, 3] = np.where(lane < 3, v, np.roll(v, 3))

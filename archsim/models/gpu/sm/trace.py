@@ -10,9 +10,9 @@ Rows of the address pool, ``int64[32]``, -1 where a lane takes no part:
 
 - global memory: device addresses; generic accesses: generic addresses (see `memory`: shared and
   local memory are windows of the generic address space);
-- shared memory and mbarriers: byte offsets in the CTA's shared memory; of another CTA of the
-  cluster: the generic address in the cluster's window;
-- local memory: byte offsets in the thread's local memory;
+- shared memory and mbarriers: rank of the CTA in its cluster << 24 plus the byte offset in its
+  shared memory; through generic accesses the same in the shared window;
+- local memory: byte offsets in the thread's local memory; indexed constants: in their bank;
 - bulk copies (``UBLKCP``, ``UTMALDG``…): lane 0 global address, lane 1 shared address, lane 2
   bytes, lane 3 the mbarrier's shared address, else -1;
 - ``HGMMA``: lane 0 and 1 the matrix descriptors of A and B (A: -1 when it lies in registers).
