@@ -49,8 +49,9 @@ CP_ASYNC = """
  cp.async.ca.shared.global [%r3], [%d4], 4;
  mov.u32 %r30, 4;
  cp.async.ca.shared.global [%r3 + 8], [%d4 + 8], 8, %r30;
+ mov.u32 %r31, 7; st.shared.u32 [%r3 + 4], %r31;
  cp.async.commit_group; cp.async.wait_group 0; bar.sync 0;
- ld.shared.u32 %r20, [%r3]; ld.shared.v2.u32 {%r22, %r23}, [%r3 + 8]; mov.u32 %r21, 7;
+ ld.shared.v4.u32 {%r20, %r21, %r22, %r23}, [%r3];
 """
 
 CLUSTER = """

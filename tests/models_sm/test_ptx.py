@@ -135,8 +135,10 @@ def test_sparse_matrix_product():
 def test_bit_matrix_product():
     rng = np.random.default_rng(15)
     a, b = rng.integers(0, 2, (16, 256)), rng.integers(0, 2, (256, 8))
-    packed_a = np.packbits(a.astype(np.uint8), axis=1, bitorder="little").view(np.int32)
-    packed_b = np.packbits(b.T.astype(np.uint8), axis=1, bitorder="little").view(np.int32)
+    packed_a, packed_b = (
+        np.ascontiguousarray(np.packbits(m.astype(np.uint8), axis=1, bitorder="little"))
+        .view(np.int32) for m in (a, b.T)
+    )  # fmt: skip
     lane = np.arange(32)
     rows = [packed_a[lane // 4 + 8 * (r & 1), lane % 4 + 4 * (r >> 1)] for r in range(4)]
     columns = [packed_b[lane // 4, lane % 4 + 4 * r] for r in range(2)]

@@ -2,9 +2,10 @@
 
 ``ready`` has one byte per byte of the buffer. ``race`` has, per word of shared memory, the last
 writer and the last reader as 2 * warp + (1 if atomic), each with the CTA's epoch of barriers.
-Two warps race when one of them writes and no barrier lies between; two atomics do not, nor do
-writes of the same value. Threads of one warp are taken as ordered. Any completed barrier or
-mbarrier phase counts as one for the whole CTA: what is reported is a race, but some are missed.
+Two warps race when one of them writes and no barrier lies between; two atomics do not, nor do an
+atomic and a read (compiled compare-and-swap loops read first), nor writes of the same value.
+Threads of one warp are taken as ordered. Any completed barrier or mbarrier phase counts as one for
+the whole CTA: what is reported is a race, but some are missed.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ _MANY = 1 << 20
 def _conflicts(race: Any, word: Any, epoch: Any, w: Any, writes: bool, atomic: bool) -> bool:
     """Whether an access of warp ``w`` races; notes it otherwise."""
     writer, reader = race[word, WRITER], race[word, READER]
-    both_atomic = atomic and (writer & int64(1)) != 0
-    if race[word, WRITER_EPOCH] == epoch and writer >> 1 != w and not both_atomic:
+    harmless = (writer & int64(1)) != 0 and (atomic or not writes)
+    if race[word, WRITER_EPOCH] == epoch and writer >> 1 != w and not harmless:
         return True
-    if writes and race[word, READER_EPOCH] == epoch and reader != w:
+    plain = writes and not atomic
+    if plain and race[word, READER_EPOCH] == epoch and reader != w:
         return True
     if writes:
         race[word, WRITER], race[word, WRITER_EPOCH] = 2 * w + (1 if atomic else 0), epoch

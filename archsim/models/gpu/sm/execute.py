@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from archsim.frontend import Kernel, load_numba
 from archsim.models.gpu.sm import columns as col
 from archsim.models.gpu.sm import state as st
-from archsim.models.gpu.sm.faults import ExecutionError, memory_fault
+from archsim.models.gpu.sm.faults import ExecutionError, memory_fault, plain_name
 from archsim.models.gpu.sm.gang import Gang, Log
 from archsim.models.gpu.sm.interpret import run as run_gang
 from archsim.models.gpu.sm.memory import (
@@ -275,8 +275,8 @@ def _run_group(launch: Launch, group: list[Shape]) -> int:
     if status != st.DONE:
         why = "wait for each other" if status == st.DEADLOCK else "execute too many instructions"
         raise ExecutionError(
-            f"kernel {launch.program.kernel.name} must end, but the threads of block {group[0]} "
-            f"{why}{_waiting(launch)}"
+            f"kernel {plain_name(launch.program.kernel.name)} must end, but the threads of block "
+            f"{group[0]} {why}{_waiting(launch)}"
         )
     return int(g.W[:, st.EXECUTED].sum())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,15 @@ class Fault:
     address: int
 
 
+def plain_name(mangled: str) -> str:
+    """The function's own name in a mangled one: the last part of ``_ZN4some4path6kernelB…``."""
+    rest, name = mangled.removeprefix("_ZN"), ""
+    while rest is not mangled and (length := re.match(r"\d+", rest)):
+        end = length.end() + int(length[0])
+        name, rest = rest[length.end() : end], rest[end:]
+    return name or mangled
+
+
 def thread_of(number: int, block: tuple[int, int, int]) -> tuple[int, int, int]:
     """Coordinates of the thread with a linear number in its CTA."""
     x, y, _ = block
@@ -64,7 +74,7 @@ def memory_fault(
     line = f"{kernel.source}:{item.line}: " if item.line else ""
     what = _KINDS[kind].format(size=size)
     message = (
-        f"{line}kernel {kernel.name} must not make {what}: thread {thread} of block {cta}, "
-        f"address {address:#x}{where}, instruction {item.text!r} at {item.address:#06x}"
+        f"{line}kernel {plain_name(kernel.name)} must not make {what}: thread {thread} of block "
+        f"{cta}, address {address:#x}{where}, instruction {item.text!r} at {item.address:#06x}"
     )
     return MemoryFaultError(message, fault)

@@ -79,14 +79,14 @@ def vmnmx(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> No
         if not (mask >> uint32(lane)) & uint32(1):
             continue
         small = ((least >> uint32(lane)) & uint32(1)) != 0
-        x, y = (R[a + lane] ^ xa) + na, (R[b + lane] ^ xb) + nb
-        z = (R[c + lane] ^ xc) + nc
+        x, y = uint32((R[a + lane] ^ xa) + na), uint32((R[b + lane] ^ xb) + nb)
+        z = uint32((R[c + lane] ^ xc) + nc)
         if kind == 1:
             if packed:
-                low = (x + y) & uint32(0xFFFF)
-                x = ((x & uint32(0xFFFF0000)) + (y & uint32(0xFFFF0000))) | low
+                top = (x & uint32(0xFFFF0000)) + (y & uint32(0xFFFF0000))
+                x = uint32(top) | uint32((x + y) & uint32(0xFFFF))
             else:
-                x = x + y
+                x = uint32(x + y)
             y = z
         if packed:
             v = _extreme_halves(x, y, small, unsigned)
@@ -209,7 +209,8 @@ def bitop(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> No
     kind, xa, na = sub & int64(7), inverter(mods), increment(mods)
     for lane in range(32):
         if (mask >> uint32(lane)) & uint32(1):
-            R[d + lane] = _one_bitop(kind, (R[a + lane] ^ xa) + na, R[b + lane], sub)
+            x = uint32((R[a + lane] ^ xa) + na)
+            R[d + lane] = _one_bitop(kind, x, R[b + lane], sub)
 
 
 @inner

@@ -2,7 +2,8 @@
 
 Every function takes the flat registers ``R`` (uint32), the predicates ``P`` (uint32 masks), the
 code matrix, the instruction ``pc``, the warp's first register word ``wb`` and predicate word ``pb``
-and the mask of executing lanes. All arithmetic is modulo 2 ** 32 as in the hardware.
+and the mask of executing lanes. All arithmetic is modulo 2 ** 32 as in the hardware; Numba's sums
+of 32-bit words have 64 bits, so that they are cut before they are compared or widened.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def imad_wide(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -
     for lane in range(32):
         if not (mask >> uint32(lane)) & uint32(1):
             continue
-        p, q = (R[a + lane] ^ xa) + na, (R[b + lane] ^ xb) + nb
+        p, q = uint32((R[a + lane] ^ xa) + na), uint32((R[b + lane] ^ xb) + nb)
         if sub & int64(1):
             product = uint64(int64(int32(p)) * int64(int32(q)))
         else:
@@ -255,7 +256,8 @@ def isetp(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> No
     xa, xb, na, nb = inverter(mods), inverter(mods >> 4), increment(mods), increment(mods >> 4)
     less, equal = uint32(0), uint32(0)
     for lane in range(32):
-        x, y = ((R[a + lane] ^ xa) + na) ^ flip, ((R[b + lane] ^ xb) + nb) ^ flip
+        x = uint32((R[a + lane] ^ xa) + na) ^ flip
+        y = uint32((R[b + lane] ^ xb) + nb) ^ flip
         less |= uint32(x < y) << uint32(lane)
         equal |= uint32(x == y) << uint32(lane)
     kind = sub & int64(15)

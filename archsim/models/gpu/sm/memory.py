@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from archsim.frontend import Kernel
 from archsim.models.gpu.sm import state as st
+from archsim.models.gpu.sm.faults import plain_name
 
 _GRANULE = 1 << st.GRANULE_BITS
 _WINDOW_WORD, _STACK_WORD = 0x20, 0x28
@@ -135,8 +136,8 @@ def lay_out(kernel: Kernel, args: tuple[Any, ...]) -> Arguments:
             laid.values.append(scalar_bytes(value))
     if kernel.parameters and len(laid.values) != len(kernel.parameters):
         raise ValueError(
-            f"kernel {kernel.name} must get arguments for {len(kernel.parameters)} parameters, "
-            f"not {len(laid.values)}"
+            f"kernel {plain_name(kernel.name)} must get arguments for {len(kernel.parameters)} "
+            f"parameters, not {len(laid.values)}"
         )
     return laid
 
