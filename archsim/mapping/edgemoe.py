@@ -27,8 +27,8 @@ PADDED_HEADS = 4
 GATE_INTERVAL = 3
 """Cycles of the gate's softmax for each expert (initiation interval declared by the authors)."""
 
-RECURRENCE = 5
-"""Cycles from a softmax sum to the next: a product of three registers, a sum and a choice."""
+RECURRENCE = 3
+"""Cycles from a softmax sum to the next, as ``hdl.edgemoe.softmax`` has them (co-simulated)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
