@@ -61,21 +61,26 @@ def verilator_path() -> Path:
 
 def build(verilog: str, folder: Path, *, waves: bool = False) -> Path:
     """Return the simulation of ``verilog``, built below ``folder`` unless it is there."""
-    identity = verilog + HARNESS.read_text() + str(waves)
+    return verilate(verilog, "matrix_top", HARNESS.read_text(), folder, waves=waves)
+
+
+def verilate(verilog: str, top: str, harness: str, folder: Path, *, waves: bool = False) -> Path:
+    """Return the simulation of module ``top`` with the C++ text ``harness`` around it."""
+    identity = verilog + harness + str(waves)
     target = folder / hashlib.sha256(identity.encode()).hexdigest()[:20]
-    program = target / "obj" / "Vmatrix_top"
+    program = target / "obj" / f"V{top}"
     if (target / "done").exists():
         return program
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    (target / "top.v").write_text(verilog)
-    (target / "models.v").write_text(ECP5_MODEL)
+    for name, text in (("top.v", verilog), ("models.v", ECP5_MODEL), ("harness.cpp", harness)):
+        (target / name).write_text(text)
     command = [
         str(verilator_path()), "--cc", "--exe", "--build", "-j", "2", "-O3", "-Wno-fatal",
         "-Wno-WIDTH", "--x-assign", "fast", "--x-initial", "fast", "--no-timing",
         "--inline-mult", "1", "-fno-inline",
-        "-CFLAGS", "-O2 -fno-strict-aliasing", "--top-module", "matrix_top", "--Mdir",
-        str(target / "obj"), str(target / "top.v"), str(target / "models.v"), str(HARNESS),
+        "-CFLAGS", "-O2 -fno-strict-aliasing", "--top-module", top, "--Mdir",
+        str(target / "obj"), *(str(target / n) for n in ("top.v", "models.v", "harness.cpp")),
     ]  # fmt: skip
     if waves:
         command.append("--trace")

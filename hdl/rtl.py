@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Protocol
 
-_DESIGNS = {"array": "hdl.matrix.design"}
+_DESIGNS = {"array": "hdl.matrix.design", "edgemoe": "hdl.edgemoe.design"}
 """Machine to the module that makes its RTL."""
 
 

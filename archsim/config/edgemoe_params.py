@@ -11,7 +11,9 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from typing import ClassVar
 
+from archsim.config.matrix import FORMATS, MatrixParams
 from archsim.formats import FixedFormat
 
 
@@ -83,6 +85,8 @@ class EdgeMoeParams:
     ``lanes`` products a cycle in each attention pass; ``gate_lanes`` inputs a cycle for all
     experts of the gate.
     """
+
+    MACHINE: ClassVar[str] = "edgemoe"
 
     channels: int = 3
     image_height: int = 128
@@ -178,6 +182,27 @@ class EdgeMoeParams:
         """SHA-256 over all parameters."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def engine_params(params: EdgeMoeParams) -> MatrixParams:
+    """Return the matrix engine of the linear unit: ``tile_in`` tokens by ``tile_out`` outputs.
+
+    Its sums leave in full width, a row of them a beat; the buffers hold a row tile of the widest
+    layer's inputs twice, and two column tiles of its weights.
+    """
+    widest = max(params.dim, params.mlp_hidden, params.expert_hidden)
+    row_bytes = params.tile_out * FORMATS["w16a32"][2] // 8
+    return MatrixParams(
+        rows=params.tile_in,
+        columns=params.tile_out,
+        format="w16a32",
+        bias=True,
+        requantise=False,
+        a_depth=2 * widest,
+        b_depth=2 * widest,
+        out_depth=max(2, 4 * params.tile_in),
+        port_bytes=1 << (row_bytes - 1).bit_length(),
+    )
 
 
 M3VIT_TINY = EdgeMoeParams()

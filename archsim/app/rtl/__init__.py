@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from archsim.errors import ConfigError
 
-MACHINES = {"array": "archsim.app.rtl.array"}
+MACHINES = {"array": "archsim.app.rtl.array", "edgemoe": "archsim.app.rtl.edgemoe"}
 """Machine to the module of its verbs."""
 
 CYCLE_TOLERANCE = 0.01

@@ -51,7 +51,10 @@ class Gate:
 
     def __call__(self, x: Ints, weight: Ints) -> Routing:
         """Return the routing of ``x`` ``[n, dim]`` by one task's ``weight`` ``[experts, dim]``."""
-        logits = self._linear(x, weight)
+        return self.choose(self._linear(x, weight))
+
+    def choose(self, logits: Ints) -> Routing:
+        """Return the routing of ``logits`` ``[n, experts]``."""
         reciprocal, bias = self.softmax.reduce(logits)
         experts = np.argsort(-logits, axis=-1, kind="stable")[:, : self.params.top_k]
         chosen = np.take_along_axis(logits, experts, axis=-1)
