@@ -51,7 +51,8 @@ def _extreme(x: Any, y: Any, least: bool, unsigned: bool) -> Any:
 
 @inner
 def _extreme_halves(x: Any, y: Any, least: bool, unsigned: bool) -> Any:
-    low = _extreme(x << uint32(16), y << uint32(16), least, unsigned) >> uint32(16)
+    first, second = uint32(x << uint32(16)), uint32(y << uint32(16))
+    low = _extreme(first, second, least, unsigned) >> uint32(16)
     top = uint32(0xFFFF0000)
     return (_extreme(x & top, y & top, least, unsigned) & top) | low
 
