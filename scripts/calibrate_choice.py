@@ -1,230 +1,258 @@
-"""Fit cuBLAS' preferences among nvjet kernels to recorded kernel names (fit half only).
+"""Fit cuBLAS' preferences among nvjet kernels to recorded names and rankings (fit half only).
 
-Usage: python scripts/calibrate_choice.py [--write]. Prints top-1 and top-3 hit rates of the tile
-and the error of the predicted time on both halves; ``--write`` rewrites
-``archsim/mapping/gpu/nvjet_weights.py``.
+Usage: python scripts/calibrate_choice.py [--write] [--epochs N]. First a linear utility that lists
+candidates, then a network of one hidden layer that ranks the list (Plackett-Luce likelihood).
+Prints top-1 and top-3 hit rates of the tile and the error of the predicted time on both halves;
+``--write`` rewrites ``archsim/mapping/gpu/nvjet_network.json``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from math import ceil, prod
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from choice_records import Record, records
 from numba import njit
 from scipy.optimize import minimize
 
 from archsim.config.load import load_device
-from archsim.mapping.gpu import nvjet_choice as choice
 from archsim.mapping.gpu import tiles as t
-from archsim.mapping.gpu.names import GemmKernel, parse_gemm
-from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.gemm import time_gemm
-from archsim.models.gpu.gemm_choice import fill, reduction_us, total
+from archsim.mapping.gpu.nvjet_choice import nvjet_table
+from archsim.models.gpu import gemm_choice as c
+from archsim.models.gpu.gemm_features import FEATURES
 from archsim.models.gpu.gemm_lower import template
+from archsim.models.gpu.plan import OUTPUTS
 from archsim.models.gpu.vector import variants
-from archsim.validate.split import is_check
 
-MEASURED = Path(__file__).parents[1] / "workloads" / "measured"
-FILES = ("h200_kernels.json", "h200_operators.json", "h200_structured.json")
-KEEP = 1.35  # candidates slower than this times the fastest are not alternatives
+TARGET = Path(__file__).parents[1] / "archsim" / "mapping" / "gpu" / "nvjet_network.json"
+HIDDEN, BATCH, RATE, DECAY = 32, 64, 3e-3, 1e-4
+PLACES = np.array([1.0, 0.4, 0.3, 0.2])  # weights of the first places of a ranking
+KEEP, LISTED = 1.6, 128  # candidates slower than KEEP times the fastest are not alternatives
+KEYS = [t.TM, t.TN, t.COOP, t.M_SIDE, t.CM, t.CN]
+
+
+@njit
+def price(dev, p, table, most, bias, x, times, splits, rows, scratch):  # type: ignore[no-untyped-def]
+    """Price all candidates at all splits; return how many. Calls the model's own ``describe``."""
+    count, out_bytes = 0, p[c.g.OUT_BYTES]
+    busy = np.empty(table.shape[0])
+    for i in range(table.shape[0]):
+        busy[i] = c.busy_clk(dev, table[i], p, most)
+    limit = c.LOOSE * busy.min() + c.LOOSE_CLK
+    for i in range(table.shape[0]):
+        split = 1.0
+        while busy[i] <= limit and count < x.shape[0]:
+            c.fill(table[i], p, split, dev.sm_count, out_bytes)
+            p[c.g.BIAS] = bias
+            scratch[:] = 0.0
+            c.time_gemm(dev, p, scratch)
+            us = c.total(scratch)
+            if split > 1.0:
+                us += c.reduction_us(dev, p, split, out_bytes)
+            c.describe(dev, p, table[i], us, split, scratch[c.HBM], x[count])
+            times[count], splits[count], rows[count] = us, split, i
+            count += 1
+            grown = p[c.g.CTAS] / split * (split + 1.0)
+            split += 1.0
+            few = c.g.k_steps(p) < c.LEAST_STEPS * split or split > min(most, c.MOST_PARTS)
+            if p[c.g.BATCH] > 1.0 or grown > dev.sm_count * table[i, t.ROOM] or few:
+                break
+    p[c.g.OUT_BYTES] = out_bytes
+    return count
 
 
 @dataclass
 class Choice:
-    """One recorded choice: the alternatives' features, times and tiles, and which was taken."""
+    """One record with its alternatives: features, times, tiles; ``want`` are those preferred."""
 
-    features: np.ndarray
-    times: np.ndarray
-    tiles: np.ndarray
-    taken: int
-    us: float
-    check: bool
-    fp8: bool
+    record: Record
+    x: np.ndarray
+    us: np.ndarray
+    tile: np.ndarray
+    want: list[int] = field(default_factory=list)
 
 
-def recorded() -> Iterator[tuple[dict[str, Any], GemmKernel, dict[str, Any]]]:
-    """Yield measured products that ran one nvjet kernel, with that kernel."""
-    for name in FILES:
-        for case in json.loads((MEASURED / name).read_text())["cases"]:
-            shape = product(case)
-            kernels = [k for k in case.get("kernels", ()) if "nvjet" in k["name"]]
-            if shape is None or len(kernels) != 1 or case.get("fill", "random") != "random":
-                continue
-            kernel = parse_gemm(kernels[0]["name"])
-            if kernel is not None:
-                yield shape, kernel, kernels[0]
+class Pricer:
+    """Turns records into choices; the buffers are used over and over."""
+
+    def __init__(self, most: int = 60000) -> None:
+        self.dev = variants(load_device("h200")).rows[0]
+        self.x = np.empty((most, FEATURES))
+        self.us, self.split, self.row = np.empty(most), np.empty(most), np.empty(most)
+
+    def __call__(self, r: Record, short: np.ndarray | None, some: int, rng: Any) -> Choice:
+        """Return the ``some`` best alternatives by ``short`` (none: time), and the preferred."""
+        table = nvjet_table("8" if r.dtype == "fp8" else "16")
+        p = template(r.m, r.n, r.k, r.batch, r.dtype, 2.0)
+        most = 1.0 if r.bias or r.batch > 1 else float(c.MOST_SPLITS)
+        n = price(self.dev, p, table, most, float(r.bias), self.x, self.us, self.split, self.row,
+                  np.zeros(OUTPUTS))  # fmt: skip
+        keys = table[self.row[:n].astype(int)][:, KEYS]
+        found = []
+        for kernel in r.kernels:
+            same = (keys == kernel[:6]).all(1) & (self.split[:n] == kernel[6]) if kernel else []
+            found.append(int(np.argmax(same)) if np.any(same) else -1)
+        liking = -20.0 * self.x[:n, 0] if short is None else self.x[:n] @ short
+        liking[self.us[:n] > KEEP * self.us[:n].min()] -= 1e3
+        best = np.argsort(-liking)[:some]
+        if short is None:
+            best = np.concatenate([best, rng.integers(0, n, some)])
+        kept = np.unique(np.concatenate([best, [f for f in found if f >= 0]])).astype(int)
+        place = {int(j): i for i, j in enumerate(kept)}
+        want = [place[f] if f >= 0 else -1 for f in found]
+        tile = keys[kept, 0] * 1000 + keys[kept, 1]
+        return Choice(r, self.x[kept].astype(np.float32), self.us[kept].copy(), tile, want)
 
 
-def product(case: dict[str, Any]) -> dict[str, Any] | None:
-    """Return ``case`` with m, n, k, b where it is a matrix product or a pointwise convolution."""
-    check = is_check(case)
-    if case["op"] in ("gemm", "bmm") and case["dtype"] in ("fp16", "bf16", "fp8"):
-        return {**case, "b": case.get("b", 1), "check": check}
-    if case["op"] == "conv2d" and (case["r"], case["stride"], case["groups"]) == (1, 1, 1):
-        m = case["n"] * case["hw"] ** 2
-        return {**case, "m": m, "n": case["cout"], "k": case["cin"], "b": 1, "check": check}
-    return None
-
-
-@njit
-def alternatives(dev, p, table, out, scratch):  # type: ignore[no-untyped-def]
-    """Fill rows (candidate, split, time, dynamic features); return how many."""
-    count = 0
-    out_bytes = p[g.OUT_BYTES]
-    for i in range(table.shape[0]):
-        split = 1.0
-        while count < out.shape[0]:
-            fill(table[i], p, split, dev.sm_count, out_bytes)
-            scratch[:] = 0.0
-            time_gemm(dev, p, scratch)
-            us = total(scratch)
-            if split > 1.0:
-                us += reduction_us(dev, p, split, out_bytes)
-            down, across = np.ceil(p[g.M] / p[g.TM]), np.ceil(p[g.N] / p[g.TN])
-            tiles = down * across * p[g.BATCH] * split
-            waves = np.ceil(tiles / p[g.CTAS])
-            rows = np.ceil(down / p[g.CM]) * p[g.CM]
-            columns = np.ceil(across / p[g.CN]) * p[g.CN]
-            out[count, 0], out[count, 1], out[count, 2] = i, split, us
-            out[count, 3] = -np.log(us)
-            out[count, 4], out[count, 5] = split > 1.0, np.log(split)
-            out[count, 6] = np.log(down * p[g.TM] * across * p[g.TN] / (p[g.M] * p[g.N]))
-            out[count, 7] = np.log(rows * columns / (down * across))
-            out[count, 8], out[count, 9] = np.log(waves * p[g.CTAS] / tiles), np.log(waves)
-            out[count, 10] = waves == 1.0
-            out[count, 11] = p[g.BATCH] > 1.0 and p[g.CM] * p[g.CN] == 1.0
-            count += 1
-            grown = p[g.CTAS] / split * (split + 1.0)
-            split += 1.0
-            room = dev.sm_count * table[i, t.ROOM]
-            few = p[g.K] / p[g.TK] < 4.0 * split or split > 32.0
-            if p[g.BATCH] > 1.0 or table[i, t.COOP] > 0.0 or grown > room or few:
-                break
-    p[g.OUT_BYTES] = out_bytes
-    return count
-
-
-def collect(dev: Any) -> list[Choice]:
-    """Return every recorded choice with its alternatives."""
-    tables = {kind: np.array(t.nvjet_rows(kind)) for kind in ("16", "8")}
-    buffer = np.zeros((40 * len(tables["16"]), 3 + len(choice.DYNAMIC)))
-    found = []
-    for case, kernel, launch in recorded():
-        kind = "8" if case["dtype"] == "fp8" else "16"
-        table, static = tables[kind], choice.feature_matrix(kind)
-        p = template(case["m"], case["n"], case["k"], case["b"], case["dtype"], 2.0)
-        rows = buffer[: alternatives(dev, p, table, buffer, np.zeros(12))]
-        which = table[rows[:, 0].astype(int)]
-        split = 1
-        if kernel.splits:
-            down = ceil(ceil(case["m"] / kernel.tile_m) / kernel.cluster_m) * kernel.cluster_m
-            across = ceil(ceil(case["n"] / kernel.tile_n) / kernel.cluster_n) * kernel.cluster_n
-            split = max(1, round(prod(launch["grid"]) / (down * across)))
-        same = (
-            (which[:, t.TM] == kernel.tile_m) & (which[:, t.TN] == kernel.tile_n)
-            & (which[:, t.CM] == kernel.cluster_m) & (which[:, t.CN] == kernel.cluster_n)
-            & (which[:, t.COOP] == kernel.coop) & (which[:, t.M_SIDE] == kernel.m_side)
-            & (rows[:, 1] == split)
-        )  # fmt: skip
-        taken = np.flatnonzero(same)
-        if not len(taken):
-            continue
-        limit = max(KEEP * rows[:, 2].min(), rows[taken[0], 2])
-        kept = np.flatnonzero(rows[:, 2] <= limit)
-        features = np.hstack([static[rows[kept, 0].astype(int)], rows[kept, 3:]])
-        features[:, len(choice.STATIC)] -= features[:, len(choice.STATIC)].max()
-        found.append(Choice(
-            features.astype(np.float32), rows[kept, 2].copy(),
-            which[kept][:, t.TM] * 1000 + which[kept][:, t.TN],
-            int(np.searchsorted(kept, taken[0])), case["us"], case["check"],
-            case["dtype"] == "fp8",
-        ))  # fmt: skip
-    return found
-
-
-def fit(choices: list[Choice], prior: np.ndarray, penalty: float) -> np.ndarray:
-    """Return the weights of the highest penalised likelihood."""
-    stacked = np.vstack([c.features for c in choices]).astype(np.float64)
-    starts = np.concatenate([[0], np.cumsum([len(c.features) for c in choices])[:-1]])
-    taken = starts + [c.taken for c in choices]
-    segment = np.repeat(np.arange(len(choices)), [len(c.features) for c in choices])
-    scale = stacked.std(0) + 1e-6
-    scaled = stacked / scale
+def fit_linear(choices: list[Choice]) -> np.ndarray:
+    """Return the weights of the highest likelihood of the first preference."""
+    x = np.vstack([k.x for k in choices])
+    starts = np.cumsum([0] + [len(k.x) for k in choices])[:-1]
+    taken = starts + [k.want[0] for k in choices]
+    owner = np.repeat(np.arange(len(choices)), [len(k.x) for k in choices])
+    scale = x.std(0) + 1e-3
+    x = (x - x.mean(0)) / scale
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
-        u = scaled @ w
+        u = x @ w.astype(np.float32)
         top = np.maximum.reduceat(u, starts)
-        e = np.exp(u - top[segment])
+        e = np.exp(u - top[owner])
         s = np.add.reduceat(e, starts)
-        away = w - prior * scale
-        value = -(u[taken] - top - np.log(s)).sum() + 0.5 * penalty * (away**2).sum()
-        slope = -(scaled[taken].sum(0) - scaled.T @ (e / s[segment])) + penalty * away
-        return float(value), slope
+        value = -(u[taken] - top - np.log(s)).sum() + 0.01 * (w**2).sum()
+        slope = -(x[taken].sum(0) - x.T @ (e / s[owner])) + 0.02 * w
+        return float(value), slope.astype(float)
 
-    return minimize(loss, prior * scale, jac=True, method="L-BFGS-B").x / scale
+    best = minimize(loss, np.zeros(FEATURES), jac=True, method="L-BFGS-B", options={"maxiter": 60})
+    return np.asarray(best.x / scale)
 
 
-def report(choices: list[Choice], w: np.ndarray, label: str) -> None:
-    """Print hit rates, the regret and the error of the predicted time, on both halves."""
-    for name, side in (("fit", False), ("check", True)):
-        some = [c for c in choices if c.check == side]
-        top1 = top3 = 0
-        regret, errors = [], []
-        for c in some:
-            order = np.argsort(-(c.features @ w), kind="stable")
-            tiles = list(dict.fromkeys(c.tiles[order].tolist()))
-            top1 += tiles[0] == c.tiles[c.taken]
-            top3 += c.tiles[c.taken] in tiles[:3]
-            regret.append(c.times[order[0]] - c.times[c.taken])
-            errors.append(abs(c.times[order[0]] / c.us - 1))
-        print(
-            f"{label} {name}: n {len(some)} top-1 {top1 / len(some):.2f} top-3 "
-            f"{top3 / len(some):.2f} regret {np.mean(np.abs(regret)):.2f} us "
-            f"error {100 * np.mean(errors):.2f} % median {100 * np.median(errors):.2f} %"
-        )
+def slope_of(u: np.ndarray, starts: np.ndarray, owner: np.ndarray, want: np.ndarray) -> np.ndarray:
+    """Return the gradient of the negative Plackett-Luce log likelihood by the utilities ``u``.
+
+    ``want`` (choices, places) are rows of ``u`` in order of preference, -1 where unknown.
+    """
+    e = np.exp(u - np.maximum.reduceat(u, starts)[owner])
+    left, so_far = np.add.reduceat(e, starts), np.zeros(len(starts))
+    slope, placed = np.zeros_like(u), np.zeros(len(u), dtype=np.bool_)
+    for place, weight in enumerate(PLACES):
+        known = want[:, place] >= 0
+        so_far += np.where(known, weight / np.maximum(left, 1e-12), 0.0)
+        row = want[known, place]
+        slope[row], placed[row] = e[row] * so_far[known] - weight, True
+        left[known] -= e[row]
+    return np.where(placed, slope, e * so_far[owner])
+
+
+class Trainer:
+    """Adam over the weights of ``Network``, on normalised features."""
+
+    def __init__(self, choices: list[Choice], short: np.ndarray, seed: int = 0) -> None:
+        x = np.vstack([k.x for k in choices])
+        self.mean, self.scale = x.mean(0), x.std(0) + 1e-2
+        rng = self.rng = np.random.default_rng(seed)
+        self.w = {
+            "linear": short * self.scale,
+            "inner": rng.normal(size=(HIDDEN, FEATURES)) * 0.15,
+            "offset": np.zeros(HIDDEN),
+            "outer": rng.normal(size=HIDDEN) * 0.1,
+        }
+        self.w = {k: v.astype(np.float32) for k, v in self.w.items()}
+        self.first = {k: np.zeros_like(v) for k, v in self.w.items()}
+        self.second = {k: np.zeros_like(v) for k, v in self.w.items()}
+        self.steps = 0
+
+    def gradient(self, batch: list[Choice]) -> dict[str, np.ndarray]:
+        """Return the gradient over ``batch``."""
+        z = (np.vstack([k.x for k in batch]) - self.mean) / self.scale
+        starts = np.cumsum([0] + [len(k.x) for k in batch])[:-1]
+        owner = np.repeat(np.arange(len(batch)), [len(k.x) for k in batch])
+        want = np.full((len(batch), len(PLACES)), -1)
+        for i, k in enumerate(batch):
+            for j, place in enumerate(k.want[: len(PLACES)]):
+                want[i, j] = starts[i] + place if place >= 0 else -1
+        hidden = np.tanh(z @ self.w["inner"].T + self.w["offset"])
+        u = (z @ self.w["linear"] + hidden @ self.w["outer"]).astype(np.float64)
+        slope = (slope_of(u, starts, owner, want) / len(batch)).astype(np.float32)
+        back = np.outer(slope, self.w["outer"]) * (1 - hidden * hidden)
+        return {"linear": z.T @ slope, "outer": hidden.T @ slope, "inner": back.T @ z,
+                "offset": back.sum(0)}  # fmt: skip
+
+    def epoch(self, choices: list[Choice], rate: float) -> None:
+        """Go once through ``choices`` in random order."""
+        order = self.rng.permutation(len(choices))
+        for start in range(0, len(order), BATCH):
+            self.steps += 1
+            found = self.gradient([choices[i] for i in order[start : start + BATCH]])
+            for name, value in found.items():
+                value = value + DECAY * self.w[name]
+                self.first[name] = 0.9 * self.first[name] + 0.1 * value
+                self.second[name] = 0.999 * self.second[name] + 0.001 * value * value
+                step = self.first[name] / (1 - 0.9**self.steps)
+                size = np.sqrt(self.second[name] / (1 - 0.999**self.steps)) + 1e-8
+                self.w[name] -= (rate * step / size).astype(np.float32)
+
+    def network(self, short: np.ndarray) -> dict[str, Any]:
+        """Return the weights for features as they are, not normalised."""
+        inner = self.w["inner"] / self.scale
+        return {
+            "short": short, "linear": self.w["linear"] / self.scale, "inner": inner,
+            "offset": self.w["offset"] - inner @ self.mean, "outer": self.w["outer"],
+        }  # fmt: skip
+
+
+def liking(net: dict[str, Any], x: np.ndarray) -> np.ndarray:
+    """Return the utilities of candidates."""
+    return x @ net["linear"] + np.tanh(x @ net["inner"].T + net["offset"]) @ net["outer"]
+
+
+def report(choices: list[Choice], net: dict[str, Any]) -> None:
+    """Print hit rates and the error of the predicted time, by half and source."""
+    rows = defaultdict(list)
+    for k in choices:
+        order = np.argsort(-liking(net, k.x), kind="stable")
+        tiles = list(dict.fromkeys(k.tile[order].tolist()))
+        hit = k.want[0] >= 0
+        rank = tiles.index(k.tile[k.want[0]]) if hit else len(tiles)
+        error = abs(k.us[order[0]] / k.record.us - 1) if k.record.us else np.nan
+        r = k.record
+        rows["check" if r.check else "fit", r.source, r.batch > 1].append((rank, error))
+    for key in sorted(rows):
+        a = np.array(rows[key])
+        top = 100 * np.mean(a[:, 0] < 1), 100 * np.mean(a[:, 0] < 3)
+        error = 100 * np.nanmean(a[:, 1]) if np.isfinite(a[:, 1]).any() else np.nan
+        print(f"{key}: n {len(a)} top-1 {top[0]:.0f} top-3 {top[1]:.0f} error {error:.1f} %")
 
 
 def main() -> None:
     """Fit, report, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--penalty", type=float, default=0.1)
+    parser.add_argument("--epochs", type=int, default=30)
     arguments = parser.parse_args()
-    choices = collect(variants(load_device("h200")).rows[0])
-    names = choice.STATIC + choice.DYNAMIC
-    start = np.zeros(len(names))
-    start[names.index("time")] = 20.0
-    wide = fit([c for c in choices if not c.check and not c.fp8], start, arguments.penalty)
-    narrow = fit([c for c in choices if not c.check and c.fp8], wide, arguments.penalty)
-    report([c for c in choices if not c.fp8], wide, "16-bit")
-    report([c for c in choices if c.fp8], narrow, "fp8")
-    weights = {
-        "16": dict(zip(names, wide, strict=True)),
-        "8": dict(zip(names, narrow, strict=True)),
-    }
+    pricer, rng, found = Pricer(), np.random.default_rng(0), list(records())
+    fitted = [r for r in found if not r.check]
+    short = None
+    for some in (50, 100):
+        listed = [pricer(r, short, some, rng) for r in fitted]
+        short = fit_linear([k for k in listed if k.want and k.want[0] >= 0])
+    choices = [pricer(r, short, LISTED, rng) for r in found]
+    use = [k for k in choices if not k.record.check and max(k.want, default=-1) >= 0]
+    trainer = Trainer(use, short)
+    for epoch in range(arguments.epochs):
+        trainer.epoch(use, RATE * 0.5 * (1 + np.cos(np.pi * epoch / arguments.epochs)) + 1e-5)
+    net = trainer.network(short)
+    report(choices, net)
     if arguments.write:
-        write(weights)
-
-
-def write(weights: dict[str, dict[str, float]]) -> None:
-    """Rewrite the weights' module."""
-    lines = [
-        '"""Weights of ``nvjet_choice``; written by scripts/calibrate_choice.py."""', "",
-        "from __future__ import annotations", "", "WEIGHTS: dict[str, dict[str, float]] = {",
-    ]  # fmt: skip
-    for kind, values in weights.items():
-        lines.append(f'    "{kind}": {{')
-        lines.extend(f'        "{name}": {value:.4f},' for name, value in values.items())
-        lines.append("    },")
-    lines.append("}")
-    target = Path(__file__).parents[1] / "archsim" / "mapping" / "gpu" / "nvjet_weights.py"
-    target.write_text("\n".join(lines) + "\n")
+        rounded = {k: [[float(f"{x:.4g}") for x in row] for row in np.atleast_2d(v)]
+                   for k, v in net.items()}  # fmt: skip
+        plain = {k: v if k == "inner" else v[0] for k, v in rounded.items()}
+        lines = ",\n".join(f'"{k}": {json.dumps(v)}' for k, v in plain.items())
+        TARGET.write_text("{\n" + lines.replace("], [", "],\n[") + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ class GemmKernels(Group):
     write_share: Constant = constant(
         "1", minimum=0, maximum=1, doc="share of the output that leaves L2 before the kernel ends"
     )
+    write_kept_fraction: Constant = constant(
+        "1", minimum=0, maximum=1, doc="share of L2 that output can occupy at the end"
+    )
     overlap_power: Constant = constant(
         "1", minimum=1, doc="norm by which main loops and device memory overlap"
     )
@@ -43,10 +46,20 @@ class GemmKernels(Group):
     align32_factor: Constant = constant("1", minimum=1, doc="loads of rows off 64 B boundaries")
     align64_factor: Constant = constant("1", minimum=1, doc="loads of rows off 128 B boundaries")
     store16_factor: Constant = constant("1", minimum=1, doc="stores of rows off 32 B boundaries")
-    store32_factor: Constant = constant("1", minimum=1, doc="stores of rows off 128 B boundaries")
-    store_spread: Constant = constant(
-        "1", minimum=0, maximum=1, doc="share of that slowdown that device memory sees"
+    store32_factor: Constant = constant("1", minimum=1, doc="stores of rows off 64 B boundaries")
+    port_bytes_per_clk: Constant = constant(
+        "B/clk", above=0, doc="stores of one SM, tile after tile"
     )
+    port_clk: Constant = constant("clk", minimum=0, doc="those of a tile, fixed")
+    port_fp8_clk: Constant = constant("clk", minimum=0, doc="those of an fp8 kernel's tile besides")
+    port16_factor: Constant = constant(
+        "1", minimum=1, doc="slowdown of these and of device memory by rows off 32 B boundaries"
+    )
+    hot_clk: Constant = constant(
+        "clk", minimum=0, doc="step of a kernel whose clusters all read one row, each cluster"
+    )
+    cold_us: Constant = constant("us", minimum=0, doc="first load from device memory")
+    cold_read_us: Constant = constant("us", minimum=0, doc="that of a megabyte or more besides")
     overlap_gain: Constant = constant(
         "1", minimum=0, doc="growth of that norm with the logarithm of the steps of an SM"
     )

@@ -7,15 +7,15 @@ and their order are the library's own.
 from __future__ import annotations
 
 import ctypes
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from workloads.measure.counts import Case, counted
+from workloads.measure.cublaslt_shapes import batched_shapes, ranked_shapes, shapes
 from workloads.measure.device import Nvml
 from workloads.measure.operators import Launch, Maker
-from workloads.measure.random_suite import log_int
 from workloads.measure.store import Store
 
 REQUESTED, WORKSPACE_BYTES = 48, 32 << 20
@@ -29,15 +29,13 @@ RANKING_METHOD = (
     "`ranked` holds one row of `fields` a candidate"
 )
 RANKING_FIELDS = ["tile", "stages", "cluster", "split_k", "custom"]
-RANKED_SHAPES = {
-    "fp16": 1200, "bf16": 500, "fp8": 900, "tf32": 400, "int8": 300, "fp32": 300, "fp64": 200,
-}  # fmt: skip
 GROUP = 6  # shapes whose candidates are timed in one profiler session
 CUDA_TYPES = {"fp32": 0, "fp64": 1, "fp16": 2, "int8": 3, "int32": 10, "bf16": 14, "fp8": 28}
 COMPUTE = {"fp16": (68, "fp32"), "bf16": (68, "fp32"), "fp8": (68, "fp32"), "tf32": (77, "fp32"),
            "fp32": (68, "fp32"), "fp64": (70, "fp64"), "int8": (72, "int32")}  # fmt: skip
 OUT = {"fp8": "bf16", "int8": "int32", "tf32": "fp32"}
-TRANSA, A_SCALE, B_SCALE = 3, 17, 18
+TRANSA, EPILOGUE, BIAS_POINTER, A_SCALE, B_SCALE = 3, 7, 8, 17, 18
+EPILOGUE_BIAS, BATCH_COUNT, BATCH_STRIDE = 4, 5, 6
 PREFERENCE_WORKSPACE = 1
 CONFIG: dict[str, tuple[int, Any]] = {
     "algo": (0, ctypes.c_int32), "tile": (1, ctypes.c_uint32), "split_k": (2, ctypes.c_int32),
@@ -81,16 +79,16 @@ class Library:
 
 
 class Problem:
-    """One product A[m,k] B[n,k]^T: its descriptors, operands and candidate algorithms."""
+    """One product A[b,m,k] B[b,n,k]^T: its descriptors and candidate algorithms.
+
+    ``b`` is 1 unless the case has it; ``op: linear`` adds a bias in the epilogue.
+    """
 
     def __init__(self, lib: Library, case: Case, torch: Any) -> None:
-        self.lib, self.torch, dtype = lib, torch, case["dtype"]
-        make, m, n, k = Maker("cuda", case), case["m"], case["n"], case["k"]
-        self.a, self.b = make.tensor((m, k), dtype), make.tensor((n, k), dtype)
+        self.lib, self.torch, self.case, dtype = lib, torch, case, case["dtype"]
+        m, n, k = case["m"], case["n"], case["k"]
+        self.batch = case.get("b", 1)
         out: str = OUT.get(dtype) or dtype
-        real = torch.int32 if out == "int32" else make.dtype(out)
-        self.d = torch.empty((m, n), dtype=real, device="cuda")
-        self.workspace = torch.empty(WORKSPACE_BYTES, dtype=torch.uint8, device="cuda")
         compute, scale = COMPUTE[dtype]
         self.desc = self._describe(compute, CUDA_TYPES[scale], dtype)
         scalars: dict[str, Any] = {
@@ -103,6 +101,17 @@ class Problem:
             self._layout(CUDA_TYPES[out], n, m, n),
         ]  # fmt: skip
 
+    @cached_property
+    def operands(self) -> tuple[Any, Any, Any, Any]:
+        """B, A, the output and the workspace."""
+        make, c, torch = Maker("cuda", self.case), self.case, self.torch
+        out: str = OUT.get(c["dtype"]) or c["dtype"]
+        real = torch.int32 if out == "int32" else make.dtype(out)
+        shape, cols, rows = (self.batch, c["m"], c["n"]), c["k"], (c["n"], c["m"])
+        b, a = (make.tensor((self.batch, size, cols), c["dtype"]) for size in rows)
+        workspace = torch.empty(WORKSPACE_BYTES, dtype=torch.uint8, device="cuda")
+        return b, a, torch.empty(shape, dtype=real, device="cuda"), workspace
+
     def _describe(self, compute: int, scale: int, dtype: str) -> ctypes.c_void_p:
         desc, transposed = ctypes.c_void_p(), ctypes.c_int32(1)
         self.lib.call("cublasLtMatmulDescCreate", ctypes.byref(desc), compute, scale)
@@ -111,6 +120,10 @@ class Problem:
             self.one = self.torch.ones((), device="cuda")
             for attribute in (A_SCALE, B_SCALE):
                 self._set(desc, attribute, ctypes.c_void_p(self.one.data_ptr()))
+        if self.case.get("op") == "linear":
+            self.bias = Maker("cuda", self.case).tensor((self.case["n"],), dtype)
+            self._set(desc, EPILOGUE, ctypes.c_uint32(EPILOGUE_BIAS))
+            self._set(desc, BIAS_POINTER, ctypes.c_void_p(self.bias.data_ptr()))
         return desc
 
     def _set(self, desc: ctypes.c_void_p, attribute: int, value: Any) -> None:
@@ -121,6 +134,15 @@ class Problem:
         layout = ctypes.c_void_p()
         sizes = (ctypes.c_uint64(rows), ctypes.c_uint64(cols), ctypes.c_int64(stride))
         self.lib.call("cublasLtMatrixLayoutCreate", ctypes.byref(layout), kind, *sizes)
+        if self.batch > 1:
+            batches = (BATCH_COUNT, ctypes.c_int32(self.batch)), (
+                BATCH_STRIDE, ctypes.c_int64(rows * cols),
+            )  # fmt: skip
+            for attribute, value in batches:
+                size = ctypes.c_size_t(ctypes.sizeof(value))
+                self.lib.call(
+                    "cublasLtMatrixLayoutSetAttribute", layout, attribute, ctypes.byref(value), size
+                )
         return layout
 
     def candidates(self) -> list[Heuristic]:
@@ -149,8 +171,7 @@ class Problem:
     def launcher(self, result: Heuristic) -> Launch:
         """The call that runs one candidate on the current stream."""
         b, a, d = self.layouts
-        pointers = [ctypes.c_void_p(t.data_ptr()) for t in (self.b, self.a, self.d)]
-        workspace = ctypes.c_void_p(self.workspace.data_ptr())
+        *pointers, workspace = (ctypes.c_void_p(t.data_ptr()) for t in self.operands)
         stream = ctypes.c_void_p(self.torch.cuda.current_stream().cuda_stream)
 
         def run() -> None:
@@ -163,22 +184,6 @@ class Problem:
         return run
 
 
-def shapes(seed: int = 4) -> Iterator[Case]:
-    """Matrix products whose candidates are timed, the most useful first."""
-    rng = random.Random(seed)
-    fixed = ((197, 768, 768), (197, 768, 3072), (512, 512, 512), (1024, 1024, 1024),
-             (2048, 2048, 2048), (4096, 4096, 4096), (128, 11008, 4096), (16, 12288, 12288),
-             (1, 4096, 4096), (6304, 768, 768), (64, 64, 8192), (128, 256, 16384))  # fmt: skip
-    for m, n, k in fixed:
-        yield {"m": m, "n": n, "k": k, "dtype": "fp16"}
-    for dtype, count in (("fp16", 60), ("fp8", 40), ("bf16", 20), ("tf32", 16), ("int8", 12),
-                         ("fp32", 12), ("fp64", 8)):  # fmt: skip
-        step = 32 if dtype == "int8" else 16
-        for _ in range(count):
-            m, n, k = (log_int(rng, 64, 6144, step) for _ in range(3))
-            yield {"m": m, "n": n, "k": k, "dtype": dtype}
-
-
 def suite(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
     """Time every candidate of every shape into ``store`` until ``deadline``."""
     import torch
@@ -186,16 +191,22 @@ def suite(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
     from workloads.measure.runner import run_cases
     from workloads.measure.timing import Timer
 
-    lib, timer, todo = Library(torch), Timer(5, 5), list(shapes())
+    lib, timer = Library(torch), Timer(5, 5)
+    todo = list(batched_shapes(11, 14)) if name == "cublaslt_batched" else list(shapes())
     store.meta.update(method=METHOD, cublaslt=lib.version())
     for start in range(0, len(todo), GROUP):
         launches: dict[tuple[int, int], tuple[Problem, Heuristic]] = {}
         ranked: list[Case] = []
         for i, shape in enumerate(todo[start : start + GROUP], start):
-            problem, results = _offered(lib, shape, torch)
+            try:
+                problem, results = _offered(lib, shape, torch)
+            except RuntimeError:  # the library has no kernel for it
+                continue
             for rank, result in enumerate(results):
                 launches[i, rank] = problem, result
                 case = {**counted({"op": "gemm", **shape}), "op": "cublaslt", "shape": i}
+                if "op" in shape:
+                    case["kind"] = shape["op"]
                 ranked.append({**case, "rank": rank, **problem.attributes(result)})
         run_cases(store, ranked, timer, deadline, _launcher(launches))
 
@@ -219,15 +230,16 @@ def rankings(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
     """The heuristic's ranked candidates of many shapes, nothing timed."""
     import torch
 
-    lib, rng = Library(torch), random.Random(6)
+    lib = Library(torch)
     store.meta.update(method=RANKING_METHOD, cublaslt=lib.version(), fields=RANKING_FIELDS)
-    for dtype, count in RANKED_SHAPES.items():
-        step, high = (32 if dtype == "int8" else 16 if dtype == "fp8" else 8), 16384
-        for _ in range(count):
-            m, n, k = (log_int(rng, 64, high, step) for _ in range(3))
-            if m * n * k > 2**38 or time.monotonic() > deadline:
-                continue
-            shape = {"m": m, "n": n, "k": k, "dtype": dtype}
+    todo = batched_shapes(13) if name == "rankings_batched" else ranked_shapes()
+    for shape in todo:
+        if time.monotonic() > deadline:
+            break
+        try:
             problem, results = _offered(lib, shape, torch)
-            found = [problem.attributes(r) for r in results]
-            store.add([{**shape, "ranked": [[f[x] for x in RANKING_FIELDS] for f in found]}])
+        except RuntimeError as error:
+            store.add([{**shape, "error": str(error)[:160]}])
+            continue
+        found = [problem.attributes(r) for r in results]
+        store.add([{**shape, "ranked": [[f[x] for x in RANKING_FIELDS] for f in found]}])

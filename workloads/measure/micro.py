@@ -40,7 +40,11 @@ BODIES: dict[str, Case] = {
         "impl": "cudnn", "dtype": "fp16",
     },
 }  # fmt: skip
-MIXES = (("gemm_1024", "add_256k"), ("layernorm", "linear_768"), ("add_1k", "fill_1k"))
+MIXES = (
+    ("gemm_1024", "add_256k"), ("layernorm", "linear_768"), ("add_1k", "fill_1k"),
+    ("gemm_split_k", "add_1k"), ("gemm_split_k", "gemm_1024"), ("gemm_split_k", "layernorm"),
+    ("gemm_memset", "add_1k"), ("attention", "layernorm"),
+)  # fmt: skip
 
 
 def suite(name: str, store: Store, nvml: Nvml, deadline: float) -> None:

@@ -23,7 +23,8 @@ METHOD = (
     "graph_sum_us and graph_span_us from CUPTI over replays; sequence is every kernel in order of "
     "start as [name index, us (median over the runs), grid, threads a block, us in the graph]"
 )
-CONVOLUTIONAL = ("resnet18", "resnet50", "mobilenetv2_100", "convnext_tiny")
+CONVOLUTIONAL = ("resnet", "mobilenet", "convnext")
+NETWORKS = ("resnet18", "resnet50", "mobilenetv2_100", "convnext_tiny")
 TRANSFORMERS = (
     "vit_base_patch16_224", "deit_tiny_patch16_224", "vit_small_patch16_224",
     "vit_large_patch16_224", "deit_small_patch16_224", "deit_base_patch16_224",
@@ -43,6 +44,27 @@ LLAMA_SIZES = {
 }
 
 
+JUDGE_IMAGES = (
+    ("vit_base_patch16_224", 2), ("vit_base_patch16_224", 16), ("vit_base_patch32_224", 1),
+    ("deit_base_patch16_224", 4), ("deit_tiny_patch16_224", 32), ("vit_large_patch16_224", 16),
+    ("swin_small_patch4_window7_224", 4), ("convnext_small", 4), ("resnet34", 4), ("resnet50", 2),
+    ("resnet50", 32), ("resnet101", 16), ("mobilenetv2_100", 32),
+)  # fmt: skip
+JUDGE_LLAMAS = (
+    ("llama2_7b_2layers", 1, 1), ("llama2_7b_2layers", 2, 256), ("llama3_8b_2layers", 8, 1),
+    ("llama3_8b_2layers", 2, 1024), ("llama32_1b_2layers", 1, 1), ("llama32_1b_2layers", 8, 256),
+    ("llama2_13b_2layers", 4, 1), ("llama3_8b_2layers", 1, 64),
+)  # fmt: skip
+
+
+def judge_cases() -> Iterator[Case]:
+    """Models and sizes that no constant was fitted to."""
+    for name, batch in JUDGE_IMAGES:
+        yield _image_case(name, batch)
+    for name, batch, seq in JUDGE_LLAMAS:
+        yield _llama_case(name, batch, seq)
+
+
 def cases() -> Iterator[Case]:
     """The models, the shipped dataset's first."""
     shipped = (("vit_base_patch16_224", 1), ("vit_base_patch16_224", 32), ("resnet50", 1),
@@ -50,20 +72,24 @@ def cases() -> Iterator[Case]:
     for name, batch in shipped:
         yield _image_case(name, batch)
     for name, sizes in LLAMA_SIZES.items():
-        hidden, inner, heads, kv_heads = LLAMAS[name]
         for batch, seq in sizes:
-            yield {
-                "model": name, "hidden": hidden, "intermediate": inner, "heads": heads,
-                "kv_heads": kv_heads, "layers": 2, "batch": batch, "seq": seq, "dtype": "bf16",
-            }  # fmt: skip
+            yield _llama_case(name, batch, seq)
     for batch in (1, 8, 64):
-        for name in (*CONVOLUTIONAL, *TRANSFORMERS):
+        for name in (*NETWORKS, *TRANSFORMERS):
             if (name, batch) not in shipped:
                 yield _image_case(name, batch)
 
 
+def _llama_case(name: str, batch: int, seq: int) -> Case:
+    hidden, inner, heads, kv_heads = LLAMAS[name]
+    return {
+        "model": name, "hidden": hidden, "intermediate": inner, "heads": heads,
+        "kv_heads": kv_heads, "layers": 2, "batch": batch, "seq": seq, "dtype": "bf16",
+    }  # fmt: skip
+
+
 def _image_case(name: str, batch: int) -> Case:
-    layout = "nhwc" if name in CONVOLUTIONAL else "nchw"
+    layout = "nhwc" if name.startswith(CONVOLUTIONAL) else "nchw"
     return {"model": name, "batch": batch, "dtype": "fp16", "layout": layout}
 
 
@@ -103,7 +129,8 @@ def _llama(case: Case, torch: Any) -> tuple[Any, dict[str, Any]]:
 def suite(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
     """Measure every model into ``store`` until ``deadline``.
 
-    The suite ``models_tuned`` lets cuDNN time its candidates (``cudnn.benchmark``), vision only.
+    The suite ``models_tuned`` lets cuDNN time its candidates (``cudnn.benchmark``), vision only;
+    ``models_judge`` takes other sizes and models.
     """
     import torch
 
@@ -113,7 +140,10 @@ def suite(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
     for package in ("timm", "transformers"):
         store.meta[package] = importlib.import_module(package).__version__
     timer = Timer(RUNS, RUNS)
-    todo = [case for case in cases() if "layout" in case or name == "models"]
+    if name == "models_judge":
+        store.meta["purpose"], todo = "judge", list(judge_cases())
+    else:
+        todo = [case for case in cases() if "layout" in case or name == "models"]
     for done, case in enumerate(todo):
         store.meta["unmeasured"] = len(todo) - done
         if time.monotonic() > deadline:

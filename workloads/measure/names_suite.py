@@ -81,6 +81,24 @@ def sparse(rng: random.Random) -> Case:
     return {"op": "gemm_sparse24", "m": m, "n": n, "k": k, "dtype": "fp16"}
 
 
+def linear(rng: random.Random) -> Case:
+    """A product with bias: tokens of one to 64 images or prompts, layers of model sizes or any."""
+    if rng.random() < 0.6:
+        m = rng.choice((1, 8, 49, 50, 64, 197, 197, 257, 577)) * rng.choice((1, 1, 2, 4, 8, 16, 32))
+        n, k = rng.choices(MODEL_SIZES[:18], k=2)
+    else:
+        m, n, k = (log_int(rng, low, 8192, 8) for low in (8, 32, 32))
+    return {"op": "linear", "m": m, "n": n, "k": k, "dtype": rng.choice(("fp16", "fp16", "bf16"))}
+
+
+def linear_suite(seed: int = 12, count: int = 200) -> list[Case]:
+    """Products with bias, as layers of networks launch them."""
+    rng = random.Random(seed)
+    cases = [counted(linear(rng)) for _ in range(count)]
+    distinct = {str(case): case for case in cases if case["flops"] < MAX_FLOPS}
+    return list(distinct.values())
+
+
 OTHERS: list[tuple[Callable[[random.Random], Case], int]] = [
     (bmm, 300), (conv2d, 500), (attention, 120), (sparse, 60),
 ]  # fmt: skip

@@ -138,6 +138,11 @@ def holdout_suite(seed: int = 21, scale: float = 0.7) -> list[Case]:
     return suite(seed, scale)
 
 
+def judge_suite(seed: int = 2027, scale: float = 0.26) -> list[Case]:
+    """Another few hundred fresh cases, measured after the model was fitted: the last judge."""
+    return suite(seed, scale)
+
+
 def choice_suite(seed: int = 3, scale: float = 1.0) -> list[Case]:
     """More cases of the classes whose libraries choose among many kernels; short ones only."""
     return _mixed(seed, CHOICE_GEMM, CHOICE, scale, MAX_FLOPS / 10)

@@ -39,6 +39,8 @@ OPERATOR_SUITES: dict[str, Callable[[], Sequence[Case]]] = {
     "choice": random_suite.choice_suite,
     "holdout": random_suite.holdout_suite,
     "names": names_suite.suite,
+    "judge": random_suite.judge_suite,
+    "linear": names_suite.linear_suite,
 }
 REPEATS = {"choice": 4, "names": 3}
 
@@ -50,6 +52,9 @@ OTHER_SUITES: dict[str, Callable[..., None]] = {
     "cublaslt": cublaslt.suite,
     "rankings": cublaslt.rankings,
     "neural": neural.suite,
+    "models_judge": models.suite,
+    "cublaslt_batched": cublaslt.suite,
+    "rankings_batched": cublaslt.rankings,
 }
 
 

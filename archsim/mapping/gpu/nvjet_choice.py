@@ -1,77 +1,44 @@
 """cuBLAS' preferences among nvjet kernels, as a choice model learnt from recorded kernel names.
 
-The utility of a candidate is ``-time * log(predicted time)`` plus a weight for each feature below;
-the candidate of the highest utility is taken. The weights were fitted by multinomial likelihood
-on the fit half of ``workloads/measured`` (scripts/calibrate_choice.py).
+Each candidate is described by the numbers of ``gemm_features``. A linear utility picks a short
+list, a network of one hidden layer orders it; the first is taken. Both were fitted by likelihood
+to kernel names and to cuBLASLt's own rankings, on the fit half of ``workloads/measured``
+(scripts/calibrate_choice.py writes ``nvjet_network.json``).
 """
 
 from __future__ import annotations
 
+import json
 from functools import cache
-from math import log
-from typing import Any
+from importlib import resources
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from archsim.mapping.gpu import tiles as t
-from archsim.mapping.gpu.nvjet_weights import WEIGHTS
+from archsim.mapping.gpu.tiles import nvjet_rows
 
-SHAPES = (
-    (64, 2), (128, 0), (128, 1), (192, 0), (192, 2), (256, 0), (256, 1), (320, 2), (384, 1),
-)  # fmt: skip
-"""(wgmma M, cooperation) with a weight of their own; (64, 0) is the reference."""
-CLUSTERS = tuple(c for c in t.NVJET_CLUSTERS if c != (1, 2))
-STATIC = (
-    *(f"shape_{wide}_{coop}" for wide, coop in SHAPES), "m_side",
-    *(f"cluster_{cm}x{cn}" for cm, cn in CLUSTERS),
-    "square", "area", "odd_8", "odd_16", "traffic", "inverted",
-)  # fmt: skip
-"""Features of a candidate alone."""
-DYNAMIC = (
-    "time",
-    "split",
-    "log_split",
-    "padding",
-    "cluster_padding",
-    "quantisation",
-    "waves",
-    "single",
-    "batched_alone",
-)
-"""Features that need the operator: -log(time); K in parts; log of padded over real area, of
-cluster-padded over real tiles, of wave slots over tiles, of waves; one wave; a batch without a
-cluster."""
+FILE = "nvjet_network.json"
 
 
-def static_features(row: tuple[float, ...]) -> list[float]:
-    """Return the features of one candidate of ``nvjet_rows`` in the order of ``STATIC``."""
-    tm, tn, coop, m_side = row[t.TM], row[t.TN], row[t.COOP], row[t.M_SIDE]
-    cm, cn = row[t.CM], row[t.CN]
-    wide, narrow = (tm, tn) if m_side else (tn, tm)
-    return [
-        *(float((wide, coop) == shape) for shape in SHAPES), m_side,
-        *(float((cm, cn) == cluster) for cluster in CLUSTERS),
-        abs(log(tm / tn)), log(tm * tn), float(narrow % 16 == 8), float(narrow % 32 != 0),
-        log(1 / tm / cn + 1 / tn / cm), float(narrow > wide),
-    ]  # fmt: skip
+class Network(NamedTuple):
+    """``short @ x`` lists candidates; ``linear @ x + outer @ tanh(inner @ x + offset)`` ranks."""
+
+    short: np.ndarray[Any, Any]
+    linear: np.ndarray[Any, Any]
+    inner: np.ndarray[Any, Any]
+    offset: np.ndarray[Any, Any]
+    outer: np.ndarray[Any, Any]
 
 
 @cache
-def feature_matrix(kind: str) -> np.ndarray[Any, Any]:
-    """Return the static features of all candidates for ``kind`` (16 or 8) bit operands."""
-    return np.array([static_features(row) for row in t.nvjet_rows(kind)])
+def nvjet_network() -> Network:
+    """Return the weights."""
+    text = (resources.files("archsim.mapping.gpu") / FILE).read_text(encoding="utf-8")
+    data = json.loads(text)
+    return Network(*(np.array(data[name], dtype=np.float64) for name in Network._fields))
 
 
 @cache
 def nvjet_table(kind: str) -> np.ndarray[Any, Any]:
-    """Return the candidates with the static part of the utility in the last column."""
-    table = np.array(t.nvjet_rows(kind), dtype=np.float64)
-    weights = WEIGHTS[kind]
-    table[:, t.BIAS] = feature_matrix(kind) @ np.array([weights[name] for name in STATIC])
-    return table
-
-
-@cache
-def nvjet_weights(kind: str) -> np.ndarray[Any, Any]:
-    """Return the weights of the dynamic features."""
-    return np.array([WEIGHTS[kind][name] for name in DYNAMIC])
+    """Return the candidates for ``kind`` (16 or 8) bit operands."""
+    return np.array(nvjet_rows(kind), dtype=np.float64)

@@ -29,18 +29,35 @@ CLUSTER_ROOM = {1: 1.0, 2: 1.0, 4: 120 / 132, 8: 120 / 132}
 XMMA_CLUSTER = 2
 """CTAs that share operands in the older wgmma kernels, whose names do not tell (estimate)."""
 
-_NVJET_N = {
+_SMALL = (8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88)
+_MIDDLE = (136, 144, 152, 160, 168, 176)
+_NVJET_N: dict[str, dict[tuple[int, int], tuple[int, ...]]] = {
     "16": {
-        (64, 0): (8, 216), (64, 2): (192, 512), (128, 0): (8, 176), (128, 1): (144, 304),
-        (192, 0): (16, 112), (192, 2): (96, 208), (256, 0): (32, 80), (256, 1): (96, 160),
-        (320, 2): (128, 128), (384, 1): (96, 96),
+        (64, 0): (
+            *_SMALL, 96, 104, 112, 120, *_MIDDLE, 184, 200, 208, 216, 224, 232, 240, 248, 272, 288,
+            336, 352,
+        ),
+        (64, 2): (288, 320, 336, 352, 368, 384, 400, 416, 432, 448, 464, 496, 512),
+        (128, 0): (*_SMALL, 96, 104, 112, 120, 128, *_MIDDLE),
+        (128, 1): (*_MIDDLE[1:], 184, 200, 208, 216, 224, 232, 240, 248, 272, 288, 304),
+        (192, 0): (*_SMALL, 96, 104, 112),
+        (192, 2): (96, 112, 128, 144, 160, 176, 192, 208),
+        (256, 0): _SMALL,
+        (256, 1): (72, 80, 88, 96, 104, 112, 120, 128, 136, 144, 152, 160),
+        (320, 0): (64,), (320, 2): (128,),
+        (384, 0): (8, 16, 24, 32, 40, 48, 56), (384, 1): (72, 80, 88, 96, 104),
+        (512, 0): (8, 16, 24, 32), (512, 1): (72,),
     },
     "8": {
-        (64, 0): (8, 144), (64, 2): (192, 320), (128, 0): (8, 80), (128, 1): (96, 160),
-        (192, 0): (16, 72), (192, 2): (80, 96),
+        (64, 0): (*_SMALL, 96, 104, 112, 120, 136, 144, 152, 160, 176),
+        (64, 2): (192, 208, 224, 240, 256, 272, 288, 304, 320),
+        (128, 0): _SMALL[:10], (128, 1): (96, 104, 112, 128, 144, 160),
+        (192, 0): _SMALL[:6], (192, 2): (80, 96),
+        (256, 0): _SMALL[:5], (256, 1): (48, 80),
+        (384, 0): (16,), (384, 1): (32, 48), (512, 0): (16,),
     },
 }  # fmt: skip
-"""N range by operand bits and (wgmma M, cooperation)."""
+"""wgmma N by operand bits and (wgmma M, cooperation), as seen in recorded names and rankings."""
 
 
 def nvjet_stages(tile_m: int, tile_n: int) -> int:
@@ -52,9 +69,8 @@ def nvjet_stages(tile_m: int, tile_n: int) -> int:
 def nvjet_rows(kind: str) -> tuple[tuple[float, ...], ...]:
     """Return every nvjet candidate for ``kind`` (16 or 8) bit operands, without biases."""
     rows = []
-    for (wide, coop), (low, high) in _NVJET_N[kind].items():
-        step = 64 if coop == 2 and wide == 64 else 8
-        for narrow in range(low, high + 1, step):
+    for (wide, coop), sizes in _NVJET_N[kind].items():
+        for narrow in sizes:
             for m_side in (1, 0):
                 tm, tn = (wide, narrow) if m_side else (narrow, wide)
                 stages = nvjet_stages(tm, tn)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, log
+from math import ceil, log, tanh
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,19 @@ from archsim.engine.jit import njit
 from archsim.mapping.gpu import tiles as t
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm import time_gemm
+from archsim.models.gpu.gemm_features import FEATURES, describe
 from archsim.models.gpu.gemm_steps import wgmma_step
+from archsim.models.gpu.plan import HBM, OUTPUTS
 
 MOST_SPLITS = 32
 CLUSTERS = len(t.NVJET_CLUSTERS)
-FINALISTS = 12
+FINALISTS = 16
 """Tiles that are priced with every cluster shape."""
-LOOSE = 1.4
-"""Candidates whose busy time alone exceeds the best one's by this factor are not priced."""
+LOOSE, LOOSE_CLK = 1.5, 2500.0
+"""Candidates whose busy time alone exceeds the best one's by this factor and these clocks are not
+priced."""
+LEAST_STEPS, MOST_PARTS = 20.0, 12.0
+"""nvjet splits K into at most so many parts of at least so many steps each (recorded names)."""
 
 (_ENGINE, _TM, _TN, _TK, _STAGES, _CM, _CN, _COOP, _M_SIDE, _WM, _WN, _SLOTS, _ROOM, _BIAS) = (
     t.ENGINE, t.TM, t.TN, t.TK, t.STAGES, t.CM, t.CN, t.COOP, t.M_SIDE, t.WM, t.WN, t.SLOTS,
@@ -106,99 +111,121 @@ def busy_clk(dev: Any, row: Any, p: Any, most: float) -> float:
         per_sm = ceil(per_sm)
     steps = g.k_steps(p)
     split = 1.0
-    if row[_COOP] == 0.0 and p[g.BATCH] == 1.0:
-        split = max(min(dev.sm_count * row[_ROOM] // tiles, steps // 4, most), 1.0)
-    return float(max(wgmma_step(dev, p), load) * per_sm * steps / split)
+    if p[g.BATCH] == 1.0:
+        split = max(min(dev.sm_count * row[_ROOM] // tiles, steps // LEAST_STEPS, most), 1.0)
+    clk = max(wgmma_step(dev, p), load) * per_sm * steps / split
+    if split > 1.0:
+        clk += dev.tensor_kernels_gemm_reduce_us * dev.clock_boost_hz * 1e-6
+    return float(clk)
 
 
 @njit
-def utility(dev: Any, p: Any, bias: float, us: float, split: float, w: Any) -> float:
-    """Return the library's liking of the candidate in ``p`` that takes ``us``."""
-    down, across = ceil(p[g.M] / p[g.TM]), ceil(p[g.N] / p[g.TN])
-    tiles = down * across * p[g.BATCH] * split
-    waves = ceil(tiles / p[g.CTAS])
-    rows = ceil(down / p[g.CM]) * p[g.CM]
-    columns = ceil(across / p[g.CN]) * p[g.CN]
-    liking = bias - w[0] * log(us)
-    if split > 1.0:
-        liking += w[1] + w[2] * log(split)
-    liking += w[3] * log(down * p[g.TM] * across * p[g.TN] / (p[g.M] * p[g.N]))
-    liking += w[4] * log(rows * columns / (down * across))
-    liking += w[5] * log(waves * p[g.CTAS] / tiles) + w[6] * log(waves)
-    if waves == 1.0:
-        liking += w[7]
-    if p[g.BATCH] > 1.0 and p[g.CM] * p[g.CN] == 1.0:
-        liking += w[8]
-    return float(liking)
+def short_list_utility(x: Any, short: Any) -> float:
+    """Return the utility that decides whether a candidate is ranked at all."""
+    liking = 0.0
+    for f in range(x.shape[0]):
+        liking += short[f] * x[f]
+    return liking
+
+
+@njit
+def rank_utility(x: Any, linear: Any, inner: Any, offset: Any, outer: Any) -> float:
+    """Return the library's liking of a candidate with features ``x``."""
+    liking = 0.0
+    for f in range(x.shape[0]):
+        liking += linear[f] * x[f]
+    for h in range(outer.shape[0]):
+        total_in = offset[h]
+        for f in range(x.shape[0]):
+            total_in += inner[h, f] * x[f]
+        liking += outer[h] * tanh(total_in)
+    return liking
 
 
 @njit
 def rate(
-    dev: Any, p: Any, row: Any, i: int, w: Any, most: float, out_bytes: float, scratch: Any,
-    likings: Any, times: Any, splits: Any,
+    dev: Any, p: Any, row: Any, i: int, short: Any, most: float, out_bytes: float, bias: float,
+    scratch: Any, features: Any, likings: Any, times: Any, splits: Any,
 ) -> float:  # fmt: skip
-    """Price candidate ``row`` (number ``i``) at every split of K; record and return its best."""
-    likings[i] = -1e300
+    """Price candidate ``row`` (number ``i``) at every split of K; keep and return its best."""
+    x = np.empty(FEATURES)
     split = 1.0
     while True:
         fill(row, p, split, dev.sm_count, out_bytes)
+        p[g.BIAS] = bias
         scratch[:] = 0.0
         time_gemm(dev, p, scratch)
         us = total(scratch)
         if split > 1.0:
             us += reduction_us(dev, p, split, out_bytes)
-        liking = utility(dev, p, row[_BIAS], us, split, w)
+        describe(dev, p, row, us, split, scratch[HBM], x)
+        liking = short_list_utility(x, short)
         if liking > likings[i]:
             likings[i], times[i], splits[i] = liking, us, split
+            features[i] = x
         grown = p[g.CTAS] / split * (split + 1.0)
         split += 1.0
-        few = g.k_steps(p) < 4.0 * split or split > most
-        if p[g.BATCH] > 1.0 or row[_COOP] > 0.0 or grown > dev.sm_count * row[_ROOM] or few:
+        few = g.k_steps(p) < LEAST_STEPS * split or split > min(most, MOST_PARTS)
+        if p[g.BATCH] > 1.0 or grown > dev.sm_count * row[_ROOM] or few:
             return float(likings[i])
 
 
 @njit
 def preferred(
-    dev: Any, p: Any, table: Any, w: Any, most: float, scratch: Any,
+    dev: Any, p: Any, table: Any, net: Any, most: float, bias: float, scratch: Any, features: Any,
     likings: Any, times: Any, splits: Any,
 ) -> int:  # fmt: skip
     """Return the row of ``table`` that the library likes best; K in at most ``most`` parts.
 
-    Fills, per row, the ``likings`` (-1e300 where not priced), predicted ``times`` and ``splits``.
+    Fills, per row, the ``likings`` (-1e300 where not ranked), predicted ``times`` and ``splits``.
     Rows come in blocks of one tile with all its clusters: every tile that is not hopeless is
-    priced with pairs of CTAs, the best ``FINALISTS`` with all clusters.
+    priced with pairs of CTAs, the best ``FINALISTS`` with all clusters; these the network ranks.
     """
+    short, linear, inner, offset, outer = net
     tiles = table.shape[0] // CLUSTERS
     out_bytes = p[g.OUT_BYTES]
     likings[:] = -1e300
     busy = np.empty(tiles)
     for k in range(tiles):
         busy[k] = busy_clk(dev, table[k * CLUSTERS], p, most)
-    limit = LOOSE * busy.min() + 1500.0
+    limit = LOOSE * busy.min() + LOOSE_CLK
     best_of = np.full(tiles, -1e300)
     for k in range(tiles):
         if busy[k] <= limit:
             for i in (k * CLUSTERS + 1, k * CLUSTERS + 2):
                 liking = rate(
-                    dev, p, table[i], i, w, most, out_bytes, scratch, likings, times, splits
-                )
+                    dev, p, table[i], i, short, most, out_bytes, bias, scratch, features, likings,
+                    times, splits,
+                )  # fmt: skip
                 best_of[k] = max(best_of[k], liking)
-    for _ in range(FINALISTS):
-        k = int(best_of.argmax())
+    listed = np.argsort(-best_of)[:FINALISTS]
+    best, chosen = -1e300, 0
+    final = np.full(likings.shape[0], -1e300)
+    for k in listed:
         if best_of[k] == -1e300:
             break
-        best_of[k] = -1e300
         for i in range(k * CLUSTERS, (k + 1) * CLUSTERS):
             if likings[i] == -1e300:
-                rate(dev, p, table[i], i, w, most, out_bytes, scratch, likings, times, splits)
+                rate(
+                    dev, p, table[i], i, short, most, out_bytes, bias, scratch, features, likings,
+                    times, splits,
+                )  # fmt: skip
+            final[i] = rank_utility(features[i], linear, inner, offset, outer)
+            if final[i] > best:
+                best, chosen = final[i], i
+    likings[:] = final
     p[g.OUT_BYTES] = out_bytes
-    return int(likings.argmax())
+    return chosen
 
 
-def ranked(dev: Any, p: Any, table: Any, weights: Any) -> tuple[Any, Any, Any]:
+def ranked(dev: Any, p: Any, table: Any, net: Any, bias: float) -> tuple[Any, Any, Any]:
     """Return likings, times and splits of all candidates of ``table`` for the shape in ``p``."""
     n = len(table)
     likings, times, splits = np.empty(n), np.empty(n), np.ones(n)
+    features = np.empty((n, FEATURES))
     most = float(MOST_SPLITS)
-    preferred(dev, p.copy(), table, weights, most, np.zeros(12), likings, times, splits)
+    scratch = np.zeros(OUTPUTS)
+    preferred(
+        dev, p.copy(), table, net, most, bias, scratch, features, likings, times, splits
+    )
     return likings, times, splits

@@ -1,0 +1,203 @@
+"""Kernels on wgmma: persistent CTAs that load with TMA, cooperate in clusters and store with TMA."""
+
+from __future__ import annotations
+
+from math import ceil, log
+from typing import Any
+
+from archsim.engine.jit import njit
+from archsim.models.gpu.common import overlap
+from archsim.models.gpu.gemm_common import (
+    bounds,
+    compulsory,
+    l2_us,
+    memory_us,
+    operand_traffic,
+    settle,
+)
+from archsim.models.gpu.gemm_plan import (
+    A_SHARE,
+    ALIGN_A,
+    ALIGN_B,
+    ALIGN_OUT,
+    BATCH,
+    BIAS,
+    CM,
+    CN,
+    COOP,
+    CTAS,
+    ENGINE,
+    IN_BYTES,
+    M_SIDE,
+    OUT_BYTES,
+    SPLIT,
+    TK,
+    TM,
+    TN,
+    K,
+    M,
+    N,
+    k_steps,
+)
+from archsim.models.gpu.gemm_steps import wgmma_step
+from archsim.models.gpu.plan import COMPUTE, EXPOSED, L2, L2_BYTES, LAUNCH, RESIDENT, SHARED
+
+FEW_ROWS = 8
+"""Rows of an operand up to which all clusters of a wave ask for the same few lines at once."""
+
+
+@njit
+def stride_factor(dev: Any, align: float) -> float:
+    """Return the slowdown of loads whose rows start off 32, 64 or 128 B boundaries."""
+    if align % 32.0:
+        return float(dev.tensor_kernels_gemm_align16_factor)
+    if align % 64.0:
+        return float(dev.tensor_kernels_gemm_align32_factor)
+    if align % 128.0:
+        return float(dev.tensor_kernels_gemm_align64_factor)
+    return 1.0
+
+
+@njit
+def store_align(p: Any) -> float:
+    """Return the largest power of two that divides where the rows of a store begin, in bytes.
+
+    Warpgroups that share a tile along wgmma's N store half its columns each.
+    """
+    halves = 2.0 if p[COOP] == 2.0 and p[M_SIDE] else 1.0
+    width = p[TN] * p[OUT_BYTES] / halves
+    align = p[ALIGN_OUT]
+    while align > 1.0 and width % align:
+        align *= 0.5
+    return float(align)
+
+
+@njit
+def start_us(dev: Any, p: Any) -> float:
+    """Return the fixed time of a kernel on wgmma."""
+    if p[ENGINE] == 1.0:
+        return float(dev.tensor_kernels_gemm_xmma_us)
+    scales = dev.tensor_kernels_gemm_fp8_us if p[IN_BYTES] == 1.0 else 0.0
+    return float(dev.tensor_kernels_gemm_launch_us + scales)
+
+
+@njit
+def throttle(dev: Any, tensor_us: float, kernel_us: float) -> float:
+    """Return the slowdown by the power limit: it grows with time and with busy tensor cores."""
+    settled = 1.0 - 2.718281828 ** (-kernel_us / dev.tensor_kernels_gemm_throttle_us)
+    share = tensor_us / kernel_us
+    return float(1.0 + dev.tensor_kernels_gemm_throttle_fraction * share * settled)
+
+
+@njit
+def load_clk(dev: Any, p: Any, rows: float, columns: float) -> float:
+    """Return the clocks in which one SM takes in a step's ``rows`` and ``columns`` bytes.
+
+    What arrives passes the shared-memory port; what a CTA asks for itself passes its L2 port, and
+    the CTAs of a cluster each ask for their share of what they multicast.
+    """
+    if p[ENGINE] == 1.0:
+        return float((rows + columns) / dev.sm_shared_bytes_per_clk)
+    port = dev.sm_shared_bytes_per_clk * dev.tensor_kernels_gemm_fill_fraction
+    asked = dev.sm_l2_bytes_per_clk * dev.tensor_kernels_gemm_request_fraction
+    return float(max((rows + columns) / port, (rows / p[CN] + columns / p[CM]) / asked))
+
+
+@njit
+def store_clk(dev: Any, p: Any, align: float) -> tuple[float, float]:
+    """Return the clocks of a tile's epilogue from end to end, and those its store port is busy."""
+    late = busy = 1.0
+    if align % 32.0:
+        late = dev.tensor_kernels_gemm_store16_factor
+        busy = dev.tensor_kernels_gemm_port16_factor
+    elif align % 64.0:
+        late = dev.tensor_kernels_gemm_store32_factor
+    stored = min(p[TM], p[M]) * min(p[TN], p[N]) * p[OUT_BYTES]
+    store = stored * late / dev.tensor_kernels_gemm_store_bytes_per_clk
+    if p[ENGINE] == 0.0 and p[BIAS] == 1.0:
+        store = store * dev.tensor_kernels_gemm_bias_factor + dev.tensor_kernels_gemm_bias_clk
+    port = stored * busy / dev.tensor_kernels_gemm_port_bytes_per_clk
+    port += dev.tensor_kernels_gemm_port_clk
+    if p[IN_BYTES] == 1.0:
+        port += dev.tensor_kernels_gemm_port_fp8_clk
+    return store + dev.tensor_kernels_gemm_store_clk, port
+
+
+@njit
+def hot_clk(dev: Any, p: Any) -> float:
+    """Return the least clocks of a step whose few rows of one operand every cluster reads."""
+    if p[BATCH] > 1.0 or min(p[M], p[N]) > FEW_ROWS:
+        return 0.0
+    tiles_m, tiles_n = ceil(p[M] / p[TM]), ceil(p[N] / p[TN])
+    readers = 0.0
+    if tiles_m == 1.0 and p[M] <= FEW_ROWS:
+        readers = ceil(tiles_n / p[CN])
+    if tiles_n == 1.0 and p[N] <= FEW_ROWS:
+        readers = max(readers, ceil(tiles_m / p[CM]))
+    return float(min(readers, dev.sm_count / (p[CM] * p[CN])) * dev.tensor_kernels_gemm_hot_clk)
+
+
+@njit
+def step_clks(dev: Any, p: Any, fat_a: float, fat_b: float) -> tuple[float, float, float]:
+    """Return the clocks of a K step: all of it, its tensor work and its loads."""
+    deep = min(p[K], p[TK]) * p[IN_BYTES]
+    rows = min(p[TM], p[M]) * p[A_SHARE] * fat_a * deep
+    columns = min(p[TN], p[N]) * fat_b * deep
+    take = load_clk(dev, p, rows, columns)
+    work = wgmma_step(dev, p)
+    step = overlap(work, take, dev.tensor_kernels_gemm_step_power)
+    least = max(dev.tensor_kernels_gemm_step_clk, hot_clk(dev, p))
+    return max(step, least), work, take
+
+
+@njit
+def tile_clk(dev: Any, p: Any, main: float, store: float, port: float) -> float:
+    """Return the clocks after which a CTA has done one more tile."""
+    # Warpgroups with a tile each store one under the other's main loop; cooperating ones cannot.
+    if p[COOP] == 0.0 and p[ENGINE] == 0.0:
+        return float(max(main, 0.5 * (main + store), port))
+    return float(max(main + store * dev.tensor_kernels_gemm_coop_store, port))
+
+
+@njit
+def time_wgmma(dev: Any, p: Any, out: Any) -> None:
+    """Price a persistent warp-specialised kernel on wgmma."""
+    us = 1e6 / dev.clock_boost_hz
+    tiles = ceil(p[M] / p[TM]) * ceil(p[N] / p[TN]) * p[BATCH] * p[SPLIT]
+    sms = min(p[CTAS], tiles, dev.sm_count)
+    per_sm = ceil(tiles / sms)
+    parts = ceil(k_steps(p) / p[SPLIT])
+    fat_a, fat_b = stride_factor(dev, p[ALIGN_A]), stride_factor(dev, p[ALIGN_B])
+    step, work, take = step_clks(dev, p, fat_a, fat_b)
+    main = step * parts
+    align = store_align(p)
+    store, port = store_clk(dev, p, align)
+    own_us = ((per_sm - 1.0) * tile_clk(dev, p, main, store, port) + main) * us
+    l2_bytes = operand_traffic(p, fat_a, fat_b)
+    shared_us = l2_us(dev, l2_bytes)
+    read, written = compulsory(p, out)
+    rough = dev.tensor_kernels_gemm_port16_factor if align % 32.0 else 1.0
+    hbm_us = memory_us(dev, sms, read, written * rough)
+    busy_us = max(own_us, shared_us)
+    deeper = dev.tensor_kernels_gemm_overlap_gain * log(1.0 + parts * per_sm / 16.0)
+    both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_overlap_power + deeper)
+    slow = throttle(dev, work * parts * per_sm * us, both_us)
+    out[LAUNCH] = start_us(dev, p)
+    cold = min(read / 1e6, 1.0) * dev.tensor_kernels_gemm_cold_read_us
+    cold += (1.0 - p[RESIDENT]) * dev.tensor_kernels_gemm_cold_us
+    out[EXPOSED] = store * us + fix_up_us(dev, p) + cold
+    busiest = L2 if shared_us > own_us else COMPUTE if work >= take else SHARED
+    settle(out, busiest, busy_us * slow, hbm_us, max(both_us * slow, hbm_us))
+    out[L2_BYTES] = l2_bytes + written
+    bounds(dev, p, out, read, written)
+
+
+@njit
+def fix_up_us(dev: Any, p: Any) -> float:
+    """Return the time in which the CTAs of a tile add their parts of K inside the kernel."""
+    if p[ENGINE] != 1.0 or p[SPLIT] == 1.0:
+        return 0.0
+    partial = 8.0 * p[SPLIT] * p[BATCH] * p[M] * p[N]
+    us = dev.tensor_kernels_gemm_segment_us
+    us += (p[SPLIT] - 1.0) * dev.tensor_kernels_gemm_segment_part_us
+    return float(us + partial / dev.tensor_kernels_gemm_reduce_bytes_per_s * 1e6)

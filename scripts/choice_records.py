@@ -1,0 +1,129 @@
+"""What cuBLAS chose: recorded nvjet kernels, and cuBLASLt's own rankings of its candidates."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil, prod
+from pathlib import Path
+from typing import Any
+
+from archsim.mapping.gpu.names import parse_gemm
+from archsim.validate.split import is_check
+
+MEASURED = Path(__file__).parents[1] / "workloads" / "measured"
+FILES = ("kernels", "operators", "structured", "names", "choice", "linear")
+TIMED = ("cublaslt", "cublaslt_batched")
+RANKED = ("rankings", "rankings_batched")
+TYPES = ("fp16", "bf16", "fp8")
+CLUSTERS = {2: (1, 1), 3: (1, 2), 4: (1, 4), 5: (2, 1), 6: (2, 2), 7: (2, 4), 8: (4, 1), 9: (4, 2)}
+"""cuBLASLt's cluster ids as (along m, along n)."""
+SHARED = {128: 1, 256: 1, 384: 1, 512: 1, 64: 2, 192: 2, 320: 2}
+"""How two warpgroups share a tile, by wgmma's M."""
+_TILE = re.compile(r"nvjet_sm90_\w+?_(\d+)x(\d+)_\d+x\d+_")
+
+Kernel = tuple[int, int, int, int, int, int, int]
+"""Tile m, n, how it is shared, whether wgmma's M runs along m, cluster m, n, parts of K."""
+
+
+@dataclass
+class Record:
+    """One product and the kernels that the library prefers for it, the best first.
+
+    A candidate whose tile id is unknown is ``None``. ``us`` is the measured time of the first.
+    """
+
+    m: int
+    n: int
+    k: int
+    batch: int
+    dtype: str
+    bias: bool
+    kernels: list[Kernel | None]
+    check: bool
+    source: str
+    us: float | None
+
+
+def cases(name: str) -> list[dict[str, Any]]:
+    """Return the cases of a measured set."""
+    found: list[dict[str, Any]] = json.loads((MEASURED / f"h200_{name}.json").read_text())["cases"]
+    return found
+
+
+def records() -> Iterator[Record]:
+    """Yield every recorded choice and every ranking."""
+    for name in FILES:
+        for case in cases(name):
+            kernel = _recorded(case)
+            if kernel is not None:
+                yield _record(case, [kernel[0]], name, kernel[1])
+    tiles = tile_ids()
+    for name in RANKED:
+        for case in cases(name):
+            if case["dtype"] in TYPES:
+                shape = {"op": "gemm", **{k: v for k, v in case.items() if k != "ranked"}}
+                yield _record(shape, [_decoded(row, tiles) for row in case["ranked"]], name, None)
+
+
+def _record(
+    case: dict[str, Any], kernels: list[Kernel | None], source: str, us: float | None
+) -> Record:
+    return Record(
+        case["m"], case["n"], case["k"], case.get("b", 1), case["dtype"], case["op"] == "linear",
+        kernels, is_check(case), source, us,
+    )  # fmt: skip
+
+
+def _recorded(case: dict[str, Any]) -> tuple[Kernel, float] | None:
+    if case["op"] not in ("gemm", "bmm", "linear") or case["dtype"] not in TYPES:
+        return None
+    launches = [k for k in case["kernels"] if "nvjet" in k["name"]]
+    if len(launches) != 1 or case.get("fill", "random") != "random":
+        return None
+    found = parse_gemm(launches[0]["name"])
+    if found is None:
+        return None
+    parts = 1
+    if found.splits:
+        down = ceil(ceil(case["m"] / found.tile_m) / found.cluster_m) * found.cluster_m
+        across = ceil(ceil(case["n"] / found.tile_n) / found.cluster_n) * found.cluster_n
+        parts = max(1, round(prod(launches[0]["grid"]) / (down * across)))
+    kernel = (
+        found.tile_m, found.tile_n, found.coop, int(found.m_side), found.cluster_m,
+        found.cluster_n, parts,
+    )  # fmt: skip
+    return kernel, launches[0]["dur_us"]
+
+
+def tile_ids() -> dict[int, tuple[int, int]]:
+    """Return cuBLASLt's tile ids as (n, m), from timed candidates' names.
+
+    Gaps between two tiles of one first side are filled where the sizes between just fit.
+    """
+    known: dict[int, tuple[int, int]] = {}
+    for name in TIMED:
+        for case in cases(name):
+            for launch in case["kernels"]:
+                if (hit := _TILE.search(launch["name"])) is not None:
+                    known[case["tile"]] = int(hit[1]), int(hit[2])
+    sizes, filled = set(known.values()), {}
+    for low, high in pairwise(sorted(known)):
+        (first, begin), (same, end) = known[low], known[high]
+        between = [(first, y) for y in range(begin + 8, end, 8) if (first, y) not in sizes]
+        if first == same and len(between) == high - low - 1:
+            filled.update(zip(range(low + 1, high), between, strict=True))
+    return {**known, **filled}
+
+
+def _decoded(row: list[int], tiles: dict[int, tuple[int, int]]) -> Kernel | None:
+    tile, _, cluster, parts, custom = row
+    if tile not in tiles or cluster not in CLUSTERS:
+        return None
+    tn, tm = tiles[tile]
+    m_side = int(custom % 2 == 0)
+    shared = SHARED.get(tm if m_side else tn, 0) if custom >= 4 else 0
+    return tm, tn, shared, m_side, *CLUSTERS[cluster], parts
