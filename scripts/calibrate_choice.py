@@ -30,7 +30,7 @@ from archsim.models.gpu.plan import OUTPUTS
 from archsim.models.gpu.vector import variants
 
 TARGET = Path(__file__).parents[1] / "archsim" / "mapping" / "gpu" / "nvjet_network.json"
-HIDDEN, BATCH, RATE, DECAY = 32, 64, 3e-3, 1e-4
+HIDDEN, BATCH, RATE, DECAY = 48, 64, 4e-3, 3e-5
 PLACES = np.array([1.0, 0.4, 0.3, 0.2])  # weights of the first places of a ranking
 KEEP, LISTED = 1.6, 128  # candidates slower than KEEP times the fastest are not alternatives
 KEYS = [t.TM, t.TN, t.COOP, t.M_SIDE, t.CM, t.CN]

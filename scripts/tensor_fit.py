@@ -27,7 +27,10 @@ from archsim.validate.cases import spec_from_case
 from archsim.validate.split import is_check
 
 MEASURED = Path(__file__).parents[1] / "workloads" / "measured"
-FILES = ("h200_kernels.json", "h200_operators.json", "h200_structured.json")
+FILES = tuple(
+    f"h200_{name}.json"
+    for name in ("kernels", "operators", "structured", "names", "choice", "linear")
+)
 PREFIX = "tensor_kernels_"
 WARM_BYTES = 40e6  # warm times count only where everything stays in L2
 GEMM, SPARSE, ATTENTION, CONV = plans.GEMM, plans.SPARSE, plans.ATTENTION, plans.CONV

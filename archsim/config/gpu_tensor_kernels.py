@@ -50,6 +50,9 @@ class GemmKernels(Group):
     port_bytes_per_clk: Constant = constant(
         "B/clk", above=0, doc="stores of one SM, tile after tile"
     )
+    port_sparse_bytes_per_clk: Constant = constant(
+        "B/clk", above=0, doc="those of kernels with a sparse operand"
+    )
     port_clk: Constant = constant("clk", minimum=0, doc="those of a tile, fixed")
     port_fp8_clk: Constant = constant("clk", minimum=0, doc="those of an fp8 kernel's tile besides")
     port16_factor: Constant = constant(
@@ -73,10 +76,17 @@ class GemmKernels(Group):
         "1", above=0, maximum=1, doc="share of the wgmma law in the older kernels"
     )
     xmma_clk: Constant = constant("clk", minimum=0, doc="their synchronisation of a K step")
+    xmma_l2_fraction: Constant = constant(
+        "1", above=0, maximum=1, doc="share of L2 that reaches them, who do not multicast"
+    )
+    xmma_l2_power: Constant = constant("1", minimum=1, doc="norm of their SMs' time and L2's")
     segment_us: Constant = constant("us", minimum=0, doc="parts of K added inside the kernel")
     segment_part_us: Constant = constant("us", minimum=0, doc="each further part")
     reduce_us: Constant = constant("us", minimum=0, doc="split-K reduction, fixed")
     reduce_split_us: Constant = constant("us", minimum=0, doc="split-K reduction, each part")
+    reduce_serial_us: Constant = constant(
+        "us", minimum=0, doc="each part where one adds after another"
+    )
     reduce_bytes_per_s: Constant = constant("B/s", above=0, doc="split-K reduction, traffic")
     mma_us: Constant = constant("us", minimum=0, doc="kernel with a CTA per tile, fixed")
     mma_cold_us: Constant = constant("us", minimum=0, doc="its first loads from device memory")

@@ -54,7 +54,7 @@ def _positions(b: GraphBuilder, run: Pass) -> Tensor:
         shifted = b.concat((places, places), run.seq, 1)
         step = b.unary("compare", b.binary("sub", places, shifted))
         count = b.unary("add", b.unary("add", b.cast(step, "int64")), "scan")
-        b.unary("copy", b.unary("compare", count))
+        b.copy(b.unary("compare", count), run.seq, 1, pattern="host")
         return places
 
 

@@ -73,7 +73,7 @@ class Copy(OpSpec):
     """Copy of ``n`` elements; ``pattern`` is contiguous, strided (permute) or a concatenation.
 
     ``concat`` joins element by element, as inputs that are views are joined; ``concat_aligned``
-    joins contiguous inputs whose pieces are multiples of 16 bytes.
+    joins contiguous inputs whose pieces are multiples of 16 bytes. ``host`` copies to its memory.
     """
 
     kind: ClassVar[str] = "copy"
@@ -81,7 +81,7 @@ class Copy(OpSpec):
     pattern: str = "contiguous"
     dtype: str = "fp16"
     _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {
-        "pattern": ("contiguous", "strided", "concat", "concat_aligned")
+        "pattern": ("contiguous", "strided", "concat", "concat_aligned", "host")
     }
 
     @property

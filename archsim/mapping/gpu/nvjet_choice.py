@@ -21,7 +21,7 @@ FILE = "nvjet_network.json"
 
 
 class Network(NamedTuple):
-    """``short @ x`` lists candidates; ``linear @ x + outer @ tanh(inner @ x + offset)`` ranks."""
+    """``short @ x`` lists candidates; ``linear @ x + outer @ tanh(x @ inner + offset)`` ranks."""
 
     short: np.ndarray[Any, Any]
     linear: np.ndarray[Any, Any]
@@ -35,7 +35,9 @@ def nvjet_network() -> Network:
     """Return the weights."""
     text = (resources.files("archsim.mapping.gpu") / FILE).read_text(encoding="utf-8")
     data = json.loads(text)
-    return Network(*(np.array(data[name], dtype=np.float64) for name in Network._fields))
+    arrays = {name: np.array(data[name], dtype=np.float64) for name in Network._fields}
+    arrays["inner"] = np.ascontiguousarray(arrays["inner"].T)
+    return Network(**arrays)
 
 
 @cache

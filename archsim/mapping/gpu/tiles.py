@@ -118,6 +118,10 @@ _LISTS: dict[str, tuple[tuple[int, ...], ...]] = {
 }  # fmt: skip
 
 
+SHORT_LISTS = tuple(_LISTS)
+"""Names of the lists."""
+
+
 @cache
 def short_table(name: str) -> np.ndarray[Any, Any]:
     """Return the candidates of the families without a tile grammar, by list."""

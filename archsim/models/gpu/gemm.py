@@ -29,6 +29,7 @@ from archsim.models.gpu.gemm_plan import (
     ENGINE,
     IN_BYTES,
     OUT_BYTES,
+    SERIAL,
     SLOTS,
     SPLIT,
     TM,
@@ -103,7 +104,10 @@ def time_reduction(dev: Any, p: Any, out: Any) -> None:
     read = p[BATCH] * p[SPLIT] * p[M] * p[N] * p[IN_BYTES]
     written = p[BATCH] * p[M] * p[N] * p[OUT_BYTES]
     out[LAUNCH] = dev.tensor_kernels_gemm_reduce_us
-    out[EXPOSED] = p[SPLIT] * dev.tensor_kernels_gemm_reduce_split_us
+    each = dev.tensor_kernels_gemm_reduce_split_us
+    if p[SERIAL] == 1.0:
+        each = dev.tensor_kernels_gemm_reduce_serial_us
+    out[EXPOSED] = p[SPLIT] * each
     out[L2] = (read + written) / dev.tensor_kernels_gemm_reduce_bytes_per_s * 1e6
     out[HBM_BYTES] = written
     out[L2_BYTES] = read + written

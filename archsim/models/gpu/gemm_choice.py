@@ -17,9 +17,9 @@ from archsim.models.gpu.plan import HBM, OUTPUTS
 
 MOST_SPLITS = 32
 CLUSTERS = len(t.NVJET_CLUSTERS)
-FINALISTS = 16
+FINALISTS = 14
 """Tiles that are priced with every cluster shape."""
-LOOSE, LOOSE_CLK = 1.5, 2500.0
+LOOSE, LOOSE_CLK = 1.4, 2500.0
 """Candidates whose busy time alone exceeds the best one's by this factor and these clocks are not
 priced."""
 LEAST_STEPS, MOST_PARTS = 20.0, 12.0
@@ -65,7 +65,10 @@ def total(out: Any) -> float:
 def reduction_us(dev: Any, p: Any, split: float, out_bytes: float) -> float:
     """Return the time of summing ``split`` parts of K."""
     moved = p[g.M] * p[g.N] * (split * max(out_bytes, 4.0) + out_bytes)
-    us = dev.tensor_kernels_gemm_reduce_us + split * dev.tensor_kernels_gemm_reduce_split_us
+    each = dev.tensor_kernels_gemm_reduce_split_us
+    if p[g.ENGINE] >= 3.0:
+        each = dev.tensor_kernels_gemm_reduce_serial_us
+    us = dev.tensor_kernels_gemm_reduce_us + split * each
     return float(us + moved / dev.tensor_kernels_gemm_reduce_bytes_per_s * 1e6)
 
 
@@ -124,21 +127,23 @@ def short_list_utility(x: Any, short: Any) -> float:
     """Return the utility that decides whether a candidate is ranked at all."""
     liking = 0.0
     for f in range(x.shape[0]):
-        liking += short[f] * x[f]
+        if x[f] != 0.0:
+            liking += short[f] * x[f]
     return liking
 
 
 @njit
-def rank_utility(x: Any, linear: Any, inner: Any, offset: Any, outer: Any) -> float:
-    """Return the library's liking of a candidate with features ``x``."""
+def rank_utility(x: Any, linear: Any, inner: Any, offset: Any, outer: Any, hidden: Any) -> float:
+    """Return the library's liking of a candidate with features ``x``; ``hidden`` is scratch."""
     liking = 0.0
+    hidden[:] = offset
     for f in range(x.shape[0]):
-        liking += linear[f] * x[f]
-    for h in range(outer.shape[0]):
-        total_in = offset[h]
-        for f in range(x.shape[0]):
-            total_in += inner[h, f] * x[f]
-        liking += outer[h] * tanh(total_in)
+        if x[f] != 0.0:
+            liking += linear[f] * x[f]
+            for h in range(hidden.shape[0]):  # in this order, so that it vectorises
+                hidden[h] += inner[f, h] * x[f]
+    for h in range(hidden.shape[0]):
+        liking += outer[h] * tanh(hidden[h])
     return liking
 
 
@@ -171,6 +176,13 @@ def rate(
 
 
 @njit
+def pair(p: Any, row: Any) -> int:
+    """Return which pair of CTAs stands for a tile in the first round: along m (1) or n (2)."""
+    down, across = ceil(p[g.M] / row[_TM]), ceil(p[g.N] / row[_TN])
+    return 1 if down > 1.0 and (across == 1.0 or row[_TM] <= row[_TN]) else 2
+
+
+@njit
 def preferred(
     dev: Any, p: Any, table: Any, net: Any, most: float, bias: float, scratch: Any, features: Any,
     likings: Any, times: Any, splits: Any,
@@ -179,7 +191,7 @@ def preferred(
 
     Fills, per row, the ``likings`` (-1e300 where not ranked), predicted ``times`` and ``splits``.
     Rows come in blocks of one tile with all its clusters: every tile that is not hopeless is
-    priced with pairs of CTAs, the best ``FINALISTS`` with all clusters; these the network ranks.
+    priced with a pair of CTAs, the best ``FINALISTS`` with all clusters; these the network ranks.
     """
     short, linear, inner, offset, outer = net
     tiles = table.shape[0] // CLUSTERS
@@ -192,15 +204,15 @@ def preferred(
     best_of = np.full(tiles, -1e300)
     for k in range(tiles):
         if busy[k] <= limit:
-            for i in (k * CLUSTERS + 1, k * CLUSTERS + 2):
-                liking = rate(
-                    dev, p, table[i], i, short, most, out_bytes, bias, scratch, features, likings,
-                    times, splits,
-                )  # fmt: skip
-                best_of[k] = max(best_of[k], liking)
+            i = k * CLUSTERS + pair(p, table[k * CLUSTERS])
+            best_of[k] = rate(
+                dev, p, table[i], i, short, most, out_bytes, bias, scratch, features, likings,
+                times, splits,
+            )  # fmt: skip
     listed = np.argsort(-best_of)[:FINALISTS]
     best, chosen = -1e300, 0
     final = np.full(likings.shape[0], -1e300)
+    hidden = np.empty(outer.shape[0])
     for k in listed:
         if best_of[k] == -1e300:
             break
@@ -210,7 +222,7 @@ def preferred(
                     dev, p, table[i], i, short, most, out_bytes, bias, scratch, features, likings,
                     times, splits,
                 )  # fmt: skip
-            final[i] = rank_utility(features[i], linear, inner, offset, outer)
+            final[i] = rank_utility(features[i], linear, inner, offset, outer, hidden)
             if final[i] > best:
                 best, chosen = final[i], i
     likings[:] = final
@@ -225,7 +237,5 @@ def ranked(dev: Any, p: Any, table: Any, net: Any, bias: float) -> tuple[Any, An
     features = np.empty((n, FEATURES))
     most = float(MOST_SPLITS)
     scratch = np.zeros(OUTPUTS)
-    preferred(
-        dev, p.copy(), table, net, most, bias, scratch, features, likings, times, splits
-    )
+    preferred(dev, p.copy(), table, net, most, bias, scratch, features, likings, times, splits)
     return likings, times, splits

@@ -10,11 +10,15 @@ from archsim.mapping.gpu import tiles as t
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm_wgmma import store_align
 
+MEMSET_ABOVE_TILES = 2.0
+"""A dynamic tile scheduler, whose counter a memset clears, where tiles exceed this many waves."""
+
 _TM, _TN, _COOP, _M_SIDE = t.TM, t.TN, t.COOP, t.M_SIDE
 
-FEATURES = 52
+FEATURES = 54
 """Numbers of a candidate: time, split and padding (0 to 8), shape of the tile (9 to 25) and of the
-cluster (26 to 33), how it fills the GPU (34 to 36, 48, 49), the operator (37 to 47, 50, 51)."""
+cluster (26 to 33), how it fills the GPU (34 to 36, 48, 49), the operator (37 to 47, 50 to 52),
+whether its scheduler needs a memset (53)."""
 
 
 @njit
@@ -35,6 +39,7 @@ def describe(dev: Any, p: Any, row: Any, us: float, split: float, hbm_us: float,
     x[34], x[35] = log(p[g.CTAS] / dev.sm_count), hbm_us / us
     x[36] = log(g.k_steps(p) / split)
     x[48], x[49] = log(1.0 / p[g.TM] / p[g.CN] + 1.0 / p[g.TN] / p[g.CM]), log(tiles)
+    x[53] = tiles > MEMSET_ABOVE_TILES * p[g.CTAS]
     _operator(p, x)
 
 
@@ -75,3 +80,4 @@ def _operator(p: Any, x: Any) -> None:
     align = store_align(p)
     x[46], x[47] = align % 32.0 != 0.0, align % 128.0 != 0.0
     x[50], x[51] = p[g.M] <= 64.0, p[g.N] <= 64.0
+    x[52] = log(g.k_steps(p) * p[g.TK] / p[g.K])

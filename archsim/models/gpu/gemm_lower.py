@@ -15,12 +15,9 @@ from archsim.mapping.gpu.nvjet_choice import nvjet_network, nvjet_table
 from archsim.mapping.gpu.tiles import short_table
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm_choice import MOST_SPLITS, cheapest, fill, preferred
-from archsim.models.gpu.gemm_features import FEATURES
+from archsim.models.gpu.gemm_features import FEATURES, MEMSET_ABOVE_TILES
 from archsim.models.gpu.gemm_steps import TYPES
 from archsim.models.gpu.plan import FIXED, GEMM, OUTPUTS, PARAMS, Plan
-
-MEMSET_ABOVE_TILES = 2
-"""A dynamic tile scheduler, whose counter a memset clears, where tiles exceed this many waves."""
 
 UNSPLIT = ("int8", "int4")
 """Types whose kernels never split K."""
@@ -120,7 +117,7 @@ def launches(
     name = kernel_name(p, dtype, bias)
     plans.append(Plan(name, GEMM, tuple(p.tolist()), 2.0 * batch * m * n * k, config))
     if p[10] > 1:
-        plans.append(reduction(p, out_bytes))
+        plans.append(reduction(p, out_bytes, serial=p[g.ENGINE] in (names.FFMA, names.DMMA)))
     return plans
 
 
@@ -129,13 +126,15 @@ def memset() -> Plan:
     return Plan("Memset (Device)", FIXED, (), 0.0)
 
 
-def reduction(p: np.ndarray[Any, Any], out_bytes: float) -> Plan:
-    """Return the kernel that sums the parts of a split-K product."""
+def reduction(p: np.ndarray[Any, Any], out_bytes: float, serial: bool) -> Plan:
+    """Return the kernel that sums the parts of a split-K product, one after the other or not."""
     q = np.zeros(PARAMS)
     q[:4] = p[:4]
     q[g.SPLIT], q[g.ENGINE], q[g.A_SHARE] = p[g.SPLIT], names.REDUCE, 1
     q[g.IN_BYTES], q[g.OUT_BYTES] = max(4.0, out_bytes), out_bytes
-    return Plan("cublasLt::splitKreduce_kernel", GEMM, tuple(q.tolist()), 0.0)
+    q[g.SERIAL] = serial
+    name = "xmma_gemm_split_k_kernel" if serial else "cublasLt::splitKreduce_kernel"
+    return Plan(name, GEMM, tuple(q.tolist()), 0.0)
 
 
 def describe(p: np.ndarray[Any, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ A_BYTES = 25  # compulsory bytes of A where not m*k*in (implicit GEMM), else 0
 TAPS, CHUNK = 26, 27  # implicit GEMM: filter taps, channels of one; else 0
 CROWD = COOP  # mma.sync engines: 1 where kernels on other streams run beside it
 BIAS = WN  # wgmma engines: 1 where the epilogue adds a bias
+SERIAL = COOP  # split-K reductions: 1 where one CTA after the other adds its part
 """Positions in ``Plan.params`` of families GEMM and SPARSE."""
 
 

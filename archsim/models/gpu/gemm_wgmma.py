@@ -116,7 +116,10 @@ def store_clk(dev: Any, p: Any, align: float) -> tuple[float, float]:
     store = stored * late / dev.tensor_kernels_gemm_store_bytes_per_clk
     if p[ENGINE] == 0.0 and p[BIAS] == 1.0:
         store = store * dev.tensor_kernels_gemm_bias_factor + dev.tensor_kernels_gemm_bias_clk
-    port = stored * busy / dev.tensor_kernels_gemm_port_bytes_per_clk
+    rate = dev.tensor_kernels_gemm_port_bytes_per_clk
+    if p[A_SHARE] < 1.0:
+        rate = dev.tensor_kernels_gemm_port_sparse_bytes_per_clk
+    port = stored * busy / rate
     port += dev.tensor_kernels_gemm_port_clk
     if p[IN_BYTES] == 1.0:
         port += dev.tensor_kernels_gemm_port_fp8_clk
@@ -179,6 +182,9 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     rough = dev.tensor_kernels_gemm_port16_factor if align % 32.0 else 1.0
     hbm_us = memory_us(dev, sms, read, written * rough)
     busy_us = max(own_us, shared_us)
+    if p[ENGINE] == 1.0:
+        shared_us /= dev.tensor_kernels_gemm_xmma_l2_fraction
+        busy_us = overlap(own_us, shared_us, dev.tensor_kernels_gemm_xmma_l2_power)
     deeper = dev.tensor_kernels_gemm_overlap_gain * log(1.0 + parts * per_sm / 16.0)
     both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_overlap_power + deeper)
     slow = throttle(dev, work * parts * per_sm * us, both_us)

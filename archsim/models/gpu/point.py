@@ -9,6 +9,7 @@ from archsim.graph import Graph, OpSpec
 from archsim.graph.ops import SparseGemm
 from archsim.metrics import OperatorResult, PointResult
 from archsim.models.gpu.plan import HBM
+from archsim.models.gpu.pointwise import HOST_COPY
 from archsim.models.gpu.power import Load, at_boost, replay, settle
 
 
@@ -86,7 +87,9 @@ def _gaps_us(
         host_us = kernels * float(launch.stream_us)
         return max(host_us - kernel_us, kernels * float(launch.stream_gap_us))
     memsets = sum(op.count for op in priced for k in op.kernels if k.name.startswith("Memset"))
+    hosts = sum(op.count for op in priced for k in op.kernels if k.name == HOST_COPY)
     gaps_us = kernels * float(launch.graph_gap_us) + memsets * float(launch.graph_memset_us)
+    gaps_us += hosts * float(launch.graph_host_copy_us)
     return float(launch.graph_start_us) + gaps_us
 
 

@@ -73,6 +73,10 @@ def _batchnorm_slots(spec: Elementwise) -> float:
     return SLOTS["scale_shift"] * min(lanes / channels, 1.5)
 
 
+HOST_COPY = "Memcpy DtoH"
+"""A copy to the host's memory; the kernels of a CUDA graph after it wait longer."""
+
+
 def lower_copy(spec: Copy, dev: Any) -> list[Plan]:
     """A device-to-device copy; a permuted one or joined one by index arithmetic."""
     ctas = -(-spec.n // CTA_ELEMENTS)
@@ -88,4 +92,5 @@ def lower_copy(spec: Copy, dev: Any) -> list[Plan]:
         return [Plan("CatArrayBatchedCopy_vectorized", STREAM, params, 0.0)]
     ends_inside = spec.bytes_written % 4096 != 0
     copy = (*moved, spec.bytes_read / 512 * 4, ctas, 1, COPY, float(ends_inside))
-    return [Plan("Memcpy DtoD", STREAM, copy, 0.0)]
+    name = HOST_COPY if spec.pattern == "host" else "Memcpy DtoD"
+    return [Plan(name, STREAM, copy, 0.0)]

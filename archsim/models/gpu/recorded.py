@@ -45,7 +45,7 @@ def price_recorded(spec: OpSpec, kernels: Sequence[Launch]) -> list[Plan] | None
                 p[g.BIAS] = float(isinstance(spec, Gemm) and spec.bias)
             plans.append(Plan(name, GEMM, tuple(p.tolist()), float(spec.flops), describe(p)))
         elif "split" in name and p[g.TM]:
-            plans.append(reduction(p, out_bytes))
+            plans.append(reduction(p, out_bytes, serial="xmma" in name))
         else:
             return None
     return plans
@@ -86,7 +86,7 @@ def place(p: np.ndarray[Any, Any], kernel: GemmKernel, launch: Launch, out_bytes
             p[g.SPLIT] = max(1, prod(grid) // (tiles_m * tiles_n))
     else:
         p[g.SPLIT] = grid[2] if p[g.BATCH] == 1 else 1
-        p[g.SLOTS] = resident(launch)
+        p[g.SLOTS] = resident(launch) if launch.get("block") else listed_slots(kernel)
     p[g.OUT_BYTES] = out_bytes if p[g.SPLIT] == 1 else max(4.0, out_bytes)
     stride = int(p[g.N] * p[g.OUT_BYTES])
     p[g.ALIGN_OUT] = stride & -stride
@@ -98,6 +98,17 @@ def resident(launch: Launch) -> int:
     by_registers = 65536 // (-(-registers // 8) * 8 * threads)
     by_shared = 233472 // (int(launch["smem"]) + 1024)
     return int(max(1, min(by_registers, by_shared)))
+
+
+def listed_slots(kernel: GemmKernel) -> int:
+    """Return the CTAs of a kernel that fit one SM where only its name and grid were recorded."""
+    for name in t.SHORT_LISTS:
+        table = t.short_table(name)
+        same = (table[:, t.ENGINE] == kernel.engine) & (table[:, t.TM] == kernel.tile_m)
+        same &= (table[:, t.TN] == kernel.tile_n) & (table[:, t.TK] == kernel.tile_k)
+        if same.any():
+            return int(table[same][0, t.SLOTS])
+    return 1
 
 
 def rank_candidates(spec: OpSpec, dev: Any) -> list[dict[str, Any]]:
