@@ -24,7 +24,7 @@ from archsim.config.load import load_device
 from archsim.mapping.gpu import tiles as t
 from archsim.mapping.gpu.nvjet_choice import nvjet_table
 from archsim.models.gpu import gemm_choice as c
-from archsim.models.gpu.gemm_features import FEATURES
+from archsim.models.gpu.gemm_features import FEATURES, KERNEL, RUN
 from archsim.models.gpu.gemm_lower import template
 from archsim.models.gpu.plan import OUTPUTS
 from archsim.models.gpu.vector import variants
@@ -38,7 +38,8 @@ KEYS = [t.TM, t.TN, t.COOP, t.M_SIDE, t.CM, t.CN]
 
 @njit
 def price(dev, p, table, most, bias, x, times, splits, rows, scratch):  # type: ignore[no-untyped-def]
-    """Price all candidates at all splits; return how many. Calls the model's own ``describe``."""
+    """Price and describe all candidates at all splits; return how many."""
+    c.describe_operator(p, bias, x[0, RUN + KERNEL :])
     count, out_bytes = 0, p[c.g.OUT_BYTES]
     busy = np.empty(table.shape[0])
     for i in range(table.shape[0]):
@@ -54,7 +55,9 @@ def price(dev, p, table, most, bias, x, times, splits, rows, scratch):  # type: 
             us = c.total(scratch)
             if split > 1.0:
                 us += c.reduction_us(dev, p, split, out_bytes)
-            c.describe(dev, p, table[i], us, split, scratch[c.HBM], x[count])
+            x[count, RUN + KERNEL :] = x[0, RUN + KERNEL :]
+            c.describe_run(dev, p, us, split, scratch[c.HBM], x[count, :RUN])
+            c.describe_kernel(table[i], x[count, RUN : RUN + KERNEL])
             times[count], splits[count], rows[count] = us, split, i
             count += 1
             grown = p[c.g.CTAS] / split * (split + 1.0)
@@ -175,10 +178,11 @@ class Trainer:
         for i, k in enumerate(batch):
             for j, place in enumerate(k.want[: len(PLACES)]):
                 want[i, j] = starts[i] + place if place >= 0 else -1
-        hidden = np.tanh(z @ self.w["inner"].T + self.w["offset"])
+        before = z @ self.w["inner"].T + self.w["offset"]
+        hidden = before / (1 + np.abs(before))
         u = (z @ self.w["linear"] + hidden @ self.w["outer"]).astype(np.float64)
         slope = (slope_of(u, starts, owner, want) / len(batch)).astype(np.float32)
-        back = np.outer(slope, self.w["outer"]) * (1 - hidden * hidden)
+        back = np.outer(slope, self.w["outer"]) * (1 - np.abs(hidden)) ** 2
         return {"linear": z.T @ slope, "outer": hidden.T @ slope, "inner": back.T @ z,
                 "offset": back.sum(0)}  # fmt: skip
 
@@ -207,7 +211,8 @@ class Trainer:
 
 def liking(net: dict[str, Any], x: np.ndarray) -> np.ndarray:
     """Return the utilities of candidates."""
-    return x @ net["linear"] + np.tanh(x @ net["inner"].T + net["offset"]) @ net["outer"]
+    before = x @ net["inner"].T + net["offset"]
+    return x @ net["linear"] + before / (1 + np.abs(before)) @ net["outer"]
 
 
 def report(choices: list[Choice], net: dict[str, Any]) -> None:
@@ -232,7 +237,7 @@ def main() -> None:
     """Fit, report, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=70)
     arguments = parser.parse_args()
     pricer, rng, found = Pricer(), np.random.default_rng(0), list(records())
     fitted = [r for r in found if not r.check]

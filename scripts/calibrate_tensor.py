@@ -32,15 +32,19 @@ BOUNDS = {
     **dict.fromkeys(
         (
             "wgmma_fraction", "fill_fraction", "request_fraction", "hbm_fraction", "write_share",
-            "write_kept_fraction", "coop_store", "xmma_fraction", "xmma_l2_fraction", "cudnn_tensor_fraction",
+            "write_kept_fraction", "coop_store", "xmma_fraction", "xmma_l2_fraction",
+            "cudnn_tensor_fraction",
             "cudnn_exp_fraction",
         ), UNIT,
     ),
-    **dict.fromkeys(("step_power", "overlap_power", "mma_power", "mma_overlap_power", "xmma_l2_power"), NORM),
+    **dict.fromkeys(
+        ("step_power", "overlap_power", "mma_power", "mma_overlap_power", "xmma_l2_power"), NORM
+    ),
     **dict.fromkeys(
         (
             "align16_factor", "align32_factor", "align64_factor", "store16_factor",
-            "store32_factor", "port16_factor", "bias_factor", "cudnn_ragged_factor", "flash_ragged_factor",
+            "store32_factor", "port16_factor", "bias_factor", "cudnn_ragged_factor",
+            "flash_ragged_factor",
         ), FACTOR,
     ),
 }  # fmt: skip
@@ -54,7 +58,8 @@ NVJET = (
 MMA = (
     "xmma_us", "xmma_fraction", "xmma_clk", "xmma_l2_fraction", "xmma_l2_power",
     "port_sparse_bytes_per_clk", "segment_us", "segment_part_us", "reduce_us",
-    "reduce_split_us", "reduce_serial_us", "reduce_bytes_per_s", "mma_us", "mma_cold_us", "mma_factor", "mma_port",
+    "reduce_split_us", "reduce_serial_us", "reduce_bytes_per_s", "mma_us",
+    "mma_cold_us", "mma_factor", "mma_port",
     "mma_step_clk", "mma_power", "mma_overlap_power", "mma_store_bytes_per_clk", "mma_cta_clk",
     "ffma_factor", "ffma_copy_clk", "ffma_step_clk", "dmma_factor", "dmma_port", "dmma_step_clk",
 )  # fmt: skip

@@ -24,13 +24,14 @@ from archsim.models.gpu.fixed import time_fixed
 from archsim.models.gpu.gemm import time_gemm
 from archsim.models.gpu.vector import variants
 from archsim.validate.cases import spec_from_case
-from archsim.validate.split import is_check
+from archsim.validate.split import fold, is_check
 
 MEASURED = Path(__file__).parents[1] / "workloads" / "measured"
 FILES = tuple(
     f"h200_{name}.json"
     for name in ("kernels", "operators", "structured", "names", "choice", "linear")
 )
+FOLDS = 5
 PREFIX = "tensor_kernels_"
 WARM_BYTES = 40e6  # warm times count only where everything stays in L2
 GEMM, SPARSE, ATTENTION, CONV = plans.GEMM, plans.SPARSE, plans.ATTENTION, plans.CONV
@@ -71,20 +72,23 @@ class Sample:
     us: float
     check: bool
     label: str
+    fold: int = 0
+    work: float = 0.0
 
 
 def samples(case: Mapping[str, Any], kernels: Sequence[plans.Plan], label: str) -> list[Sample]:
     """Return a case's samples: an attention's kernels each, other cases' sums; and warm times."""
-    check = is_check(case)
+    check, part = is_check(case), fold(case, FOLDS)
+    work = float(case["flops"] + case["bytes"])
     found = []
     recorded = case["kernels"]
     if case["op"] == "attention" and 1 < len(kernels) == len(recorded):
         for kernel, seen in zip(kernels, recorded, strict=True):
-            found.append(Sample([kernel], 0.0, seen["dur_us"], check, label))
+            found.append(Sample([kernel], 0.0, seen["dur_us"], check, label, part, work))
     else:
-        found.append(Sample(kernels, 0.0, case["us"], check, label))
+        found.append(Sample(kernels, 0.0, case["us"], check, label, part, work))
     if case.get("us_warm") and case["bytes"] < WARM_BYTES:
-        found.append(Sample(kernels, 1.0, case["us_warm"], check, label + " warm"))
+        found.append(Sample(kernels, 1.0, case["us_warm"], check, label + " warm", part, work))
     return found
 
 

@@ -117,7 +117,9 @@ class Launch(Group):
     graph_start_us: Constant = constant("us", minimum=0, doc="replay to the first kernel")
     graph_gap_us: Constant = constant("us", minimum=0, doc="gap between kernels of a CUDA graph")
     graph_memset_us: Constant = constant("us", minimum=0, doc="further gaps around a memset node")
-    graph_host_copy_us: Constant = constant("us", minimum=0, doc="further gap of a copy to the host")
+    graph_host_copy_us: Constant = constant(
+        "us", minimum=0, doc="further gap of a copy to the host"
+    )
     stream_us: Constant = constant("us", minimum=0, doc="host time of one eager operator")
     stream_kernel_us: Constant = constant("us", minimum=0, doc="host time per further kernel")
     stream_matmul_us: Constant = constant("us", minimum=0, doc="further host time, matrix product")

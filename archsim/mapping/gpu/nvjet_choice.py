@@ -21,7 +21,10 @@ FILE = "nvjet_network.json"
 
 
 class Network(NamedTuple):
-    """``short @ x`` lists candidates; ``linear @ x + outer @ tanh(x @ inner + offset)`` ranks."""
+    """``short @ x`` lists candidates, ``linear @ x + outer @ s(inner @ x + offset)`` ranks them.
+
+    ``s(z)`` is ``z / (1 + |z|)``.
+    """
 
     short: np.ndarray[Any, Any]
     linear: np.ndarray[Any, Any]
@@ -35,9 +38,7 @@ def nvjet_network() -> Network:
     """Return the weights."""
     text = (resources.files("archsim.mapping.gpu") / FILE).read_text(encoding="utf-8")
     data = json.loads(text)
-    arrays = {name: np.array(data[name], dtype=np.float64) for name in Network._fields}
-    arrays["inner"] = np.ascontiguousarray(arrays["inner"].T)
-    return Network(**arrays)
+    return Network(*(np.array(data[name], dtype=np.float64) for name in Network._fields))
 
 
 @cache

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from math import ceil, log, tanh
-from typing import Any
+from functools import cache
+from math import ceil, log
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from archsim.engine.jit import njit
 from archsim.mapping.gpu import tiles as t
+from archsim.mapping.gpu.nvjet_choice import nvjet_network, nvjet_table
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm import time_gemm
-from archsim.models.gpu.gemm_features import FEATURES, describe
+from archsim.models.gpu.gemm_features import (
+    KERNEL,
+    OPERATOR,
+    RUN,
+    describe_kernel,
+    describe_operator,
+    describe_run,
+)
 from archsim.models.gpu.gemm_steps import wgmma_step
 from archsim.models.gpu.plan import HBM, OUTPUTS
 
@@ -122,38 +131,61 @@ def busy_clk(dev: Any, row: Any, p: Any, most: float) -> float:
     return float(clk)
 
 
-@njit
-def short_list_utility(x: Any, short: Any) -> float:
-    """Return the utility that decides whether a candidate is ranked at all."""
-    liking = 0.0
-    for f in range(x.shape[0]):
-        if x[f] != 0.0:
-            liking += short[f] * x[f]
-    return liking
+class Ranking(NamedTuple):
+    """The network with what it makes of every kernel of a table worked out: one number or one row
+    of hidden inputs a kernel, and the weights of what depends on the run and on the operator."""
+
+    short_run: np.ndarray[Any, Any]
+    short_kernel: np.ndarray[Any, Any]
+    linear_run: np.ndarray[Any, Any]
+    linear_kernel: np.ndarray[Any, Any]
+    inner_run: np.ndarray[Any, Any]
+    inner_kernel: np.ndarray[Any, Any]
+    inner_operator: np.ndarray[Any, Any]
+    outer: np.ndarray[Any, Any]
+
+
+@cache
+def ranking(kind: str) -> Ranking:
+    """Return the network applied to the kernels for ``kind`` (16 or 8) bit operands."""
+    net, table = nvjet_network(), nvjet_table(kind)
+    kernels = np.empty((len(table), KERNEL))
+    for row, x in zip(table, kernels, strict=True):
+        describe_kernel(row, x)
+    run, kernel, operator = slice(RUN), slice(RUN, RUN + KERNEL), slice(RUN + KERNEL, None)
+    inner = np.ascontiguousarray(net.inner.T)
+    return Ranking(
+        net.short[run].copy(), kernels @ net.short[kernel],
+        net.linear[run].copy(), kernels @ net.linear[kernel],
+        inner[run].copy(), kernels @ inner[kernel] + net.offset, inner[operator].copy(), net.outer,
+    )  # fmt: skip
 
 
 @njit
-def rank_utility(x: Any, linear: Any, inner: Any, offset: Any, outer: Any, hidden: Any) -> float:
-    """Return the library's liking of a candidate with features ``x``; ``hidden`` is scratch."""
-    liking = 0.0
-    hidden[:] = offset
+def dot(a: Any, b: Any) -> float:
+    """Return the inner product."""
+    found = 0.0
+    for i in range(a.shape[0]):
+        found += a[i] * b[i]
+    return found
+
+
+@njit
+def add_rows(x: Any, weights: Any, into: Any) -> None:
+    """Add ``x @ weights`` to ``into``."""
     for f in range(x.shape[0]):
         if x[f] != 0.0:
-            liking += linear[f] * x[f]
-            for h in range(hidden.shape[0]):  # in this order, so that it vectorises
-                hidden[h] += inner[f, h] * x[f]
-    for h in range(hidden.shape[0]):
-        liking += outer[h] * tanh(hidden[h])
-    return liking
+            for h in range(into.shape[0]):  # in this order, so that it vectorises
+                into[h] += x[f] * weights[f, h]
 
 
 @njit
 def rate(
-    dev: Any, p: Any, row: Any, i: int, short: Any, most: float, out_bytes: float, bias: float,
-    scratch: Any, features: Any, likings: Any, times: Any, splits: Any,
+    dev: Any, p: Any, row: Any, i: int, net: Any, most: float, out_bytes: float, bias: float,
+    scratch: Any, runs: Any, likings: Any, times: Any, splits: Any,
 ) -> float:  # fmt: skip
     """Price candidate ``row`` (number ``i``) at every split of K; keep and return its best."""
-    x = np.empty(FEATURES)
+    x = np.empty(RUN)
     split = 1.0
     while True:
         fill(row, p, split, dev.sm_count, out_bytes)
@@ -163,16 +195,28 @@ def rate(
         us = total(scratch)
         if split > 1.0:
             us += reduction_us(dev, p, split, out_bytes)
-        describe(dev, p, row, us, split, scratch[HBM], x)
-        liking = short_list_utility(x, short)
+        describe_run(dev, p, us, split, scratch[HBM], x)
+        liking = dot(net.short_run, x) + net.short_kernel[i]
         if liking > likings[i]:
             likings[i], times[i], splits[i] = liking, us, split
-            features[i] = x
+            runs[i] = x
         grown = p[g.CTAS] / split * (split + 1.0)
         split += 1.0
         few = g.k_steps(p) < LEAST_STEPS * split or split > min(most, MOST_PARTS)
         if p[g.BATCH] > 1.0 or grown > dev.sm_count * row[_ROOM] or few:
             return float(likings[i])
+
+
+@njit
+def liking_of(net: Any, i: int, run: Any, operator: Any, hidden: Any) -> float:
+    """Return the library's liking of candidate ``i``; ``operator`` are the operator's inputs."""
+    for h in range(hidden.shape[0]):
+        hidden[h] = operator[h] + net.inner_kernel[i, h]
+    add_rows(run, net.inner_run, hidden)
+    liking = dot(net.linear_run, run) + net.linear_kernel[i]
+    for h in range(hidden.shape[0]):
+        liking += net.outer[h] * hidden[h] / (1.0 + abs(hidden[h]))
+    return float(liking)
 
 
 @njit
@@ -184,7 +228,7 @@ def pair(p: Any, row: Any) -> int:
 
 @njit
 def preferred(
-    dev: Any, p: Any, table: Any, net: Any, most: float, bias: float, scratch: Any, features: Any,
+    dev: Any, p: Any, table: Any, net: Any, most: float, bias: float, scratch: Any, runs: Any,
     likings: Any, times: Any, splits: Any,
 ) -> int:  # fmt: skip
     """Return the row of ``table`` that the library likes best; K in at most ``most`` parts.
@@ -193,7 +237,6 @@ def preferred(
     Rows come in blocks of one tile with all its clusters: every tile that is not hopeless is
     priced with a pair of CTAs, the best ``FINALISTS`` with all clusters; these the network ranks.
     """
-    short, linear, inner, offset, outer = net
     tiles = table.shape[0] // CLUSTERS
     out_bytes = p[g.OUT_BYTES]
     likings[:] = -1e300
@@ -206,23 +249,25 @@ def preferred(
         if busy[k] <= limit:
             i = k * CLUSTERS + pair(p, table[k * CLUSTERS])
             best_of[k] = rate(
-                dev, p, table[i], i, short, most, out_bytes, bias, scratch, features, likings,
-                times, splits,
+                dev, p, table[i], i, net, most, out_bytes, bias, scratch, runs, likings, times,
+                splits,
             )  # fmt: skip
-    listed = np.argsort(-best_of)[:FINALISTS]
+    x, operator = np.empty(OPERATOR), np.zeros(net.outer.shape[0])
+    describe_operator(p, bias, x)
+    add_rows(x, net.inner_operator, operator)
+    hidden = np.empty(net.outer.shape[0])
     best, chosen = -1e300, 0
     final = np.full(likings.shape[0], -1e300)
-    hidden = np.empty(outer.shape[0])
-    for k in listed:
+    for k in np.argsort(-best_of)[:FINALISTS]:
         if best_of[k] == -1e300:
             break
         for i in range(k * CLUSTERS, (k + 1) * CLUSTERS):
             if likings[i] == -1e300:
                 rate(
-                    dev, p, table[i], i, short, most, out_bytes, bias, scratch, features, likings,
-                    times, splits,
+                    dev, p, table[i], i, net, most, out_bytes, bias, scratch, runs, likings, times,
+                    splits,
                 )  # fmt: skip
-            final[i] = rank_utility(features[i], linear, inner, offset, outer, hidden)
+            final[i] = liking_of(net, i, runs[i], operator, hidden)
             if final[i] > best:
                 best, chosen = final[i], i
     likings[:] = final
@@ -230,12 +275,13 @@ def preferred(
     return chosen
 
 
-def ranked(dev: Any, p: Any, table: Any, net: Any, bias: float) -> tuple[Any, Any, Any]:
-    """Return likings, times and splits of all candidates of ``table`` for the shape in ``p``."""
+def ranked(dev: Any, p: Any, kind: str, bias: float) -> tuple[Any, Any, Any]:
+    """Return likings, times and splits of all candidates of a ``kind`` for the shape in ``p``."""
+    table = nvjet_table(kind)
     n = len(table)
     likings, times, splits = np.empty(n), np.empty(n), np.ones(n)
-    features = np.empty((n, FEATURES))
-    most = float(MOST_SPLITS)
-    scratch = np.zeros(OUTPUTS)
-    preferred(dev, p.copy(), table, net, most, bias, scratch, features, likings, times, splits)
+    preferred(
+        dev, p.copy(), table, ranking(kind), float(MOST_SPLITS), bias, np.zeros(OUTPUTS),
+        np.empty((n, RUN)), likings, times, splits,
+    )  # fmt: skip
     return likings, times, splits

@@ -11,11 +11,11 @@ import numpy as np
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import BatchedGemm, Gemm
 from archsim.mapping.gpu import names
-from archsim.mapping.gpu.nvjet_choice import nvjet_network, nvjet_table
+from archsim.mapping.gpu.nvjet_choice import nvjet_table
 from archsim.mapping.gpu.tiles import short_table
 from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.gemm_choice import MOST_SPLITS, cheapest, fill, preferred
-from archsim.models.gpu.gemm_features import FEATURES, MEMSET_ABOVE_TILES
+from archsim.models.gpu.gemm_choice import MOST_SPLITS, cheapest, fill, preferred, ranking
+from archsim.models.gpu.gemm_features import MEMSET_ABOVE_TILES, RUN
 from archsim.models.gpu.gemm_steps import TYPES
 from archsim.models.gpu.plan import FIXED, GEMM, OUTPUTS, PARAMS, Plan
 
@@ -67,11 +67,11 @@ def matrix_plans(
     p = template(m, n, k, batch, dtype, out_bytes)
     if takes_nvjet(p, dtype, dev):
         kind = "8" if p[g.IN_BYTES] == 1 else "16"
-        table, net = nvjet_table(kind), nvjet_network()
-        features, likings, times, splits = _buffers(len(table))
+        table, net = nvjet_table(kind), ranking(kind)
+        runs, likings, times, splits = _buffers(len(table))
         scratch = np.zeros(OUTPUTS)
         row = preferred(
-            dev, p, table, net, most, float(bias), scratch, features, likings, times, splits
+            dev, p, table, net, most, float(bias), scratch, runs, likings, times, splits
         )
         split = splits[row]
     else:
@@ -92,7 +92,7 @@ def takes_nvjet(p: np.ndarray[Any, Any], dtype: str, dev: Any) -> bool:
 @cache
 def _buffers(count: int) -> tuple[np.ndarray[Any, Any], ...]:
     """Return scratch arrays for ``count`` candidates."""
-    return np.empty((count, FEATURES)), np.empty(count), np.empty(count), np.ones(count)
+    return np.empty((count, RUN)), np.empty(count), np.empty(count), np.ones(count)
 
 
 def table_for(dtype: str, p: np.ndarray[Any, Any], dev: Any) -> np.ndarray[Any, Any]:

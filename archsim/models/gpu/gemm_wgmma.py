@@ -1,4 +1,4 @@
-"""Kernels on wgmma: persistent CTAs that load with TMA, cooperate in clusters and store with TMA."""
+"""Kernels on wgmma: persistent CTAs that load and store with TMA and cooperate in clusters."""
 
 from __future__ import annotations
 

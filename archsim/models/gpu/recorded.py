@@ -16,7 +16,7 @@ from archsim.graph.ops import BatchedGemm, Conv2d, Gemm, OpSpec, SparseGemm
 from archsim.mapping.gpu import names
 from archsim.mapping.gpu import tiles as t
 from archsim.mapping.gpu.names import GemmKernel, parse_gemm
-from archsim.mapping.gpu.nvjet_choice import nvjet_network, nvjet_table
+from archsim.mapping.gpu.nvjet_choice import nvjet_table
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.conv_lower import implicit_template
 from archsim.models.gpu.gemm_choice import ranked
@@ -123,7 +123,7 @@ def rank_candidates(spec: OpSpec, dev: Any) -> list[dict[str, Any]]:
     kind = "8" if p[g.IN_BYTES] == 1 else "16"
     table = nvjet_table(kind)
     bias = float(isinstance(spec, Gemm) and spec.bias)
-    likings, times, splits = ranked(dev, p, table, nvjet_network(), bias)
+    likings, times, splits = ranked(dev, p, kind, bias)
     found: dict[tuple[int, int], dict[str, Any]] = {}
     for i in np.argsort(-likings, kind="stable"):
         if likings[i] == -1e300:
