@@ -9,31 +9,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
 from operator import attrgetter
 from pathlib import Path
 
 import accuracy_calibration
 from accuracy_classes import OVERALL, ROWS, Row
 from accuracy_plot import scatter
+from accuracy_sets import SETS, check_cases, holdout_cases, judge, model, validation
 
 from archsim.app.measured_models import predictor
-from archsim.app.recorded_kernels import chooser
 from archsim.app.running import evaluate_run
-from archsim.app.validating import baseline, steady_predictor
-from archsim.config import load_device
+from archsim.app.validating import steady_predictor
 from archsim.config.paths import configs_dir
-from archsim.models.gpu import GpuModel
 from archsim.models.gpu.vector import leaf_paths
 from archsim.validate import (
-    Validation,
     load_dataset,
-    validate_measured,
     validate_models,
     validate_published,
     validate_sustained,
 )
-from archsim.validate.measured import CaseResult, Summary, summarise
+from archsim.validate.measured import Summary, summarise
 from archsim.validate.models import ModelResult
 from archsim.validate.stats import Stats
 from workloads import measured
@@ -46,28 +41,6 @@ PAGE, PLOT, README = (
     ROOT / "README.md",
 )
 BLOCK = re.compile(r"(<!-- accuracy -->\n).*?(<!-- /accuracy -->)", re.S)
-SETS = ("h200_operators", "h200_structured")
-
-
-@cache
-def model() -> GpuModel:
-    return GpuModel(load_device("h200"))
-
-
-@cache
-def validation(name: str, recorded: bool = False) -> Validation:
-    choose = chooser(model().device) if recorded else None
-    data = load_dataset(measured.path(name))
-    return validate_measured(data, model().price, baseline(model().device), choose)
-
-
-def check_cases() -> list[CaseResult]:
-    """The check half of the fitted sets."""
-    return [c for name in SETS for c in validation(name).half(True)]
-
-
-def holdout_cases() -> list[CaseResult]:
-    return list(validation("h200_holdout").cases)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -113,6 +86,23 @@ def classes() -> str:
     return table(head, rows) + "\n" + "\n".join(lines) + "\n"
 
 
+def judged() -> str:
+    """The last judge, by class, and what it says about the choice of kernel."""
+    cases, rows = judge().cases, []
+    for row in (*ROWS, OVERALL):
+        s = summarise(c for c in cases if row.holds(c))
+        if s.ours.n:
+            rows.append([row.name, digit(row.goal), str(s.ours.n), *_errors(s.ours),
+                         digit(s.repeat), digit(s.baseline.mape)])  # fmt: skip
+    head = ("class", "goal", "n", "MAPE", "median", "max", "repeat", "roofline")
+    s = summarise(cases)
+    line = (
+        f"Correlation of log times {s.ours.correlation:.4f}; {s.far} of {s.ours.n} predictions are "
+        "off by more than 2x.\n"
+    )
+    return table(head, rows) + "\n" + line
+
+
 def extremes() -> str:
     """Errors at the ends of the size range."""
     rows = []
@@ -130,8 +120,12 @@ def _errors(s: Stats) -> list[str]:
 def choices() -> str:
     """Recorded kernel given against own choice."""
     rows = []
-    for name, side in (("h200_holdout", None), ("h200_structured", True), ("h200_names", True)):
-        for op, s in validation(name, True).choices(side).items():
+    found = [
+        (f"h200_{name}", validation(f"h200_{name}", True).choices(side))
+        for name, side in (("holdout", None), ("structured", True), ("names", True))
+    ]
+    for name, summaries in (("h200_judge", judge().choices()), *found):
+        for op, s in summaries.items():
             rows.append(
                 [f"{name}: {op}", str(s.given.n), digit(s.given.mape), digit(s.own.mape),
                  str(s.ranked), digit(s.top1), digit(s.top3), f"{s.regret_us or 0.0:.2f}"]
@@ -162,7 +156,7 @@ def _model_row(c: ModelResult) -> list[str]:
 def whole_models() -> str:
     """Whole models: totals and kernel families."""
     parts = []
-    for name in ("h200_models", "h200_models_full"):
+    for name in ("h200_models", "h200_models_full", "h200_models_judge"):
         result = validate_models(load_dataset(measured.path(name)), predictor(model()))
         rows = [
             [q, str(s.n), *_errors(s)]
@@ -243,7 +237,8 @@ def text(name: str) -> str:
 def page() -> str:
     """The whole page."""
     sections = {
-        "introduction": sources(), "classes": classes(), "extremes": extremes(),
+        "introduction": sources(), "classes": classes(), "judge": judged(),
+        "extremes": extremes(), "folds": "",
         "choices": choices(), "models": whole_models(), "sustained": sustained(),
         "published": published(),
         "calibration": calibrations(), "peers": "",

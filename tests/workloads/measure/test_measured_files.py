@@ -9,9 +9,13 @@ import pytest
 
 FILES = (
     "operators", "holdout", "structured", "reference", "choice", "names", "cublaslt", "micro",
-    "models_full", "models_tuned", "sustained_more", "rankings",
+    "models_full", "models_tuned", "sustained_more", "rankings", "judge", "linear", "models_judge",
+    "cublaslt_batched", "rankings_batched", "micro_more",
 )  # fmt: skip
-TIMED = ("operators", "holdout", "structured", "reference", "choice", "names", "cublaslt")
+TIMED = (
+    "operators", "holdout", "structured", "reference", "choice", "names", "cublaslt", "judge",
+    "linear", "cublaslt_batched",
+)  # fmt: skip
 
 
 def load(name: str) -> dict:
