@@ -241,7 +241,7 @@ def page() -> str:
         "extremes": extremes(), "folds": "",
         "choices": choices(), "models": whole_models(), "sustained": sustained(),
         "published": published(),
-        "calibration": calibrations(), "peers": "",
+        "calibration": calibrations(), "limits": "", "peers": "",
     }  # fmt: skip
     parts = [text(name).rstrip() + "\n\n" + body for name, body in sections.items()]
     return "\n".join(part.rstrip() + "\n" for part in parts)

@@ -42,6 +42,10 @@ from archsim.models.gpu.gemm_plan import (
 from archsim.models.gpu.gemm_steps import wgmma_step
 from archsim.models.gpu.plan import COMPUTE, EXPOSED, L2, L2_BYTES, LAUNCH, RESIDENT, SHARED
 
+FITTED_SMS = 132.0
+"""SMs of the device that the overlap with device memory was fitted on; its norm depends on how deep
+a kernel is there, not on the device at hand: more SMs must not overlap less."""
+
 FEW_ROWS = 8
 """Rows of an operand up to which all clusters of a wave ask for the same few lines at once."""
 
@@ -137,7 +141,7 @@ def hot_clk(dev: Any, p: Any) -> float:
         readers = ceil(tiles_n / p[CN])
     if tiles_n == 1.0 and p[N] <= FEW_ROWS:
         readers = max(readers, ceil(tiles_m / p[CM]))
-    return float(min(readers, dev.sm_count / (p[CM] * p[CN])) * dev.tensor_kernels_gemm_hot_clk)
+    return float(min(readers, p[CTAS] / (p[CM] * p[CN])) * dev.tensor_kernels_gemm_hot_clk)
 
 
 @njit
@@ -185,7 +189,8 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     if p[ENGINE] == 1.0:
         shared_us /= dev.tensor_kernels_gemm_xmma_l2_fraction
         busy_us = overlap(own_us, shared_us, dev.tensor_kernels_gemm_xmma_l2_power)
-    deeper = dev.tensor_kernels_gemm_overlap_gain * log(1.0 + parts * per_sm / 16.0)
+    depth = parts * max(ceil(tiles / FITTED_SMS), 1.0)
+    deeper = dev.tensor_kernels_gemm_overlap_gain * log(1.0 + depth / 16.0)
     both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_overlap_power + deeper)
     slow = throttle(dev, work * parts * per_sm * us, both_us)
     out[LAUNCH] = start_us(dev, p)
