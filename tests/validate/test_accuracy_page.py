@@ -31,6 +31,13 @@ def test_the_table_of_classes_is_what_the_model_predicts(script):
     assert_same(page[start : page.index("![measured", start)].strip(), script.classes().strip())
 
 
+def test_the_table_of_the_last_judge_is_what_the_model_predicts(script):
+    page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    start = page.index("| class | goal | n |")
+    end = page.index("## Folds", start)
+    assert_same(page[start:end].strip(), script.judged().strip())
+
+
 def test_the_block_of_the_readme_is_what_the_model_predicts(script):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     found = script.BLOCK.search(readme)
@@ -47,9 +54,11 @@ def test_every_case_stands_in_one_row(script):
 
 def test_nothing_names_the_judge_as_its_source():
     for path in (*(ROOT / "configs").rglob("*.yaml"), *(ROOT / "archsim").rglob("*.py")):
-        assert "h200_holdout" not in path.read_text(encoding="utf-8"), path
+        text = path.read_text(encoding="utf-8")
+        assert "h200_holdout" not in text and "h200_judge" not in text, path
     for path in (ROOT / "scripts").glob("calibrate_*.py"):
         assert "holdout" not in path.read_text(encoding="utf-8"), path
+        assert "judge.json" not in path.read_text(encoding="utf-8"), path
 
 
 def test_the_plot_has_a_dot_for_every_case(script):
