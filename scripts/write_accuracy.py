@@ -237,7 +237,8 @@ def text(name: str) -> str:
 def page() -> str:
     """The whole page."""
     sections = {
-        "introduction": sources(), "classes": classes(),         "extremes": extremes(), "judge": judged(), "folds": "",
+        "introduction": sources(), "classes": classes(), "extremes": extremes(),
+        "judge": judged(), "folds": "",
         "choices": choices(), "models": whole_models(), "sustained": sustained(),
         "published": published(),
         "calibration": calibrations(), "limits": "", "peers": "",
