@@ -1,0 +1,53 @@
+"""The executed machine code against what an H200 computed from the same kernels, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba.cuda")
+
+from numba import cuda
+
+from archsim.models.gpu.sm.execute import run
+from workloads.kernels import matmul_int, ngpc_golden, ngpc_half
+from workloads.kernels.golden import CASES
+from workloads.kernels.ngpc_grid import THREADS, level_rows
+
+GOLDEN = Path(__file__).parents[2] / "cosim" / "golden"
+PRODUCTS = {case.name: case for case in CASES}
+
+
+@pytest.mark.parametrize("name", ["primes", "relu_even", "gelu", "half_away", "int16_even"])
+def test_requantised_products_are_those_of_the_gpu(name):
+    case = PRODUCTS[name]
+    out = np.zeros((case.m, case.n), np.int32)
+    arguments = (
+        *matmul_int.arrays(case.product(), case.format),
+        np.array(case.table(), np.int32),
+        np.int32(matmul_int.ROUNDING_CODES[case.rounding]),
+        np.int32(matmul_int.ACTIVATION_CODES[case.activation]),
+        np.int32(matmul_int.OUT_BITS[case.format]),
+        out,
+    )
+    grid = (-(-case.n // matmul_int.TILE), -(-case.m // matmul_int.TILE))
+    run(cuda.jit(matmul_int.requantised_product), grid, (matmul_int.TILE,) * 2, arguments,
+        check=True)  # fmt: skip
+    np.testing.assert_array_equal(out, np.load(GOLDEN / f"{name}.npz")["out"])
+
+
+@pytest.mark.parametrize("name", ngpc_golden.HALVES)
+def test_half_precision_encodings_are_those_of_the_gpu(name):
+    grid = ngpc_golden.GRIDS[name][0]
+    positions, table = ngpc_golden.half_inputs(name)
+    out = np.zeros((len(positions), grid.levels), np.uint32)
+    packed = np.ascontiguousarray(table).view(np.uint32).ravel()
+    levels = level_rows(grid, [0] * grid.levels)
+    scales = np.array([t.scale for t in grid.tables], np.float32)
+    kernel = ngpc_half.grid_kernel(grid.dims, grid.interpolation == "smoothstep")
+    blocks = (-(-len(positions) // THREADS), grid.levels)
+    run(cuda.jit(kernel), blocks, THREADS, (positions, packed, scales, levels, out), check=True)
+    want = np.load(GOLDEN / "ngpc.npz")[f"half_{name}"]
+    np.testing.assert_array_equal(out.view(np.int16), want)
