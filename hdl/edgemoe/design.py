@@ -8,18 +8,39 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from archsim.config.edgemoe_params import EdgeMoeParams
+from archsim.config.edgemoe_params import EdgeMoeParams, Techniques, engine_params
+from archsim.errors import ConfigError
 from hdl.edgemoe.gate import RECURRENCE
 from hdl.edgemoe.linear import EPILOGUE_CYCLES
 from hdl.edgemoe.norm import OUTPUT_CYCLES, STATISTICS_CYCLES
 from hdl.edgemoe.softmax import OnlineSoftmax, SoftmaxWeight
-from hdl.edgemoe.units import STREAMS, TOP, Units, make_unit
+from hdl.edgemoe.units import TOP, Units
+from hdl.matrix.emit import emit_parts
 from hdl.rtl import Rtl
 from hdl.verilog import convert
 
+WIDEST_TILE = 16
+"""Outputs of the linear unit: a row of full-width sums must fit the engine's widest port."""
+
+
+def check(params: EdgeMoeParams) -> None:
+    """Raise ``ConfigError`` where the units cannot be made."""
+    slots = params.head_dim // params.lanes
+    rules = (
+        ("linear.tile_out", params.tile_out, params.tile_out <= WIDEST_TILE,
+         f"at most {WIDEST_TILE}"),
+        ("attention.queries", params.queries, params.queries <= slots,
+         f"at most head dimension / attention.lanes ({slots})"),
+        ("techniques", "some off", params.techniques == Techniques(), "all on"),
+    )  # fmt: skip
+    for name, value, good, rule in rules:
+        if not good:
+            raise ConfigError(f"device.{name} must be {rule} for RTL, not {value}")
+
 
 def rtl(params: EdgeMoeParams) -> Rtl:
-    """Return all units in one module, their streams as ports."""
+    """Return all units in one module, their streams as ports; see ``check``."""
+    check(params)
     latency = {
         "softmax_recurrence": RECURRENCE,
         "softmax_sum": OnlineSoftmax.LATENCY,
@@ -28,21 +49,14 @@ def rtl(params: EdgeMoeParams) -> Rtl:
         "norm_output": OUTPUT_CYCLES,
         "linear_epilogue": EPILOGUE_CYCLES,
     }
-    return Rtl(params=params, top=TOP, verilog=flat(Units(params), TOP), latency=latency)
+    verilog = "\n".join([emit_parts(engine_params(params)), flat(Units(params), TOP)])
+    return Rtl(params=params, top=TOP, verilog=verilog, latency=latency)
 
 
 def synthesis_top(params: EdgeMoeParams, top: str, ecp5: bool) -> tuple[str, str]:
     """Return module name and Verilog of all units; there is no other top yet."""
     made = rtl(params)
     return made.top, made.verilog
-
-
-def unit_verilog(params: EdgeMoeParams, name: str) -> tuple[str, str]:
-    """Return module name and Verilog of one unit of ``STREAMS``, for its synthesis counts."""
-    if name not in STREAMS:
-        raise ValueError(f"unit must be one of {', '.join(STREAMS)}, not {name!r}")
-    module = f"edgemoe_{name}"
-    return module, flat(make_unit(params, name), module)
 
 
 def handoff(_device: Any, _digest: str, _ports: Sequence[dict[str, Any]]) -> dict[str, str]:

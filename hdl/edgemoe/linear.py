@@ -79,8 +79,9 @@ class LinearUnit(wiring.Component):
     * ``counters``: those of the engine.
     """
 
-    def __init__(self, params: EdgeMoeParams) -> None:
+    def __init__(self, params: EdgeMoeParams, *, verilog: bool = False) -> None:
         self.params = params
+        self.verilog = verilog
         self.engine_params = engine_params(params)
         form = params.formats.activation
         word = params.tile_out * form.bits
@@ -102,7 +103,7 @@ class LinearUnit(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        m.submodules.engine = engine = MatrixEngine(self.engine_params)
+        m.submodules.engine = engine = MatrixEngine(self.engine_params, verilog=self.verilog)
         m.submodules.epilogue = epilogue = Epilogue(self.params)
         connect(m, flipped(self.i), engine.i)
         there = ~self.weigh | (self.score.valid & self.old.valid)

@@ -41,8 +41,8 @@ class LinearJobs(wiring.Component):
     of ``LinearUnit``.
     """
 
-    def __init__(self, params: EdgeMoeParams) -> None:
-        self.unit = LinearUnit(params)
+    def __init__(self, params: EdgeMoeParams, *, verilog: bool = False) -> None:
+        self.unit = LinearUnit(params, verilog=verilog)
         streams = ("i", "score", "old", "o")
         members = {name: self.unit.signature.members[name] for name in streams}
         super().__init__({"job": In(stream.Signature(job_layout())), **members})
@@ -72,13 +72,17 @@ class LinearJobs(wiring.Component):
 
 
 def make_unit(params: EdgeMoeParams, name: str) -> wiring.Component:
-    """Return the unit ``name`` of ``STREAMS``."""
+    """Return the unit ``name`` of ``STREAMS``; the engine's parts are modules of their own."""
     if name == "norm":
         return LayerNorm(params, lanes=params.lanes)
+    if name == "linear":
+        return LinearJobs(params, verilog=True)
     kinds = {
-        "scores": AttentionScores, "mix": AttentionMix, "gate": Gate, "queues": ExpertQueues,
-        "linear": LinearJobs,
-    }  # fmt: skip
+        "scores": AttentionScores,
+        "mix": AttentionMix,
+        "gate": Gate,
+        "queues": ExpertQueues,
+    }
     made: wiring.Component = kinds[name](params)
     return made
 

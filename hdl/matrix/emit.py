@@ -28,14 +28,18 @@ def emit_core(params: MatrixParams) -> str:
     return _with_parts(params, MatrixEngine(params, verilog=True), CORE)
 
 
-def _with_parts(params: MatrixParams, top: wiring.Component, name: str) -> str:
+def emit_parts(params: MatrixParams) -> str:
+    """Return the Verilog of the modules that an engine made with ``verilog=True`` instantiates."""
     parts = (
         (PE, make_pe(params, verilog=True)),
         (ROW, SystolicRow(params, verilog=True)),
         (LANE, PostLane(params, verilog=True)),
-        (name, top),
     )
     return "\n".join([VERILOG, *(convert(component, name) for name, component in parts)])
+
+
+def _with_parts(params: MatrixParams, top: wiring.Component, name: str) -> str:
+    return "\n".join([emit_parts(params), convert(top, name)])
 
 
 def emit_memory_top(params: MatrixParams) -> str:

@@ -10,13 +10,14 @@ import pytest
 from archsim.app.rtl import CosimRequest
 from archsim.app.rtl import edgemoe as verbs
 from archsim.config import load_device
-from archsim.config.edgemoe_params import M3VIT_TINY, SMALL
+from archsim.config.edgemoe_params import M3VIT_TINY, SMALL, Techniques
 from archsim.errors import ConfigError
 from archsim.functional.edgemoe import Encoder, draw, quantise
 from cosim import edgemoe as cosim_edgemoe
 from cosim.compiled import Stimulus
 from cosim.edgemoe import Bench, UnitCase, simulate_block, simulate_encoder
 from cosim.errors import HangError
+from hdl.edgemoe.design import rtl
 from hdl.manifest import DigestError
 from workloads.kernels.edgemoe.golden import CASES
 
@@ -87,6 +88,19 @@ def test_what_makes_no_sense_is_refused(small, request_, words):
         verbs.cosim(small, request_)
     with pytest.raises(ConfigError, match="--record must be left out"):
         verbs.record(small, {})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"tile_out": 32}, "device.linear.tile_out must be at most 16 for RTL, not 32"),
+        ({"lanes": 8}, r"queries must be at most head dimension / attention.lanes \(2\) for RTL"),
+        ({"techniques": Techniques(gelu_table=False)}, "techniques must be all on for RTL"),
+    ],
+)
+def test_designs_without_rtl_are_refused_in_one_sentence(change, words):
+    with pytest.raises(ConfigError, match=words):
+        rtl(replace(SMALL, **change))
 
 
 @pytest.mark.slow
