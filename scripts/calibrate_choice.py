@@ -30,7 +30,8 @@ from archsim.models.gpu.plan import OUTPUTS
 from archsim.models.gpu.vector import variants
 
 TARGET = Path(__file__).parents[1] / "archsim" / "mapping" / "gpu" / "nvjet_network.json"
-HIDDEN, BATCH, RATE, DECAY = 48, 64, 4e-3, 3e-5
+HIDDEN, BATCH, RATE = 48, 64, 4e-3
+DECAYS = (3e-5, 1e-3)  # one network each; their likings are averaged
 PLACES = np.array([1.0, 0.4, 0.3, 0.2])  # weights of the first places of a ranking
 KEEP, LISTED = 1.6, 128  # candidates slower than KEEP times the fastest are not alternatives
 KEYS = [t.TM, t.TN, t.COOP, t.M_SIDE, t.CM, t.CN]
@@ -154,10 +155,11 @@ def slope_of(u: np.ndarray, starts: np.ndarray, owner: np.ndarray, want: np.ndar
 class Trainer:
     """Adam over the weights of ``Network``, on normalised features."""
 
-    def __init__(self, choices: list[Choice], short: np.ndarray, seed: int = 0) -> None:
+    def __init__(self, choices: list[Choice], short: np.ndarray, decay: float) -> None:
+        self.decay = decay
         x = np.vstack([k.x for k in choices])
         self.mean, self.scale = x.mean(0), x.std(0) + 1e-2
-        rng = self.rng = np.random.default_rng(seed)
+        rng = self.rng = np.random.default_rng(0)
         self.w = {
             "linear": short * self.scale,
             "inner": rng.normal(size=(HIDDEN, FEATURES)) * 0.15,
@@ -193,7 +195,7 @@ class Trainer:
             self.steps += 1
             found = self.gradient([choices[i] for i in order[start : start + BATCH]])
             for name, value in found.items():
-                value = value + DECAY * self.w[name]
+                value = value + self.decay * self.w[name]
                 self.first[name] = 0.9 * self.first[name] + 0.1 * value
                 self.second[name] = 0.999 * self.second[name] + 0.001 * value * value
                 step = self.first[name] / (1 - 0.9**self.steps)
@@ -247,10 +249,18 @@ def main() -> None:
         short = fit_linear([k for k in listed if k.want and k.want[0] >= 0])
     choices = [pricer(r, short, LISTED, rng) for r in found]
     use = [k for k in choices if not k.record.check and max(k.want, default=-1) >= 0]
-    trainer = Trainer(use, short)
-    for epoch in range(arguments.epochs):
-        trainer.epoch(use, RATE * 0.5 * (1 + np.cos(np.pi * epoch / arguments.epochs)) + 1e-5)
-    net = trainer.network(short)
+    members = []
+    for decay in DECAYS:
+        trainer = Trainer(use, short, decay)
+        for epoch in range(arguments.epochs):
+            trainer.epoch(use, RATE * 0.5 * (1 + np.cos(np.pi * epoch / arguments.epochs)) + 1e-5)
+        members.append(trainer.network(short))
+    net = {
+        "short": short, "linear": np.mean([m["linear"] for m in members], axis=0),
+        "inner": np.vstack([m["inner"] for m in members]),
+        "offset": np.concatenate([m["offset"] for m in members]),
+        "outer": np.concatenate([m["outer"] for m in members]) / len(members),
+    }  # fmt: skip
     report(choices, net)
     if arguments.write:
         rounded = {k: [[float(f"{x:.4g}") for x in row] for row in np.atleast_2d(v)]
