@@ -1,0 +1,53 @@
+"""The encoding engine under Verilator: many positions, every bit, the model's cycles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archsim.config import load_device
+from cosim.errors import HangError
+from cosim.ngpc_engine import EngineRun, run_engine
+from cosim.place import build_folder
+
+SMALL = load_device("small").params_for("nsdf")
+COUNT = 20_000
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    return build_folder()
+
+
+def run(params, level, folder, **stimulus) -> EngineRun:
+    rng = np.random.default_rng(level)
+    half = 1 << (params.formats.feature_bits - 1)
+    table = rng.integers(-half, half, (params.grid.entries, params.grid.features))
+    top = 1 << params.formats.position_bits
+    positions = rng.integers(0, top, (COUNT, params.grid.dims))
+    return run_engine(params, level, positions, table, folder, **stimulus)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("level", "least"), [(0, 0.99), (7, 0.95)])
+def test_bits_cycles_and_rate(level, least, folder):
+    quiet = run(SMALL, level, folder)
+    assert quiet.mismatches == 0
+    assert quiet.rtl_cycles == quiet.model_cycles
+    assert quiet.samples_per_cycle >= least
+    assert run(SMALL, level, folder, idle=20, stall=30, seed=3).mismatches == 0
+
+
+def test_a_small_engine(tmp_path):
+    grid = replace(SMALL.grid, dims=2, levels=1, features=1, base=5)
+    params = replace(
+        SMALL, grid=grid, mlps=(replace(SMALL.mlps[0], inputs=1),), banks=2, queue_depth=2
+    )
+    quiet = run(params, 0, tmp_path)
+    assert (quiet.mismatches, quiet.rtl_cycles) == (0, quiet.model_cycles)
+    assert run(params, 0, tmp_path, idle=30, stall=30, seed=1).mismatches == 0
+    with pytest.raises(HangError, match="the encoding engine gave no result"):
+        run(params, 0, tmp_path, stall=100)
