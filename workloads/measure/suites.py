@@ -9,6 +9,7 @@ from typing import Any
 
 from workloads.measure import (
     cublaslt,
+    kernel_suites,
     micro,
     models,
     names_suite,
@@ -55,6 +56,8 @@ OTHER_SUITES: dict[str, Callable[..., None]] = {
     "models_judge": models.suite,
     "cublaslt_batched": cublaslt.suite,
     "rankings_batched": cublaslt.rankings,
+    "kernels": kernel_suites.kernels,
+    "sm_micro": kernel_suites.sm_micro,
 }
 
 

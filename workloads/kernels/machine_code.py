@@ -1,0 +1,53 @@
+"""Machine code of Numba kernels for the GPU: from the pinned compiler wheels, or kept in a folder.
+
+What is measured and what is simulated should be the same code. A GPU machine may have another
+compiler than the one that made the code; a folder of cubins carries it there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+_ARCHES: dict[str, Any] = {"sm_90": (9, 0), "sm_90a": (9, 0, "a")}
+
+
+def cubin(
+    kernel: Any,
+    signature: tuple[Any, ...],
+    arch: str = "sm_90",
+    folder: Path | None = None,
+    key: str = "",
+) -> tuple[bytes, str]:
+    """The cubin of ``kernel`` for Numba types ``signature`` and the name of its entry.
+
+    ``folder`` is looked up first and filled; ``key`` tells kernels apart that share a source.
+    """
+    function = kernel.py_func
+    text = "\n".join([inspect.getsource(function), str(signature), arch, key])
+    stem = f"{function.__name__}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    path = folder / f"{stem}.cubin" if folder else None
+    if path is not None and path.exists():
+        entry, _, data = path.read_bytes().partition(b"\n")
+        return data, entry.decode()
+    data, entry_name = _compile(function, signature, arch)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(entry_name.encode() + b"\n" + data)
+    return data, entry_name
+
+
+def _compile(function: Any, signature: tuple[Any, ...], arch: str) -> tuple[bytes, str]:
+    from numba import cuda
+
+    from archsim.frontend import read_cubin
+    from archsim.frontend.toolchain import assemble
+
+    ptx, _ = cuda.compile(
+        function, signature, cc=_ARCHES[arch], device=False, abi="numba", output="ptx",
+        lineinfo=True,
+    )  # fmt: skip
+    data = assemble(ptx, arch)
+    return data, read_cubin(data).entries()[0]

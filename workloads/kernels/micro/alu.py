@@ -1,0 +1,181 @@
+"""Latency and rate of arithmetic, conversions, special functions, DPX, shuffles and votes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workloads.kernels.micro.kernel import Bench, latency, rate
+from workloads.kernels.micro.text import Loop, registers
+
+# name: (register type of the chain, PTX of one link; x is the chain, a and b are constants)
+CHAINS: dict[str, tuple[str, str]] = {
+    "fp32_fma": ("f32", "fma.rn.f32 x, x, a, b;"),
+    "fp32_add": ("f32", "add.rn.f32 x, x, a;"),
+    "fp32_mul": ("f32", "mul.rn.f32 x, x, a;"),
+    "fp32_max": ("f32", "max.f32 x, x, a; fma.rn.f32 x, x, a, b;"),
+    "int32_mad": ("b32", "mad.lo.s32 x, x, a, b;"),
+    "int32_mad_hi": ("b32", "mad.hi.s32 x, x, a, b;"),
+    "int32_mad_wide": ("b64", "mad.wide.s32 x, c, d, x; mad.lo.s64 x, x, a, b;"),
+    "int32_add_xor": ("b32", "add.s32 x, x, a; xor.b32 x, x, b;"),
+    "int32_min_add": ("b32", "min.s32 x, x, a; add.s32 x, x, b; xor.b32 x, x, a;"),
+    "int32_shift": ("b32", "shf.l.wrap.b32 x, x, a, b;"),
+    "int32_lop3": ("b32", "lop3.b32 x, x, a, b, 0x6a; add.s32 x, x, b;"),
+    "int32_popc": ("b32", "popc.b32 x, x; xor.b32 x, x, a;"),
+    "int32_clz": ("b32", "clz.b32 x, x; xor.b32 x, x, a;"),
+    "int32_brev": ("b32", "brev.b32 x, x; add.s32 x, x, a;"),
+    "int32_prmt": ("b32", "prmt.b32 x, x, a, b; add.s32 x, x, a;"),
+    "int32_sel": ("b32", "slct.b32.s32 x, a, b, x; add.s32 x, x, b;"),
+    "int32_dp4a": ("b32", "dp4a.s32.s32 x, a, b, x;"),
+    "int32_div": ("b32", "div.s32 x, b, x; add.s32 x, x, 3;"),
+    "int64_mad": ("b64", "mad.lo.s64 x, x, a, b;"),
+    "int64_add_xor": ("b64", "add.s64 x, x, a; xor.b64 x, x, b;"),
+    "fp16_fma": ("b32", "fma.rn.f16x2 x, x, a, b;"),
+    "fp16_add": ("b32", "add.rn.f16x2 x, x, a;"),
+    "bf16_fma": ("b32", "fma.rn.bf16x2 x, x, a, b;"),
+    "fp64_fma": ("f64", "fma.rn.f64 x, x, a, b;"),
+    "fp64_add": ("f64", "add.rn.f64 x, x, a;"),
+    "fp64_mul": ("f64", "mul.rn.f64 x, x, a;"),
+    "fp64_div": ("f64", "div.rn.f64 x, a, x;"),
+    "fp64_sqrt": ("f64", "sqrt.rn.f64 x, x;"),
+    "fp32_div": ("f32", "div.rn.f32 x, a, x;"),
+    "fp32_sqrt": ("f32", "sqrt.rn.f32 x, x;"),
+    "mufu_ex2": ("f32", "ex2.approx.ftz.f32 x, x;"),
+    "mufu_lg2": ("f32", "lg2.approx.ftz.f32 x, x;"),
+    "mufu_rcp": ("f32", "rcp.approx.ftz.f32 x, x;"),
+    "mufu_rsq": ("f32", "rsqrt.approx.ftz.f32 x, x;"),
+    "mufu_sqrt": ("f32", "sqrt.approx.ftz.f32 x, x;"),
+    "mufu_sin": ("f32", "sin.approx.ftz.f32 x, x;"),
+    "mufu_cos": ("f32", "cos.approx.ftz.f32 x, x;"),
+    "mufu_tanh": ("f32", "tanh.approx.f32 x, x;"),
+    "cvt_f32_s32": ("f32", "cvt.rzi.s32.f32 c, x; cvt.rn.f32.s32 x, c;"),
+    "cvt_f32_f16": ("f32", "cvt.rn.f16.f32 h, x; cvt.f32.f16 x, h; fma.rn.f32 x, x, a, b;"),
+    "cvt_f64_f32": ("f64", "cvt.rn.f32.f64 f, x; cvt.f64.f32 x, f;"),
+    "cvt_f64_s32": ("f64", "cvt.rzi.s32.f64 c, x; cvt.rn.f64.s32 x, c;"),
+    "cvt_f64_s64": ("f64", "cvt.rzi.s64.f64 l, x; cvt.rn.f64.s64 x, l;"),
+    "shfl_bfly": ("b32", "shfl.sync.bfly.b32 x, x, 1, 0x1f, 0xffffffff;"),
+    "shfl_idx": ("b32", "shfl.sync.idx.b32 x, x, a, 0x1f, 0xffffffff;"),
+    "vote_ballot": (
+        "b32", "setp.ne.u32 p, x, a; vote.sync.ballot.b32 x, p, 0xffffffff;",
+    ),
+    "match_any": ("b32", "match.any.sync.b32 x, x, 0xffffffff;"),
+    "redux_add": ("b32", "redux.sync.add.s32 x, x, 0xffffffff;"),
+    "bar_warp": ("b32", "bar.warp.sync 0xffffffff; add.s32 x, x, a; xor.b32 x, x, b;"),
+}  # fmt: skip
+_LINKS = {name: text.count(";") for name, (_, text) in CHAINS.items()}
+# One link of these is the pair or the group, as tables give it.
+_GROUPED = {"int32_div", "int32_mad_wide"}
+
+_T = ".reg .b32 t;"
+DPX: dict[str, str] = {
+    "viaddmax_s32": "{.reg .b32 t; add.s32 t, x, a; max.s32 x, t, b;}",
+    "viaddmax_u32": "{.reg .b32 t; add.u32 t, x, a; max.u32 x, t, b;}",
+    "viaddmin_s32": "{.reg .b32 t; add.s32 t, x, a; min.s32 x, t, b;}",
+    "viaddmin_u32": "{.reg .b32 t; add.u32 t, x, a; min.u32 x, t, b;}",
+    "viaddmax_s32_relu": "{.reg .b32 t; add.s32 t, x, a; max.s32.relu x, t, b;}",
+    "viaddmin_s32_relu": "{.reg .b32 t; add.s32 t, x, a; min.s32.relu x, t, b;}",
+    "viaddmax_s16x2": "{.reg .b32 t; add.s16x2 t, x, a; max.s16x2 x, t, b;}",
+    "viaddmax_u16x2": "{.reg .b32 t; add.u16x2 t, x, a; max.u16x2 x, t, b;}",
+    "viaddmin_s16x2": "{.reg .b32 t; add.s16x2 t, x, a; min.s16x2 x, t, b;}",
+    "viaddmin_u16x2": "{.reg .b32 t; add.u16x2 t, x, a; min.u16x2 x, t, b;}",
+    "viaddmax_s16x2_relu": "{.reg .b32 t; add.s16x2 t, x, a; max.s16x2.relu x, t, b;}",
+    "viaddmin_s16x2_relu": "{.reg .b32 t; add.s16x2 t, x, a; min.s16x2.relu x, t, b;}",
+    "vimax3_s32": "{.reg .b32 t; max.s32 t, x, a; max.s32 x, t, b;}",
+    "vimin3_s32": "{.reg .b32 t; min.s32 t, x, a; min.s32 x, t, b;}",
+    "vimax3_u32": "{.reg .b32 t; max.u32 t, x, a; max.u32 x, t, b;}",
+    "vimin3_u32": "{.reg .b32 t; min.u32 t, x, a; min.u32 x, t, b;}",
+    "vimax3_s32_relu": "{.reg .b32 t; max.s32 t, x, a; max.s32.relu x, t, b;}",
+    "vimin3_s32_relu": "{.reg .b32 t; min.s32 t, x, a; min.s32.relu x, t, b;}",
+    "vimax3_s16x2": "{.reg .b32 t; max.s16x2 t, x, a; max.s16x2 x, t, b;}",
+    "vimin3_s16x2": "{.reg .b32 t; min.s16x2 t, x, a; min.s16x2 x, t, b;}",
+    "vimax3_u16x2": "{.reg .b32 t; max.u16x2 t, x, a; max.u16x2 x, t, b;}",
+    "vimin3_u16x2": "{.reg .b32 t; min.u16x2 t, x, a; min.u16x2 x, t, b;}",
+    "vimax3_s16x2_relu": "{.reg .b32 t; max.s16x2 t, x, a; max.s16x2.relu x, t, b;}",
+    "vimin3_s16x2_relu": "{.reg .b32 t; min.s16x2 t, x, a; min.s16x2.relu x, t, b;}",
+    "vimax_s32_relu": "max.s32.relu x, x, a;",
+    "vimin_s32_relu": "min.s32.relu x, x, a;",
+    "vimax_s16x2_relu": "max.s16x2.relu x, x, a;",
+    "vimin_s16x2_relu": "min.s16x2.relu x, x, a;",
+    "vibmax_s32": "{.reg .pred q; setp.ge.s32 q, x, a; max.s32 x, x, a; @q xor.b32 x, x, b;}",
+    "vibmin_s32": "{.reg .pred q; setp.le.s32 q, x, a; min.s32 x, x, a; @q xor.b32 x, x, b;}",
+    "vibmax_u32": "{.reg .pred q; setp.ge.u32 q, x, a; max.u32 x, x, a; @q xor.b32 x, x, b;}",
+    "vibmin_u32": "{.reg .pred q; setp.le.u32 q, x, a; min.u32 x, x, a; @q xor.b32 x, x, b;}",
+}  # fmt: skip
+
+_CONSTANT = {
+    "f32": ("cvt.rn.f32.u32 %{0}, %{1};", "f32"),
+    "f64": ("cvt.rn.f64.u32 %{0}, %{1};", "f64"),
+    "b32": ("mov.b32 %{0}, %{1};", "b32"),
+    "b64": ("cvt.u64.u32 %{0}, %{1};", "b64"),
+}
+UNROLL = 128
+
+
+def _substitute(text: str, chain: int) -> str:
+    """Names of a link as registers of chain number ``chain``."""
+    out, word = [], ""
+    for character in text + " ":
+        if character.isalnum() or character in "_.%":
+            word += character
+            continue
+        if word in ("x", "c", "h", "f", "l", "p", "t", "q"):
+            word = f"%{word}{chain}"
+        elif word in ("a", "b", "d"):
+            word = f"%{word}"
+        out.append(word + character)
+        word = ""
+    return "".join(out).strip()
+
+
+def _loop(kind: str, link: str, chains: int, unroll: int) -> Loop:
+    init, constant = _CONSTANT[kind]
+    setup = [
+        "add.u32 %u, %arg, 1;", init.format("a", "u"), "add.u32 %u, %arg, 3;",
+        init.format("b", "u"), "add.u32 %d, %arg, 5;",
+    ]  # fmt: skip
+    for chain in range(chains):
+        setup += [f"add.u32 %u, %tid, {chain};", init.format(f"x{chain}", "u")]
+        setup += [f"add.u32 %c{chain}, %tid, {3 * chain};"]
+    body = [_substitute(link, chain) for _ in range(unroll // chains) for chain in range(chains)]
+    sink = []
+    for chain in range(chains):
+        cast = {"f32": "cvt.rzi.u32.f32 %u, {0};", "f64": "cvt.rzi.u32.f64 %u, {0};",
+                "b32": "mov.b32 %u, {0};", "b64": "cvt.u32.u64 %u, {0};"}[kind]  # fmt: skip
+        sink += [cast.format(f"%x{chain}"), "xor.b32 %sink, %sink, %u;"]
+    declare = [
+        f".reg .{kind} %a, %b;", registers(kind, "x", chains), ".reg .b32 %u, %d;",
+        registers("b32", "c", chains), registers("b16", "h", chains), registers("f32", "f", chains),
+        registers("b64", "l", chains), registers("pred", "p", chains),
+        registers("b32", "t", chains), registers("pred", "q", chains),
+    ]  # fmt: skip
+    return Loop(body, declare, setup, (), sink)
+
+
+def _links(name: str) -> int:
+    return 1 if name in _GROUPED or name in DPX else _LINKS[name]
+
+
+def chain_bench(record: dict[str, Any]) -> Bench:
+    """``latency`` or ``rate`` of ``what``: one warp and one chain, or many of both."""
+    name = record.get("what") or record["instr"]
+    kind, link = ("b32", DPX[name]) if name in DPX else CHAINS[name]
+    ilp, warps = int(record.get("ilp", 1)), int(record.get("warps", 1))
+    heavy = name in ("fp64_div", "fp64_sqrt", "int32_div", "fp32_div", "fp32_sqrt")
+    unroll = 16 if heavy else UNROLL
+    loop, rounds = _loop(kind, link, ilp, unroll), 8 if heavy else 16
+    links = rounds * (unroll // ilp) * ilp * _links(name)
+    if record["bench"] in ("latency", "dpx_latency"):
+        return Bench(record, loop, 1, 32 * warps, rounds, "clk", latency(links / ilp))
+    return Bench(record, loop, 1, 32 * warps, rounds, "instr/clk/SM", rate(32 * warps * links, warps))
+
+
+def code_bench(record: dict[str, Any]) -> Bench:
+    """Straight-line code of ``instructions`` FFMA: cycles of the cold and the warm pass."""
+    count = int(record["instructions"])
+    kind, link = CHAINS["fp32_fma"]
+    loop = _loop(kind, link, 8, count)
+    which = (0, 1) if record["pass"] == "cold" else (2, 3)
+
+    def value(clocks: Any, us: float) -> float:
+        return float((clocks[:, which[1]] - clocks[:, which[0]]).mean())
+
+    return Bench(record, loop, 1, 32, 1, "clk", value)
