@@ -26,9 +26,7 @@ def cubin(
     ``folder`` is looked up first and filled; ``key`` tells kernels apart that share a source.
     """
     function = kernel.py_func
-    text = "\n".join([inspect.getsource(function), str(signature), arch, key])
-    stem = f"{function.__name__}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    path = folder / f"{stem}.cubin" if folder else None
+    path = folder / f"{_stem(function, signature, arch, key)}.cubin" if folder else None
     if path is not None and path.exists():
         entry, _, data = path.read_bytes().partition(b"\n")
         return data, entry.decode()
@@ -37,6 +35,15 @@ def cubin(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(entry_name.encode() + b"\n" + data)
     return data, entry_name
+
+
+def _stem(function: Any, signature: tuple[Any, ...], arch: str, key: str) -> str:
+    types = [
+        f"{kind.dtype} {kind.ndim} {kind.layout}" if hasattr(kind, "layout") else str(kind)
+        for kind in signature
+    ]
+    text = "\n".join([inspect.getsource(function), *types, arch, key])
+    return f"{function.__name__}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _compile(function: Any, signature: tuple[Any, ...], arch: str) -> tuple[bytes, str]:

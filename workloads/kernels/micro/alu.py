@@ -41,7 +41,7 @@ CHAINS: dict[str, tuple[str, str]] = {
     "fp32_sqrt": ("f32", "sqrt.rn.f32 x, x;"),
     "mufu_ex2": ("f32", "ex2.approx.ftz.f32 x, x;"),
     "mufu_lg2": ("f32", "lg2.approx.ftz.f32 x, x;"),
-    "mufu_rcp": ("f32", "rcp.approx.ftz.f32 x, x;"),
+    "mufu_rcp": ("f32", "rcp.approx.ftz.f32 x, x; add.rn.ftz.f32 x, x, a;"),
     "mufu_rsq": ("f32", "rsqrt.approx.ftz.f32 x, x;"),
     "mufu_sqrt": ("f32", "sqrt.approx.ftz.f32 x, x;"),
     "mufu_sin": ("f32", "sin.approx.ftz.f32 x, x;"),
@@ -53,7 +53,7 @@ CHAINS: dict[str, tuple[str, str]] = {
     "cvt_f64_s32": ("f64", "cvt.rzi.s32.f64 c, x; cvt.rn.f64.s32 x, c;"),
     "cvt_f64_s64": ("f64", "cvt.rzi.s64.f64 l, x; cvt.rn.f64.s64 x, l;"),
     "shfl_bfly": ("b32", "shfl.sync.bfly.b32 x, x, 1, 0x1f, 0xffffffff;"),
-    "shfl_idx": ("b32", "shfl.sync.idx.b32 x, x, a, 0x1f, 0xffffffff;"),
+    "shfl_idx": ("b32", "shfl.sync.idx.b32 x, x, x, 0x1f, 0xffffffff;"),
     "vote_ballot": (
         "b32", "setp.ne.u32 p, x, a; vote.sync.ballot.b32 x, p, 0xffffffff;",
     ),
@@ -105,7 +105,7 @@ _CONSTANT = {
     "f32": ("cvt.rn.f32.u32 %{0}, %{1};", "f32"),
     "f64": ("cvt.rn.f64.u32 %{0}, %{1};", "f64"),
     "b32": ("mov.b32 %{0}, %{1};", "b32"),
-    "b64": ("cvt.u64.u32 %{0}, %{1};", "b64"),
+    "b64": ("mov.b64 %{0}, {{%{1}, %{1}}};", "b64"),
 }
 UNROLL = 128
 
@@ -139,7 +139,7 @@ def _loop(kind: str, link: str, chains: int, unroll: int) -> Loop:
     sink = []
     for chain in range(chains):
         cast = {"f32": "cvt.rzi.u32.f32 %u, {0};", "f64": "cvt.rzi.u32.f64 %u, {0};",
-                "b32": "mov.b32 %u, {0};", "b64": "cvt.u32.u64 %u, {0};"}[kind]  # fmt: skip
+                "b32": "mov.b32 %u, {0};", "b64": "{{.reg .b32 %lo; mov.b64 {{%lo, %u}}, {0}; xor.b32 %u, %u, %lo;}}"}[kind]  # fmt: skip
         sink += [cast.format(f"%x{chain}"), "xor.b32 %sink, %sink, %u;"]
     declare = [
         f".reg .{kind} %a, %b;", registers(kind, "x", chains), ".reg .b32 %u, %d;",

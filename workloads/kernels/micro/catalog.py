@@ -14,7 +14,7 @@ Record = dict[str, Any]
 
 def _latency(record: Record) -> Bench:
     what = record.get("what")
-    if what in memory.CHASES or what == "shared":
+    if what in memory.CHASES or str(what).startswith("shared"):
         return memory.chase(record)
     return alu.chain_bench(record)
 
@@ -72,6 +72,9 @@ def _arithmetic() -> Iterator[Record]:
     for what in ("fp32_fma", "int32_mad", "int32_add_xor", "fp64_fma", "mufu_ex2", "fp16_fma"):
         for warps, ilp in ((1, 2), (1, 4), (1, 8), (4, 1), (4, 4), (8, 1), (8, 4), (16, 2)):
             yield {"bench": "rate", "what": what, "warps": warps, "ilp": ilp}
+    for what in ("fp32_fma", "int32_mad", "fp32_add"):
+        for warps, ilp in ((12, 4), (16, 4), (20, 4), (24, 4), (16, 1), (32, 1), (32, 2), (8, 2)):
+            yield {"bench": "rate", "what": what, "warps": warps, "ilp": ilp}
     for instr in alu.DPX:
         yield {"bench": "dpx_latency", "instr": instr}
         yield {"bench": "dpx_throughput", "instr": instr}
@@ -81,7 +84,7 @@ def _arithmetic() -> Iterator[Record]:
 
 
 def _memory() -> Iterator[Record]:
-    for what in ("l1", "shared", "l2", "global"):
+    for what in ("l1", "shared", "l2", "global", "shared_index", "shared_u64", "shared_generic"):
         yield {"bench": "latency", "what": what}
     for ways in (2, 3, 4, 5, 8, 16, 32):
         yield {"bench": "latency", "what": "shared", "ways": ways}

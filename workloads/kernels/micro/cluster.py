@@ -83,6 +83,7 @@ def dsmem_throughput(record: dict[str, Any]) -> Bench:
         body.append(load if op == "load" else f"st.shared::cluster.{kind} {place}, {value};")
     if op == "load":
         body += [f"xor.b32 %sink, %sink, %v{i};" for i in range(n * ilp)]
+    body += ["add.u32 %q, %q, %arg;"]  # by 0, which the compiler does not know
     rounds, ctas = 128, size * (SMS // size)
     loop = Loop(
         body, [".reg .b32 %rank, %q, %k;", registers("b32", "v", n * ilp)], setup,

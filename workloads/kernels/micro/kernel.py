@@ -28,7 +28,8 @@ def timed(loop: Loop) -> Any:
         shared = cuda.shared.array(0, types.uint8)
         smem = shared_address(address_of(shared))
         start0, stop0, start1, stop1, sink = run(rounds, address_of(data), smem, arg)
-        warp = (cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x) // 32
+        warps = (cuda.blockDim.x + 31) // 32
+        warp = cuda.blockIdx.x * warps + cuda.threadIdx.x // 32
         if cuda.laneid == 0:
             clocks[warp, 0] = start0
             clocks[warp, 1] = stop0

@@ -9,57 +9,75 @@ import numpy as np
 from workloads.kernels.micro.kernel import Bench, cycles, latency, rate
 from workloads.kernels.micro.text import Loop, registers
 
-# what: (load, bytes of the chased footprint, links a round, rounds)
+# what: (load, bytes of the chased footprint)
 CHASES = {
-    "l1": ("ld.global.ca.u64", 16 << 10, 32, 16),
-    "l2": ("ld.global.cg.u64", 1 << 20, 32, 64),
-    "global": ("ld.global.cg.u64", 512 << 20, 32, 64),
+    "l1": ("ld.global.ca.u64", 16 << 10),
+    "l2": ("ld.global.cg.u64", 1 << 20),
+    "global": ("ld.global.cg.u64", 512 << 20),
 }
+UNROLL, MOST_NODES, LINE = 32, 2048, 128
 SMS = 132
 
 
 def chase(record: dict[str, Any]) -> Bench:
-    """Pointer chase by one thread; ``what`` is l1, l2, global or shared."""
-    if record["what"] == "shared":
+    """Pointer chase by one thread over random lines of ``bytes``; ``what`` is l1, l2, global or
+    a chase in shared memory. Both passes visit every line; global counts the cold one."""
+    if record["what"].startswith("shared"):
         return _shared_chase(record)
-    load, footprint, unroll, rounds = CHASES[record["what"]]
+    load, footprint = CHASES[record["what"]]
     footprint = int(record.get("bytes", footprint))
-    stride = int(record.get("stride", 128 if footprint <= (64 << 20) else 4096))
-    nodes = footprint // stride
+    nodes = min(footprint // LINE, MOST_NODES)
 
     def fill(data: np.ndarray, address: int) -> None:
-        order = np.random.default_rng(7).permutation(nodes).astype(np.uint64) * np.uint64(stride)
-        words = data.view(np.uint64)
-        words[(order // np.uint64(8)).astype(np.int64)] = np.roll(order, -1) + np.uint64(address)
+        rng = np.random.default_rng(7)
+        lines = rng.choice(footprint // LINE, nodes, replace=False).astype(np.uint64)
+        lines[np.argmin(lines)] = 0
+        order = lines * np.uint64(LINE)
+        order = np.roll(order, -int(np.argmin(order)))
+        data.view(np.uint64)[(order // np.uint64(8)).astype(np.int64)] = np.roll(
+            order, -1
+        ) + np.uint64(address)
 
     loop = Loop(
-        [f"{load} %p, [%p];"] * unroll,
+        [f"{load} %p, [%p];"] * UNROLL,
         [".reg .b64 %p;"],
         ["mov.u64 %p, %data;"],
         (),
         ["cvt.u32.u64 %sink, %p;"],
     )
+    rounds = nodes // UNROLL
     column = 0 if record["what"] == "global" else 2
 
     def value(clocks: np.ndarray, us: float) -> float:
-        return float((clocks[:, column + 1] - clocks[:, column]).mean()) / (rounds * unroll)
+        return float((clocks[:, column + 1] - clocks[:, column]).mean()) / (rounds * UNROLL)
 
     return Bench(record, loop, 1, 1, rounds, "clk", value, words=footprint // 4, fill=fill)
 
 
 def _shared_chase(record: dict[str, Any]) -> Bench:
-    """Every lane chases its own word; ``ways`` lanes share a bank."""
-    ways = int(record.get("ways", 1))
-    setup = [
-        f"mul.lo.u32 %q, %lane, {4 * ways};", "add.u32 %q, %q, %smem;",
-        "st.shared.u32 [%q], %q;", "bar.sync 0;",
-    ]  # fmt: skip
+    """Every lane chases its own word; ``ways`` lanes share a bank. ``shared_index`` scales an
+    index before each load, ``shared_u64`` and ``shared_generic`` load by 64-bit pointers."""
+    ways, what = int(record.get("ways", 1)), record["what"]
+    size = 8 if what in ("shared_u64", "shared_generic") else 4
+    setup = [f"mul.lo.u32 %q, %lane, {size * ways};", "add.u32 %q, %q, %smem;"]
+    link, store = "ld.shared.u32 %q, [%q];", "st.shared.u32 [%q], %q;"
+    if what == "shared_index":
+        setup += ["st.shared.u32 [%q], %lane;", "mov.u32 %q, %lane;"]
+        link = "{.reg .b32 %t; shl.b32 %t, %q, 2; add.u32 %t, %t, %smem; ld.shared.u32 %q, [%t];}"
+        store = ""
+    elif what == "shared_u64":
+        setup += ["cvt.u64.u32 %p, %q;"]
+        link, store = "ld.shared.u64 %p, [%p];", "st.shared.u64 [%p], %p;"
+    elif what == "shared_generic":
+        setup += ["cvt.u64.u32 %p, %q;", "cvta.shared.u64 %p, %p;"]
+        link, store = "ld.u64 %p, [%p];", "st.u64 [%p], %p;"
+    sink = "cvt.u32.u64 %sink, %p;" if size == 8 else "mov.u32 %sink, %q;"
     loop = Loop(
-        ["ld.shared.u32 %q, [%q];"] * 32, [".reg .b32 %q;"], setup, (), ["mov.u32 %sink, %q;"]
-    )
-    return Bench(
-        record, loop, 1, 32, 16, "clk", latency(32 * 16), smem_bytes=128 * ways + 1024
+        [link] * UNROLL, [".reg .b32 %q;", ".reg .b64 %p;"],
+        [*setup, *([store] if store else []), "bar.sync 0;"], (), [sink],
     )  # fmt: skip
+    return Bench(record, loop, 1, 32, 16, "clk", latency(UNROLL * 16),
+                 smem_bytes=32 * size * ways + 1024)  # fmt: skip
 
 
 # what: (space, vector, bytes a lane); each thread walks a window and sums into sinks
@@ -107,22 +125,26 @@ def stream(record: dict[str, Any]) -> Bench:
     rounds = 64 if not whole else 32
     step = threads * size * stride
     window = unroll * step
-    declare = [".reg .b64 %p, %o, %end;", ".reg .b32 %q, %k, %cta;", registers("b32", "v", 16)]
+    declare = [".reg .b64 %p, %o, %at, %step;", ".reg .b32 %q, %k, %cta;",
+               registers("b32", "v", 16)]  # fmt: skip
     zero = [f"mov.u32 %v{i}, {i};" for i in range(16)] if "write" in what else []
     setup = [f"mul.lo.u32 %k, %tid, {size * stride};", "add.u32 %q, %k, %smem;",
-             "cvt.u64.u32 %o, %k;", "add.u64 %p, %data, %o;", *zero]  # fmt: skip
+             "cvt.u64.u32 %o, %k;", "add.u64 %p, %data, %o;", "cvt.u64.u32 %step, %arg;",
+             "mov.u64 %o, %p;", "mov.u64 %at, 0;", *zero]  # fmt: skip
     body = _stream_body(what, unroll, step)
     words = window // 4
-    if whole:
+    if whole:  # every CTA walks the whole reach from its own place
         reach = int(record.get("bytes", (16 << 20) if what.startswith("l2") else (4 << 30)))
-        per_cta = reach // ctas
-        rounds = min(per_cta // window, 4096)
-        setup += ["mov.u32 %cta, %ctaid.x;", f"mul.wide.u32 %o, %cta, {per_cta & ~127};",
-                  "add.u64 %p, %p, %o;", "mov.u64 %o, %p;"]  # fmt: skip
-        body += [f"add.u64 %p, %p, {window};"]
-        words = reach // 4
-    before = ["bar.sync 0;", *(["mov.u64 %p, %o;"] if whole else [])]
-    loop = Loop(body, declare, setup, ("bar.sync 0;",), (), before)
+        rounds = 32 if what.startswith("l2") else min(reach // ctas // window, 4096)
+        start = reach // ctas // window * window if what.startswith("dram") else 7 * window
+        setup += ["mov.u32 %cta, %ctaid.x;", f"mul.wide.u32 %at, %cta, {start};",
+                  f"and.b64 %at, %at, {reach - 1};"]  # fmt: skip
+        body = ["add.u64 %p, %o, %at;", *body, f"add.u64 %at, %at, {window};",
+                f"and.b64 %at, %at, {reach - 1};"]  # fmt: skip
+        words = reach // 4 + window // 4
+    else:  # the address moves by an amount that the compiler does not know (it is 0)
+        body += ["add.u32 %q, %q, %arg;" if space == "shared" else "add.u64 %p, %p, %step;"]
+    loop = Loop(body, declare, setup, ("bar.sync 0;",))
     amount = float(threads * size * unroll * rounds)
     warps = threads // 32
     if what.startswith("dram"):
@@ -186,8 +208,8 @@ def l2_map(record: dict[str, Any]) -> Bench:
     setup = ["mov.u32 %k, %ctaid.x;", f"mul.wide.u32 %o, %k, {4 * lines};",
              f"add.u64 %o, %o, {results};", "add.u64 %o, %data, %o;"]  # fmt: skip
     body = [
-        "mov.u64 %t, %clock64;", "ld.global.cg.u32 %v, [%p];", "st.shared.u32 [%smem], %v;",
-        "mov.u64 %s, %clock64;", "sub.u64 %t, %s, %t;", "cvt.u32.u64 %v, %t;",
+        "bar.sync 0;", "mov.u64 %t, %clock64;", "ld.global.cg.u32 %v, [%p];",
+        "st.shared.u32 [%smem], %v;", "bar.sync 0;", "mov.u64 %s, %clock64;", "sub.u64 %t, %s, %t;", "cvt.u32.u64 %v, %t;",
         "st.global.u32 [%r], %v;", f"add.u64 %p, %p, {stride};", "add.u64 %r, %r, 4;",
     ]  # fmt: skip
     loop = Loop(body, [".reg .b64 %p, %o, %r, %s, %t;", ".reg .b32 %k, %v;"], setup,

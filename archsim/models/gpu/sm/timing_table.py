@@ -1,0 +1,220 @@
+"""What the scheduler knows of each instruction: unit, interval, latency, control codes, banks.
+
+One row of the table (int32) is one static instruction. The opcode decides the row; the control
+codes come from the encoding, so that fixed latencies are the compiler's and only what returns
+through a scoreboard has a latency here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.frontend import Instruction, Kernel
+from archsim.frontend.instruction import Kind, Operand
+
+# Columns of the table.
+(
+    KIND, UNIT, INTERVAL, LATENCY, STALL, WRITE, READ, WAIT, YIELDS, BYTES, EVEN, ODD,
+    EVEN_REUSED, ODD_REUSED, COUNT, FLAGS,
+) = range(16)  # fmt: skip
+COLUMNS = 16
+
+# Kinds: how the core handles an instruction.
+(
+    PLAIN, LOAD, STORE, ATOMIC, REDUCE, SHARED_LOAD, SHARED_STORE, SHARED_ATOMIC, CONSTANT, SHUFFLE,
+    COPY_ASYNC, COPY_COMMIT, SCOREBOARD_WAIT, BULK, MBAR_ARRIVE, MBAR_WAIT, BARRIER, CLUSTER_ARRIVE,
+    CLUSTER_WAIT, FENCE, EXIT, CLOCK, WGMMA, WGMMA_WAIT, NOTHING,
+) = range(25)  # fmt: skip
+
+# Units of a sub-core.
+FMA_HEAVY, FMA_LITE, ALU, FP64, XU, TENSOR, MIO, UNIFORM, BRANCH, NONE, FMA_ANY = range(11)
+UNITS = 11
+
+# What a stall waits for: reasons of the breakdown.
+(
+    ISSUED, EMPTY, FIXED, LONG, SHORT, PIPE, QUEUE, BARRIER_WAIT, FETCH, BANK, TENSOR_WAIT, OTHER,
+) = range(12)  # fmt: skip
+REASONS = (
+    "issued", "no warp", "fixed latency", "memory", "shared memory or special function",
+    "pipe busy", "memory queue full", "barrier", "instruction fetch", "register bank",
+    "tensor result", "other",
+)  # fmt: skip
+
+FLAG_VOLATILE_L1, FLAG_GENERIC, FLAG_LOCAL, FLAG_COMMIT = 1, 2, 4, 8  # FLAGS bits
+
+_FMA = frozenset("FFMA FMUL FADD FSWZADD HFMA2 HADD2 HMUL2".split())
+_HEAVY = frozenset("IMAD IDP IDP4A FFMA32I".split())
+_DOUBLE = frozenset("DFMA DADD DMUL DSETP".split())
+_XU = frozenset("MUFU F2F F2I I2F FRND POPC FLO BREV".split())
+_TENSOR = frozenset("HMMA IMMA DMMA BMMA QMMA".split())
+_WGMMA = frozenset("HGMMA IGMMA QGMMA BGMMA".split())
+_BRANCH = frozenset(
+    "BRA BRX JMP JMX CALL RET BSSY BSYNC BREAK WARPSYNC YIELD NANOSLEEP BMOV KILL BPT".split()
+)
+_SIZES = {"8": 1, "U8": 1, "S8": 1, "16": 2, "U16": 2, "S16": 2, "64": 8, "128": 16}
+_MEMORY = {
+    "LDG": LOAD, "LD": LOAD, "LDL": LOAD, "STG": STORE, "ST": STORE, "STL": STORE,
+    "ATOMG": ATOMIC, "ATOM": ATOMIC, "RED": REDUCE, "REDG": REDUCE, "REDAS": REDUCE,
+    "LDS": SHARED_LOAD, "LDSM": SHARED_LOAD, "STS": SHARED_STORE, "STSM": SHARED_STORE,
+    "ATOMS": SHARED_ATOMIC, "LDC": CONSTANT, "LDGSTS": COPY_ASYNC, "SHFL": SHUFFLE,
+    "UBLKCP": BULK, "UBLKRED": BULK, "UTMALDG": BULK, "UTMASTG": BULK, "STAS": STORE,
+}  # fmt: skip
+_SPECIAL = {
+    "BAR": BARRIER, "UCGABAR_ARV": CLUSTER_ARRIVE, "UCGABAR_WAIT": CLUSTER_WAIT, "EXIT": EXIT,
+    "MEMBAR": FENCE, "ERRBAR": NOTHING, "CGAERRBAR": NOTHING, "FENCE": NOTHING, "NOP": NOTHING,
+    "LDGDEPBAR": COPY_COMMIT, "DEPBAR": SCOREBOARD_WAIT, "CCTL": NOTHING,
+}  # fmt: skip
+
+
+def table(kernel: Kernel, latencies: dict[str, float]) -> NDArray[np.int32]:
+    """int32[instructions, COLUMNS]; ``latencies`` holds the device's constants by name."""
+    rows = np.zeros((len(kernel.instructions), COLUMNS), np.int32)
+    before: dict[int, int] = {}
+    for row, item in zip(rows, kernel.instructions, strict=True):
+        control = item.control
+        row[STALL], row[YIELDS] = control.stall_cycles, control.yields
+        row[WRITE], row[READ], row[WAIT] = (
+            control.write_barrier, control.read_barrier, control.wait_mask,
+        )  # fmt: skip
+        _classify(row, item, latencies)
+        before = _banks(row, item, before)
+    return rows
+
+
+def _classify(row: NDArray[np.int32], item: Instruction, latencies: dict[str, float]) -> None:
+    """Kind, unit, interval and latency of one instruction."""
+    row[KIND], row[UNIT], row[INTERVAL] = PLAIN, ALU, 2
+    op = item.opcode
+    if op in _MEMORY or op in _SPECIAL or op == "SYNCS" or op in _WGMMA or op == "WARPGROUP":
+        _special(row, item, latencies)
+        return
+    if op in ("CS2R", "S2R", "S2UR"):
+        clock = any("SR_CLOCK" in o.name for o in item.operands)
+        row[KIND], row[UNIT] = (CLOCK if clock else PLAIN), NONE
+        row[LATENCY] = latencies["special_register_cycles"]
+        return
+    if op in _TENSOR:
+        row[UNIT] = TENSOR
+        row[INTERVAL], row[LATENCY] = _mma_cycles(item, latencies)
+    elif op in _FMA:
+        row[UNIT] = FMA_ANY
+        if op == "HFMA2" and "MMA" in item.modifiers:
+            row[UNIT] = FMA_HEAVY
+    elif op in _HEAVY:
+        row[UNIT], row[INTERVAL] = FMA_HEAVY, 4 if {"HI", "WIDE"} & set(item.modifiers) else 2
+        row[LATENCY] = latencies["short_result_cycles"]
+    elif op in _DOUBLE:
+        row[UNIT], row[LATENCY] = FP64, latencies["short_result_cycles"]
+    elif op in _XU:
+        wide = "F64" in item.modifiers or "64" in item.modifiers
+        row[UNIT], row[INTERVAL] = XU, 8
+        row[LATENCY] = latencies["xu_wide_cycles" if wide else "xu_cycles"]
+    elif op in ("REDUX", "CREDUX"):
+        row[UNIT], row[INTERVAL], row[LATENCY] = XU, 8, latencies["redux_cycles"]
+    elif op in ("MATCH", "VOTE", "VOTEU", "R2UR", "ELECT"):
+        row[LATENCY] = latencies["vote_cycles"]
+    elif op in _BRANCH:
+        row[UNIT], row[INTERVAL] = BRANCH, 2
+    elif op.startswith("U") and op not in ("UNPACK",):
+        row[UNIT], row[INTERVAL], row[LATENCY] = UNIFORM, 2, latencies["uniform_cycles"]
+    else:
+        row[LATENCY] = latencies["short_result_cycles"]
+
+
+def _special(row: NDArray[np.int32], item: Instruction, latencies: dict[str, float]) -> None:
+    """Memory, barriers and the asynchronous units."""
+    op, mods = item.opcode, set(item.modifiers)
+    row[UNIT], row[INTERVAL] = NONE, 1
+    if op in _MEMORY:
+        row[KIND], row[UNIT] = _MEMORY[op], MIO
+        row[BYTES] = next((_SIZES[m] for m in item.modifiers if m in _SIZES), 4)
+        if op in ("LDSM", "STSM"):
+            row[COUNT] = next((int(m) for m in item.modifiers if m in ("2", "4")), 1)
+            row[BYTES] = 4 * row[COUNT]
+        row[FLAGS] |= FLAG_VOLATILE_L1 if "GPU" in mods or "SYS" in mods or "BYPASS" in mods else 0
+        row[FLAGS] |= FLAG_GENERIC if op in ("LD", "ST", "ATOM", "RED") else 0
+        row[FLAGS] |= FLAG_LOCAL if op in ("LDL", "STL") else 0
+        row[LATENCY] = latencies["constant_cycles"] if op == "LDC" else 0
+    elif op == "SYNCS":
+        wait = any(m.startswith(("PHASECHK", "TRYWAIT")) for m in item.modifiers)
+        row[KIND], row[UNIT] = (MBAR_WAIT if wait else MBAR_ARRIVE), MIO
+        row[LATENCY] = latencies["mbarrier_cycles"]
+    elif op in _WGMMA:
+        row[KIND], row[UNIT] = WGMMA, TENSOR
+        row[INTERVAL], row[LATENCY] = _wgmma_cycles(item, latencies)
+        row[FLAGS] |= FLAG_COMMIT if any(o.name.startswith("gsb") for o in item.operands) else 0
+    elif op == "WARPGROUP":
+        row[KIND] = WGMMA_WAIT if "DEPBAR" in mods else NOTHING
+        row[COUNT] = item.operands[-1].value if item.operands else 0
+    else:
+        row[KIND] = _SPECIAL[op]
+        if op == "DEPBAR":
+            row[COUNT] = next((o.value for o in item.operands if o.kind is Kind.IMMEDIATE), 0)
+        if op == "BAR" and "ARV" in mods:
+            row[FLAGS] |= FLAG_COMMIT
+
+
+def _mma_cycles(item: Instruction, latencies: dict[str, float]) -> tuple[int, int]:
+    """(issue interval, latency) of a synchronous matrix instruction of one warp."""
+    name = next((m for m in item.modifiers if m[:1].isdigit()), "16816")
+    if item.opcode == "DMMA":
+        k = int(name.rsplit("x", 1)[-1]) if "x" in name else 4
+        rows = 2 if name.startswith("16") else 1
+        work = rows * k / 4
+        return (int(latencies["dmma_interval_cycles"] * work),
+                int(latencies["dmma_cycles"] + latencies["dmma_interval_cycles"] * (work - 1)))  # fmt: skip
+    sparse = "SP" in item.modifiers
+    depth = {"1684": 4, "1688": 8, "16816": 16, "16832": 32, "16864": 64}.get(name, 16)
+    bits = 32 if "TF32" in item.modifiers else 8 if item.opcode in ("IMMA", "QMMA") else 16
+    steps = depth * bits / 128 / (2 if sparse else 1)
+    interval = latencies["mma_step_cycles"] * max(steps, 1)
+    return (int(interval), int(latencies["mma_cycles"] + latencies["mma_extra_cycles"] * (steps - 2)))
+
+
+def _wgmma_cycles(item: Instruction, latencies: dict[str, float]) -> tuple[int, int]:
+    """(clocks that the tensor core or the shared-memory port needs, latency of the result)."""
+    shape = next(m for m in item.modifiers if m.startswith("64x"))
+    _, n, k = (int(part) for part in shape.split("x"))
+    sparse = "SP" in item.modifiers
+    size = {"HGMMA": 2, "QGMMA": 1, "IGMMA": 1, "BGMMA": 0}[item.opcode]
+    if "TF32" in item.modifiers:
+        size = 4
+    row_bytes = k * size if size else k // 8
+    stored = row_bytes // 2 if sparse else row_bytes
+    from_shared = sum(o.kind is Kind.DESCRIPTOR for o in item.operands) > 1
+    tensor = n * stored / 64
+    port = (64 * stored * from_shared + n * row_bytes) / 128
+    interval = max(tensor, port)
+    return int(round(interval)), int(interval + latencies["wgmma_cycles"])
+
+
+def _sources(item: Instruction) -> list[tuple[int, Operand]]:
+    """(slot, operand) of the register sources of a plain instruction."""
+    values = [o for o in item.operands
+              if o.kind not in (Kind.PREDICATE, Kind.UNIFORM_PREDICATE)]  # fmt: skip
+    if item.opcode not in ("ISETP", "FSETP", "DSETP", "HSETP2", "PLOP3"):
+        values = values[1:]
+    return [(slot, o) for slot, o in enumerate(values[:3]) if o.kind is Kind.REGISTER]
+
+
+def _banks(row: NDArray[np.int32], item: Instruction, before: dict[int, int]) -> dict[int, int]:
+    """Reads of the even and the odd register bank, all and without what the reuse cache holds.
+
+    ``before`` is what the previous instruction left in the cache: slot to register. Returns what
+    this one leaves.
+    """
+    kept: dict[int, int] = {}
+    if row[KIND] != PLAIN or row[UNIT] in (TENSOR, UNIFORM, BRANCH, NONE):
+        return kept
+    pair = item.opcode in _DOUBLE
+    for slot, operand in _sources(item):
+        if operand.index >= 255:
+            continue
+        for index in (operand.index, operand.index + 1) if pair else (operand.index,):
+            row[ODD if index & 1 else EVEN] += 1
+            if before.get(slot) != operand.index:
+                row[ODD_REUSED if index & 1 else EVEN_REUSED] += 1
+        if "reuse" in operand.suffixes:
+            kept[slot] = operand.index
+    return kept
