@@ -109,5 +109,8 @@ def _touches(path: str, family: int) -> bool:
 
 
 def all_paths() -> tuple[str, ...]:
-    """Return the dotted paths of all constants of a GPU, in schema order."""
-    return leaf_paths()
+    """Return the dotted paths of a GPU's constants, in schema order.
+
+    The instruction-level SM's own (``sm_timing``) are left out: no operator depends on them.
+    """
+    return tuple(path for path in leaf_paths() if not path.startswith("sm_timing."))

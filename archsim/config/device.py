@@ -61,6 +61,12 @@ class Device(Group):
         return self._with(changed, values)
 
     def _with(self, changed: dict[tuple[str, ...], Any], shown: Mapping[str, Any]) -> Self:
+        for path in changed:
+            if len(path) > 1 and getattr(self, path[0], None) is None:
+                raise ConfigError(
+                    f"device.{'.'.join(path)} must be of a section that the device has: "
+                    f"{self.name} has no {path[0]}"
+                )
         device: Self = _replace(self, changed)
         try:
             device.cross_checks()

@@ -9,6 +9,7 @@ from archsim.config.derive import check_gpu
 from archsim.config.device import Device
 from archsim.config.gpu_chip import L2, Clock, Launch, Memory, Power, Sm, Tensor
 from archsim.config.gpu_memory_kernels import MemoryKernels
+from archsim.config.gpu_sm_timing import SmTiming
 from archsim.config.gpu_tensor_kernels import TensorKernels
 
 Architecture = Literal["volta", "turing", "ampere", "ada", "hopper"]
@@ -30,6 +31,7 @@ class GpuDevice(Device):
     power: Power
     tensor_kernels: TensorKernels
     memory_kernels: MemoryKernels
+    sm_timing: SmTiming | None = None
 
     def cross_checks(self) -> None:
         """Raise where two fields contradict each other."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import inlined, njit
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_table as tt
@@ -21,8 +21,8 @@ from archsim.models.gpu.sm.timing_memory import NEVER, Memory
 # Columns of WARP (float64): one row a resident warp slot.
 (
     NEXT, READY, AGE, SB0, GROUPS, COPY_DONE, COPY_LAST, TENSOR_LAST, ARRIVED, REASON, WAITS,
-    TENSOR_DONE,
-) = (0, 1, 2, 3, 9, 10, 11, 12, 13, 14, 15, 16)  # fmt: skip
+    TENSOR_DONE, NEXT_UNIT,
+) = (0, 1, 2, 3, 9, 10, 11, 12, 13, 14, 15, 16, 9)  # fmt: skip
 WARP_COLUMNS = 24
 RING = 8  # commit groups of cp.async and wgmma that are remembered
 
@@ -91,35 +91,26 @@ class Result(NamedTuple):
     event_count: Any
 
 
-@njit
-def _unit_ready(s: State, q: int, unit: int, K: Any) -> float:
-    """When ``unit`` of sub-core ``q`` takes its next instruction."""
-    if unit == tt.FMA_ANY:
-        return min(s.free[q, tt.FMA_HEAVY], s.free[q, tt.FMA_LITE])
-    if unit == tt.MIO:
-        depth = int(K[c.MIO_ENTRIES])
-        return s.mio[q, (s.mio_at[q] - depth) & 63] if s.mio_at[q] >= depth else 0.0
-    if unit == tt.NONE:
-        return 0.0
-    return s.free[q, unit]
-
-
-@njit
-def choose(w: Work, s: State, K: Any, q: int) -> None:
+@inlined
+def choose(s: State, K: Any, q: int, ready: Any) -> None:
     """Candidate of sub-core ``q``: the warp that issues next and when."""
     floor = s.sub[q, 0]
     best, best_slot, best_age = NEVER, -1, NEVER
     last = s.pick[q, 1]
+    for unit in range(tt.MIO):
+        ready[unit] = s.free[q, unit]
+    ready[tt.UNIFORM], ready[tt.BRANCH] = s.free[q, tt.UNIFORM], s.free[q, tt.BRANCH]
+    ready[tt.FMA_ANY] = min(ready[tt.FMA_HEAVY], ready[tt.FMA_LITE])
+    depth = int(K[c.MIO_ENTRIES])
+    ready[tt.MIO] = s.mio[q, (s.mio_at[q] - depth) & 63] if s.mio_at[q] >= depth else 0.0
     for i in range(s.member.shape[1]):
         slot = s.member[q, i]
         if slot < 0:
             break
-        if s.cta[slot] < 0 or s.warp[slot, NEXT] >= NEVER:
+        t = max(s.warp[slot, NEXT], floor)
+        if t > best:
             continue
-        unit = w.table[w.pc[s.at[slot]], tt.UNIT]
-        t = max(max(s.warp[slot, NEXT], floor), _unit_ready(s, q, unit, K))
-        if t <= floor:
-            t = floor
+        t = max(t, ready[int(s.warp[slot, NEXT_UNIT])])
         age = s.warp[slot, AGE] - (1e12 if slot == last else 0.0)
         if t < best or (t == best and age < best_age):
             best, best_slot, best_age = t, slot, age
@@ -127,14 +118,16 @@ def choose(w: Work, s: State, K: Any, q: int) -> None:
     s.pick[q, 0] = best_slot
 
 
-@njit
+@inlined
 def _set_next(w: Work, s: State, slot: int) -> None:
     """Earliest issue of the warp's next record from its stall and its scoreboards; its reason."""
     if s.at[slot] >= s.end[slot]:
         s.warp[slot, NEXT] = NEVER
         return
     t, reason = s.warp[slot, READY], tt.FIXED
-    wait = w.table[w.pc[s.at[slot]], tt.WAIT]
+    row = w.table[w.pc[s.at[slot]]]
+    wait = row[tt.WAIT]
+    s.warp[slot, NEXT_UNIT] = row[tt.UNIT]
     for b in range(6):
         if (wait >> b) & 1 and s.warp[slot, SB0 + b] > t:
             t = s.warp[slot, SB0 + b]
@@ -253,11 +246,13 @@ def _memory(
         done = mem.atomic(m, K, sm, w.address[place], mask, accept, kind == tt.ATOMIC)
     else:
         count = mem.sectors_of(w.address[place], mask, size, scratch)
-        lines = mem.lines_of(scratch, count)
+        lines = mem.lines_of(w.address[place], mask, size)
         busy = max(lines * K[c.LINE_CYCLES], count * 0.25)
         if kind == tt.STORE:
             for i in range(count):
-                done = max(done, mem.l2_write(m, K, sm, scratch[i], accept + 0.25 * i))
+                whole = mem.whole_sector(w.address[place], mask, size, scratch[i])
+                at = accept + busy * i / count
+                done = max(done, mem.l2_write(m, K, sm, scratch[i], whole, at))
         else:
             through = flags & tt.FLAG_VOLATILE_L1
             for i in range(count):
@@ -415,7 +410,7 @@ def _retire(w: Work, s: State, r: Result, K: Any, sm: int, slot: int, t: float, 
     n = at_queue[sm]
     if n < w.queue.shape[1] and w.queue[sm, n] >= 0:
         at_queue[sm] += 1
-        _start_cta(w, s, r, K, sm, place, w.queue[sm, n], t + K[c.CTA_CYCLES])
+        _start_cta(w, s, r, K, sm, place, w.queue[sm, n], max(t + K[c.CTA_CYCLES], K[c.CTA_RATE] * (n + 0.5)))
 
 
 @njit
@@ -427,6 +422,7 @@ def simulate(w: Work, s: State, m: Memory, r: Result, K: Any, begin: Any, keep_e
     sms = w.queue.shape[0]
     at_queue = np.zeros(sms, np.int64)
     scratch = np.empty(128, np.int64)
+    ready = np.zeros(tt.UNITS)
     for place in range(w.resident):
         for sm in range(sms):
             n = at_queue[sm]
@@ -435,7 +431,7 @@ def simulate(w: Work, s: State, m: Memory, r: Result, K: Any, begin: Any, keep_e
                 _start_cta(w, s, r, K, sm, place, w.queue[sm, n], begin[sm, place])
     subs = sms * 4
     for q in range(subs):
-        choose(w, s, K, q)
+        choose(s, K, q, ready)
     now = 0.0
     while True:
         q, t = -1, NEVER
@@ -464,16 +460,16 @@ def simulate(w: Work, s: State, m: Memory, r: Result, K: Any, begin: Any, keep_e
         kind = w.table[w.pc[s.at[slot]], tt.KIND]
         _issue(w, s, m, r, K, sm, q, slot, t, scratch)
         s.pick[q, 1] = slot
-        late = s.sub[q, 2] - t - K[c.FINE_WARPS]
+        late = s.sub[q, 2] - t - K[c.BANK_SLACK]
         s.sub[q, 0] = t + 1.0 + max(0.0, np.floor(late))
         if s.at[slot] >= s.end[slot] and s.warp[slot, ARRIVED] == 0.0:
             _retire(w, s, r, K, sm, slot, t, at_queue)
         if kind == tt.BARRIER or s.held[sm, (slot // w.warps) % w.resident, 1] != before:
             for k in range(sm * 4, sm * 4 + 4):
-                choose(w, s, K, k)
+                choose(s, K, k, ready)
         elif kind == tt.CLUSTER_ARRIVE:
             for k in range(subs):
-                choose(w, s, K, k)
+                choose(s, K, k, ready)
         else:
-            choose(w, s, K, q)
+            choose(s, K, q, ready)
     return now

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import inlined, njit
 from archsim.models.gpu.sm import timing_constants as c
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SECTOR, LINE, LANES = 32, 128, 32
+SECTOR, LINE, LANES, SLICES = 32, 128, 32, 96
 NEVER = 1e300
 
 
@@ -30,7 +30,10 @@ class Memory(NamedTuple):
     float64[sms]: next free time of the load-store pipe and of the port to L2; ``shared``
     float64[8]: next free times of L2, HBM and atomics; ``key`` int64[size] and ``at``
     float64[size]: hash table of the sectors that lie in L2 and when they arrive; ``count``
-    int64[16]: counters.
+    int64[16]: counters; ``slices`` float64[slices]: next free times of L2's slices; ``region``
+    int64[regions] first sectors of regions, and ``fresh`` float64[regions, 2] the share of the
+    sample's first touches that no SM outside the sample made earlier, and whether (1) the others
+    make theirs at the same time, so that all wait for HBM.
     """
 
     l1_tag: Any
@@ -42,6 +45,9 @@ class Memory(NamedTuple):
     key: Any
     at: Any
     count: Any
+    slices: Any
+    region: Any
+    fresh: Any
 
 
 L2_QUEUE, HBM_QUEUE, ATOMIC_QUEUE = 0, 1, 2
@@ -51,7 +57,9 @@ L2_QUEUE, HBM_QUEUE, ATOMIC_QUEUE = 0, 1, 2
 ) = range(11)  # fmt: skip
 
 
-def new_memory(sms: int, l1_bytes: int, table_bits: int) -> Memory:
+def new_memory(
+    sms: int, l1_bytes: int, table_bits: int, region: Ints, fresh: Floats
+) -> Memory:
     """Empty caches and idle queues."""
     sets = 64
     ways = max(1, l1_bytes // (sets * LINE))
@@ -59,27 +67,28 @@ def new_memory(sms: int, l1_bytes: int, table_bits: int) -> Memory:
         np.full((sms, sets, ways), -1, np.int64), np.full((sms, sets, ways, 4), NEVER),
         np.zeros((sms, sets, ways)), np.zeros(sms), np.zeros(sms), np.zeros(8),
         np.full(1 << table_bits, -1, np.int64), np.zeros(1 << table_bits), np.zeros(16, np.int64),
+        np.zeros(SLICES), region, fresh,
     )  # fmt: skip
 
 
 @njit
 def shared_passes(row: Ints, mask: int, size: int) -> int:
-    """Wavefronts of a shared-memory access of ``size`` bytes a lane: distinct words of a bank.
+    """Wavefronts of a shared-memory access of ``size`` bytes a lane.
 
-    Wider accesses go in groups of lanes of 128 bytes.
+    Lanes join a wavefront in order, in groups of 128 bytes, as long as no bank has to give two
+    words; a group that conflicts with itself takes as many wavefronts as its fullest bank.
     """
     group = max(1, min(32, 128 // size))
     words = max(1, size // 4)
-    passes = 0
-    seen = np.empty(32, np.int64)
+    seen = np.empty(64, np.int64)
+    counts = np.zeros(32, np.int64)
+    used, passes, open_pass = 0, 0, False
     for first in range(0, 32, group):
-        most, any_lane = 0, False
-        counts = np.zeros(32, np.int64)
-        used = 0
+        before = used
+        most = 0
         for lane in range(first, first + group):
             if row[lane] < 0 or not (mask >> lane) & 1:
                 continue
-            any_lane = True
             for k in range(words):
                 word = row[lane] // 4 + k
                 fresh = True
@@ -87,13 +96,26 @@ def shared_passes(row: Ints, mask: int, size: int) -> int:
                     if seen[i] == word:
                         fresh = False
                         break
-                if fresh and used < 32:
+                if fresh and used < 64:
                     seen[used] = word
                     used += 1
                     counts[word & 31] += 1
                     most = max(most, counts[word & 31])
-        if any_lane:
-            passes += max(1, most)
+        if most <= 1 and open_pass:
+            continue  # the group shares the wavefront of the ones before
+        if open_pass and before:  # it does not fit: it starts its own
+            counts[:] = 0
+            fresh_used = used - before
+            for i in range(fresh_used):
+                seen[i] = seen[before + i]
+                counts[seen[i] & 31] += 1
+            used = fresh_used
+            most = counts.max()
+        passes += max(1, most)
+        open_pass = most <= 1
+        if not open_pass:
+            used = 0
+            counts[:] = 0
     return max(1, passes)
 
 
@@ -118,27 +140,49 @@ def sectors_of(row: Ints, mask: int, size: int, out: Ints) -> int:
 
 
 @njit
-def lines_of(sectors: Ints, count: int) -> int:
-    """Distinct 128-byte lines among ``count`` sectors."""
-    lines = 0
-    for i in range(count):
-        fresh = True
-        for j in range(i):
-            if sectors[j] // 4 == sectors[i] // 4:
-                fresh = False
-                break
-        lines += fresh
-    return lines
+def whole_sector(row: Ints, mask: int, size: int, sector: int) -> bool:
+    """Whether the lanes write all 32 bytes of ``sector``."""
+    covered = 0
+    for lane in range(LANES):
+        if row[lane] >= 0 and (mask >> lane) & 1:
+            low = max(row[lane], sector * SECTOR)
+            high = min(row[lane] + size, (sector + 1) * SECTOR)
+            covered += max(0, high - low)
+    return covered >= SECTOR
 
 
 @njit
+def lines_of(row: Ints, mask: int, size: int) -> int:
+    """Lookups of 128-byte lines: distinct lines in each group of lanes of 128 bytes."""
+    group = max(1, min(32, 128 // size))
+    seen = np.empty(64, np.int64)
+    lines = 0
+    for first in range(0, 32, group):
+        used = 0
+        for lane in range(first, first + group):
+            if row[lane] < 0 or not (mask >> lane) & 1:
+                continue
+            line = row[lane] // LINE
+            fresh = True
+            for i in range(used - 1, -1, -1):
+                if seen[i] == line:
+                    fresh = False
+                    break
+            if fresh:
+                seen[used] = line
+                used += 1
+        lines += used
+    return max(1, lines)
+
+
+@inlined
 def _hash(value: int) -> int:
     value = (value ^ (value >> 16)) * 0x45D9F3B
     value = (value ^ (value >> 16)) * 0x45D9F3B
     return (value ^ (value >> 16)) & 0x7FFFFFFF
 
 
-@njit
+@inlined
 def _place(m: Memory, sector: int) -> int:
     """Slot of ``sector`` in the table of L2: where it is or where it would go."""
     size = m.key.shape[0]
@@ -148,36 +192,76 @@ def _place(m: Memory, sector: int) -> int:
     return slot
 
 
+@inlined
+def _uniform(value: int) -> float:
+    """A number in [0, 1) that depends on ``value`` alone."""
+    return (_hash(value * 2654435761 + 12345) & 0xFFFFFF) / 16777216.0
+
+
+@inlined
+def _l2_cycles(K: Floats, sm: int, sector: int) -> float:
+    """Latency of a hit in L2: it depends on the half and the slice that hold the line."""
+    u = _uniform((sector >> 2) * 131 + sm)
+    return K[c.L2_NEAR_CYCLES] + (K[c.L2_FAR_CYCLES] - K[c.L2_NEAR_CYCLES]) * u
+
+
+@inlined
+def _region(m: Memory, sector: int) -> int:
+    """Index of the region that holds ``sector``."""
+    low, high = 0, m.region.shape[0]
+    while low + 1 < high:
+        middle = (low + high) // 2
+        if m.region[middle] <= sector:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
 @njit
 def l2_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
-    """When a sector that SM ``sm`` asks for at ``t`` is back in it."""
+    """When a sector that SM ``sm`` asks for at ``t`` is back in it.
+
+    A miss brings the 64 bytes around it from HBM.
+    """
     m.port[sm] = max(t, m.port[sm]) + SECTOR / K[c.L2_PORT_BYTES]
-    m.shared[L2_QUEUE] = max(t, m.shared[L2_QUEUE]) + SECTOR / K[c.L2_BYTES]
-    start = max(m.port[sm], m.shared[L2_QUEUE])
-    far = (_hash(sector >> 2) >> 7) & 1
-    latency = K[c.L2_FAR_CYCLES] if far else K[c.L2_NEAR_CYCLES]
+    slice_of = _hash(sector >> 2) % SLICES
+    start = max(m.port[sm], m.slices[slice_of])
+    m.slices[slice_of] = start + SECTOR * SLICES / K[c.L2_BYTES]
+    latency = _l2_cycles(K, sm, sector)
     slot = _place(m, sector)
     m.count[READ_BYTES] += SECTOR
     if m.key[slot] == sector:
         m.count[L2_HITS] += 1
         return max(start + latency, m.at[slot])
+    region = _region(m, sector)
+    if _uniform(sector ^ 0x5BD1E995) >= m.fresh[region, 0]:
+        m.count[L2_HITS] += 1
+        back = start + latency + m.fresh[region, 1] * (K[c.HBM_CYCLES] + K[c.HBM_SPREAD_CYCLES])
+        if m.count[USED] < (m.key.shape[0] * 3) // 4:
+            m.count[USED] += 1
+            m.key[slot], m.at[slot] = sector, back
+        return back
     m.count[L2_MISSES] += 1
-    weight = K[c.HBM_WEIGHT]
-    m.shared[HBM_QUEUE] = max(start, m.shared[HBM_QUEUE]) + weight * SECTOR / K[c.HBM_BYTES]
-    back = max(start, m.shared[HBM_QUEUE]) + latency + K[c.HBM_CYCLES]
-    m.count[HBM_READ] += SECTOR
+    size = 2.0 * SECTOR
+    m.shared[HBM_QUEUE] = max(start, m.shared[HBM_QUEUE]) + size / K[c.HBM_BYTES]
+    spread = -np.log(1.0 - _uniform(sector >> 1)) * K[c.HBM_SPREAD_CYCLES]
+    back = max(start, m.shared[HBM_QUEUE]) + latency + K[c.HBM_CYCLES] + spread
+    m.count[HBM_READ] += 2 * SECTOR
     if m.count[USED] < (m.key.shape[0] * 3) // 4:
-        m.count[USED] += 1
-        m.key[slot] = sector
-        m.at[slot] = back
+        m.count[USED] += 2
+        m.key[slot], m.at[slot] = sector, back
+        slot = _place(m, sector ^ 1)
+        m.key[slot], m.at[slot] = sector ^ 1, back
     return back
 
 
 @njit
-def l2_write(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
-    """When a written sector has reached L2."""
+def l2_write(m: Memory, K: Floats, sm: int, sector: int, whole: bool, t: float) -> float:
+    """When a written sector has reached L2; one that is not written whole costs a merge."""
     m.port[sm] = max(t, m.port[sm]) + SECTOR / K[c.L2_WRITE_PORT_BYTES]
-    m.shared[L2_QUEUE] = max(t, m.shared[L2_QUEUE]) + SECTOR / K[c.L2_WRITE_BYTES]
+    cost = SECTOR if whole else SECTOR * K[c.L2_PARTIAL_FACTOR]
+    m.shared[L2_QUEUE] = max(t, m.shared[L2_QUEUE]) + cost / K[c.L2_WRITE_BYTES]
     done = max(m.port[sm], m.shared[L2_QUEUE])
     m.count[WRITE_BYTES] += SECTOR
     slot = _place(m, sector)
@@ -226,26 +310,44 @@ def atomic(
 ) -> float:
     """When the last lane of a global atomic is done (or, without a return, has left).
 
-    Lanes that share a sector go as one request; the L2 unit takes them one address at a time.
+    Lanes go line by line; the unit at L2 takes a line's request in as many passes as lanes share
+    a word. A line's queue counts for the SMs outside the sample, too.
     """
-    sectors = np.empty(32, np.int64)
-    count = sectors_of(row, mask, 4, sectors)
-    lanes = 0
+    lines, words = np.empty(32, np.int64), np.empty(32, np.int64)
+    used, done = 0, t
     for lane in range(LANES):
-        lanes += (mask >> lane) & 1
-    done = t
-    for i in range(count):
+        if row[lane] < 0 or not (mask >> lane) & 1:
+            continue
+        fresh = True
+        for i in range(used):
+            if lines[i] == row[lane] // LINE:
+                fresh = False
+        if fresh:
+            lines[used] = row[lane] // LINE
+            used += 1
+    for i in range(used):
+        lanes, distinct, most = 0, 0, 0
+        for lane in range(LANES):
+            if row[lane] < 0 or not (mask >> lane) & 1 or row[lane] // LINE != lines[i]:
+                continue
+            lanes += 1
+            same = 1
+            for other in range(lane):
+                if (mask >> other) & 1 and row[other] // 4 == row[lane] // 4:
+                    same += 1
+            distinct += same == 1
+            most = max(most, same)
+        busy = most * (K[c.ATOMIC_WORD_CYCLES] if distinct == 1 else K[c.ATOMIC_LINE_CYCLES])
+        sector = lines[i] * 4
         m.port[sm] = max(t, m.port[sm]) + SECTOR / K[c.L2_WRITE_PORT_BYTES]
-        slot = _place(m, sectors[i])
-        start = max(m.port[sm], m.shared[ATOMIC_QUEUE])
-        m.shared[ATOMIC_QUEUE] = start + K[c.ATOMIC_SECTOR_CYCLES]
-        if m.key[slot] == sectors[i]:
+        slot = _place(m, sector)
+        start = m.port[sm]
+        if m.key[slot] == sector:
             start = max(start, m.at[slot])
         elif m.count[USED] < (m.key.shape[0] * 3) // 4:
             m.count[USED] += 1
-            m.key[slot] = sectors[i]
-            start += K[c.HBM_CYCLES]
-        m.at[slot] = start + K[c.ATOMIC_ADDRESS_CYCLES] * max(1.0, lanes / count)
-        done = max(done, m.at[slot])
-    m.count[ATOMICS] += lanes
+            m.key[slot] = sector
+        m.at[slot] = start + busy / K[c.SHARE]
+        done = max(done, m.at[slot] if not returns else start + busy)
+        m.count[ATOMICS] += lanes
     return done + K[c.ATOMIC_CYCLES] if returns else done

@@ -30,6 +30,10 @@ COLUMNS = 16
 # Units of a sub-core.
 FMA_HEAVY, FMA_LITE, ALU, FP64, XU, TENSOR, MIO, UNIFORM, BRANCH, NONE, FMA_ANY = range(11)
 UNITS = 11
+UNIT_NAMES = (
+    "fma heavy", "fma lite", "alu", "fp64", "special", "tensor", "memory", "uniform", "branch",
+    "none", "fma",
+)  # fmt: skip
 
 # What a stall waits for: reasons of the breakdown.
 (

@@ -1,0 +1,113 @@
+"""The launches of ``archsim kernel``: a module's cases, or a .ptx, .cubin or SASS file."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from archsim.errors import ConfigError
+
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCase:
+    """One launch as `archsim.models.gpu.sm.timing_launch.time_launch` takes it."""
+
+    name: str
+    kernel: Any
+    grid: tuple[int, ...]
+    block: tuple[int, ...]
+    args: tuple[Any, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def kernel_cases(target: str) -> Iterator[KernelCase]:
+    """The cases of ``FILE`` or ``FILE::name`` (a case's or its kernel's name)."""
+    path_text, _, wanted = target.partition("::")
+    path = Path(path_text)
+    if not path.is_file():
+        raise ConfigError(f"{path_text} must be an existing file of kernels")
+    if path.suffix != ".py":
+        yield _code_case(path, wanted)
+        return
+    found = [case for case in _module_cases(path) if _named(case, wanted)]
+    if not found:
+        raise ConfigError(f"{path_text} must have a case named {wanted!r}")
+    yield from found
+
+
+def _named(case: KernelCase, wanted: str) -> bool:
+    function = getattr(case.kernel, "py_func", None)
+    return not wanted or wanted in (case.name, getattr(function, "__name__", ""))
+
+
+def _code_case(path: Path, entry: str) -> KernelCase:
+    """A .ptx, .cubin or SASS file: one CTA of one warp without arguments."""
+    from archsim.frontend import load_cubin, load_ptx, load_sass
+
+    if path.suffix == ".cubin":
+        kernel = load_cubin(path.read_bytes(), entry)
+    elif path.suffix == ".ptx":
+        text = path.read_text()
+        kernel = load_ptx(text, entry, "sm_90a" if ".target sm_90a" in text else "sm_90")
+    elif path.suffix in (".sass", ".txt"):
+        kernel = load_sass(path.read_text(), entry)
+    else:
+        raise ConfigError(f"{path} must be a .py, .ptx, .cubin, .sass or .txt file")
+    if kernel.parameters:
+        raise ConfigError(
+            f"{path}: kernel {kernel.name} must be launched by a module with cases(rng): "
+            f"it takes {len(kernel.parameters)} parameters"
+        )
+    return KernelCase(kernel.name, kernel, (1,), (32,), ())
+
+
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"archsim_kernels_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} must be a Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ConfigError(
+            f"{path} must import without an error, not {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _module_cases(path: Path) -> Iterator[KernelCase]:
+    module = _module(path)
+    make = getattr(module, "cases", None)
+    if make is None:
+        raise ConfigError(f"{path} must define cases(rng)")
+    try:
+        rows = list(make(np.random.default_rng(SEED)))
+    except Exception as error:
+        raise ConfigError(
+            f"{path}: cases(rng) must not fail, but {type(error).__name__}: {error}"
+        ) from error
+    for n, row in enumerate(rows):
+        if not isinstance(row, tuple) or len(row) not in (5, 6):
+            raise ConfigError(
+                f"{path}: case {n} must be (name, kernel, grid, block, args) and optionally a "
+                f"mapping, not {type(row).__name__}"
+            )
+        options = dict(row[5]) if len(row) == 6 and row[5] else {}
+        for key in options:
+            if key not in ("cluster", "dynamic_smem_bytes", "expect", "arch"):
+                raise ConfigError(f"{path}: case {row[0]} must not have the option {key!r}")
+        grid, block = (tuple(np.atleast_1d(v).tolist()) for v in row[2:4])
+        yield KernelCase(str(row[0]), row[1], grid, block, tuple(row[4]), options)

@@ -1,0 +1,129 @@
+"""``archsim kernel``: cycles of Numba kernels on a GPU that is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from archsim.app.kernel_cases import KernelCase, kernel_cases
+from archsim.app.output import print_table, write_json
+from archsim.app.progress import spinner
+from archsim.app.sm_device import sm_device
+from archsim.errors import ConfigError
+
+EVENTS = 400_000
+
+
+def kernel_and_print(
+    target: str, device: str, timeline: Path | None, exact: bool, check: bool,
+    json_file: Path | None,
+) -> int:  # fmt: skip
+    """Time every case of ``target``; with ``check`` also execute all CTAs and check the outputs.
+
+    Returns 1 where a case's outputs are wrong, else 0.
+    """
+    model = sm_device(device)
+    rows: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
+    for case in kernel_cases(target):
+        with spinner(f"{case.name} (a first run compiles the simulator)"):
+            found = time_case(case, model, exact, EVENTS if timeline is not None else 0)
+            row = record(case, found)
+            if check:
+                row["check"] = check_case(case)
+        if timeline is not None:
+            from archsim.models.gpu.sm.timing_report import trace_events
+
+            events += trace_events(case.name, found, len(events))
+        rows.append(row)
+    _print(rows, model.name)
+    if timeline is not None:
+        write_json(timeline, {"traceEvents": events, "displayTimeUnit": "ns"})
+        print(timeline)
+    write_json(json_file, {"device": model.name, "cases": rows})
+    return int(any(row.get("check", "ok") != "ok" for row in rows))
+
+
+def time_case(case: KernelCase, model: Any, exact: bool = False, events: int = 0) -> Any:
+    """The `LaunchTiming` of one case; an impossible launch is a ConfigError."""
+    from archsim.frontend import load_numba
+    from archsim.models.gpu.sm.timing_launch import time_launch
+
+    kernel = case.kernel
+    if case.options.get("arch"):
+        from numba import typeof
+
+        kernel = load_numba(kernel, tuple(typeof(a) for a in case.args), case.options["arch"])
+    try:
+        return time_launch(
+            kernel, case.grid, case.block, case.args, model,
+            cluster=int(case.options.get("cluster", 1)),
+            dynamic_smem_bytes=int(case.options.get("dynamic_smem_bytes", 0)),
+            exact=exact, keep_events=events,
+        )  # fmt: skip
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{case.name}: {error}") from error
+
+
+def check_case(case: KernelCase) -> str:
+    """Execute all CTAs with the memory checks; ``ok`` or what is wrong in one line."""
+    from archsim.models.gpu.sm import execute
+
+    execute.run(
+        case.kernel, case.grid, case.block, case.args,
+        cluster=int(case.options.get("cluster", 1)),
+        dynamic_smem_bytes=int(case.options.get("dynamic_smem_bytes", 0)), check=True,
+    )  # fmt: skip
+    expect = case.options.get("expect")
+    if expect is None:
+        return "ok"
+    try:
+        expect(case.args)
+    except AssertionError as error:
+        return " ".join(str(error).split())[:300] or "outputs differ"
+    return "ok"
+
+
+def record(case: KernelCase, found: Any) -> dict[str, Any]:
+    """A case's answer as plain data."""
+    seconds = found.us * 1e-6
+    counters = found.counters
+    return {
+        "name": case.name,
+        "cycles": round(found.cycles, 1),
+        "us": round(found.us, 4),
+        "kernel": found.kernel,
+        "issue_utilisation": round(found.reasons["issued"], 4),
+        "limiter": found.limiter,
+        "stalls": {k: round(v, 4) for k, v in found.reasons.items()},
+        "units": {k: round(v, 4) for k, v in found.units.items()},
+        "occupancy": {
+            "ctas_per_sm": found.occupancy.ctas, "warps_per_sm": found.occupancy.warps,
+            "limit": found.occupancy.limit,
+        },
+        "bandwidth_gbps": {
+            "l2_read": round(counters["l2_read_bytes"] / seconds / 1e9, 2),
+            "l2_write": round(counters["l2_write_bytes"] / seconds / 1e9, 2),
+            "hbm_read": round(counters["hbm_read_bytes"] / seconds / 1e9, 2),
+        },
+        "counters": {k: round(v) for k, v in counters.items()},
+        "sample": {
+            "sms": found.sampled_sms, "ctas": found.sampled_ctas, "of_ctas": found.grid_ctas,
+            "warp_instructions": found.warp_instructions,
+        },
+    }  # fmt: skip
+
+
+def _print(rows: list[dict[str, Any]], device: str) -> None:
+    shown = []
+    for row in rows:
+        line = {
+            "case": row["name"], "cycles": round(row["cycles"]), "us": row["us"],
+            "issue %": round(100 * row["issue_utilisation"], 1),
+            "warps/SM": row["occupancy"]["warps_per_sm"],
+            "HBM GB/s": row["bandwidth_gbps"]["hbm_read"], "limiter": row["limiter"],
+        }  # fmt: skip
+        if "check" in row:
+            line["check"] = row["check"]
+        shown.append(line)
+    print_table(f"kernels on {device}", shown)

@@ -1,0 +1,141 @@
+"""``archsim microbench``: predicted latency and throughput of single instructions and paths.
+
+Each record becomes the kernel that measures it, which is executed and timed like any other; the
+value follows from the clocks that the kernel reads. Full-GPU rates are of one simulated SM with its
+share of L2 and HBM.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archsim.app.output import print_table, write_json
+from archsim.app.progress import spinner
+from archsim.app.sm_device import sm_device
+from archsim.errors import ConfigError
+
+# Footprints that decide nothing in the simulator, which has no pages: smaller ones run sooner.
+_SMALLER = {"global": 16 << 20, "dram": 64 << 20, "dram_write": 64 << 20}
+WGMMA_ROUNDS = 16
+
+
+def microbench_and_print(file: Path, device: str, json_file: Path | None) -> None:
+    """Predict every record of ``file`` on ``device``."""
+    model = sm_device(device)
+    rows = []
+    for number, item in enumerate(read_list(file)):
+        with spinner(f"record {number + 1} (a first run compiles the simulator)"):
+            try:
+                rows.append(predict(item, model))
+            except ConfigError as error:
+                raise ConfigError(f"{file}: record {number}: {error}") from error
+    shown = [
+        {"bench": r["bench"], "of": str(r.get("instr", r.get("what", r.get("pattern", "")))),
+         "predicted": r["predicted"], "unit": r["unit"]} for r in rows
+    ]  # fmt: skip
+    print_table(f"micro-benchmarks on {model.name}", shown)
+    write_json(json_file, rows)
+
+
+def read_list(file: Path) -> list[dict[str, Any]]:
+    """The records of a JSON file; ConfigError where it is not a list of mappings."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file} must be a file that can be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ConfigError(f"{file} must be JSON: {error}") from error
+    if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
+        raise ConfigError(f"{file} must hold a list of records")
+    return data
+
+
+def predict(record: dict[str, Any], model: Any) -> dict[str, Any]:
+    """The record with ``predicted`` and ``unit``."""
+    from workloads.kernels.micro import build
+    from workloads.kernels.micro.tensor import parse
+
+    bench_name, pairs = record.get("bench"), ("sm_from" in record, "sm_to" in record)
+    if bench_name == "dsmem_latency" and any(pairs):
+        return {**record, "predicted": _pair(record), "unit": "clk"}
+    small = {"bytes": _SMALLER[record["what"]]} if record.get("what") in _SMALLER else {}
+    try:
+        bench = build({**small, **record})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"fields must have values of their kind: {error}") from error
+    value = _simulate(bench, model)
+    if bench_name == "wgmma_throughput":
+        shape = parse(record["instr"])
+        value = value * _held_clock(record, shape, model) / model.clock_hz
+    return {**record, "predicted": round(value, 4), "unit": bench.unit}
+
+
+def _held_clock(record: dict[str, Any], shape: Any, model: Any) -> float:
+    """The SM clock that the GPU holds while all its tensor cores work."""
+    return float(model.constants["wgmma_clock_hz"])
+
+
+def _pair(record: dict[str, Any]) -> float:
+    """Latency between two SMs from the card's measured floorplan."""
+    from importlib import resources
+
+    text = (resources.files("workloads.measured") / "h200_floorplan.json").read_text()
+    plan = json.loads(text)
+    rows = {row[0]: row for row in plan["sms"]}
+    ends = (int(record["sm_from"]), int(record["sm_to"]))
+    for sm in ends:
+        if sm not in rows:
+            raise ConfigError(f"sm_from and sm_to must be SMs of the floorplan, not {sm}")
+    return round(plan["meta"]["base_cycles"] + rows[ends[0]][3] + rows[ends[1]][4], 2)
+
+
+def _simulate(bench: Any, model: Any) -> float:
+    """Run the bench's kernel through the simulator and read its value off the clocks."""
+    from archsim.frontend import load_numba
+    from archsim.models.gpu.sm.timing_launch import time_launch
+    from workloads.kernels.micro.kernel import COLUMNS, SIGNATURE, timed
+
+    rounds = min(bench.rounds, WGMMA_ROUNDS) if bench.arch == "sm_90a" else bench.rounds
+    kernel = load_numba(timed(bench.loop), SIGNATURE, bench.arch)
+    whole = bench.ctas > 1 and bench.cluster == 1
+    ctas = bench.ctas if not whole else model.sms * max(1, bench.ctas // model.sms)
+    data = np.zeros(bench.words, np.uint32)
+    clocks = np.zeros((bench.warps, len(COLUMNS)), np.int64)
+    if bench.fill is not None:
+        bench.fill(data, _address_of_data(kernel, clocks, data, rounds, bench.arg))
+    found = time_launch(
+        kernel, (ctas,), (bench.threads,), (clocks, data, rounds, bench.arg), model,
+        cluster=bench.cluster, dynamic_smem_bytes=bench.smem_bytes,
+    )  # fmt: skip
+    table = _clock_table(found.clocks, -(-bench.threads // 32))
+    scale = rounds / bench.rounds
+    if bench.value_in_time:
+        return float(bench.value(table, found.us / scale))
+    if rounds != bench.rounds:
+        table = table.astype(float)
+        table[:, 2] = table[:, 3] - (table[:, 3] - table[:, 2]) / scale
+    return float(bench.value(table, found.us))
+
+
+def _address_of_data(kernel: Any, *args: Any) -> int:
+    """Where the simulator puts the second argument."""
+    from archsim.models.gpu.sm import state
+    from archsim.models.gpu.sm.memory import lay_out
+
+    laid = lay_out(kernel, args)
+    return int(state.DEVICE_BASE + next(a.place for a in laid.allocations if a.argument == 1))
+
+
+def _clock_table(clocks: Any, warps: int) -> Any:
+    """Clock reads as the kernel's table: start and stop of both passes of every warp."""
+    rows = []
+    for cta in np.unique(clocks[:, 2]):
+        for warp in range(warps):
+            times = clocks[(clocks[:, 2] == cta) & (clocks[:, 0] == warp), 1]
+            if len(times) >= 4:
+                rows.append([*times[:2], *times[-2:], cta, 0])
+    return np.array(rows)

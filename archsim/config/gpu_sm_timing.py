@@ -1,0 +1,112 @@
+"""Constants of the instruction-level SM: optional part of a GPU's device file."""
+
+from __future__ import annotations
+
+from archsim.config.constant import Constant, Group, constant
+
+
+class SmTiming(Group):
+    """Latencies and rates of one SM and of the memory system as it sees it, in core clocks."""
+
+    l1_cycles: Constant = constant("clk", minimum=0, doc="hit in L1, beyond the queue")
+    l2_near_cycles: Constant = constant("clk", minimum=0, doc="fastest hit in L2")
+    l2_far_cycles: Constant = constant("clk", minimum=0, doc="slowest hit in L2, in the far half")
+    hbm_cycles: Constant = constant(
+        "clk", minimum=0, doc="further latency of a miss, without its spread"
+    )
+    hbm_spread_cycles: Constant = constant(
+        "clk", minimum=0, doc="mean of the exponential part of a miss's latency"
+    )
+    l2_port_bytes: Constant = constant("B/clk", above=0, doc="reads of one SM from L2")
+    l2_write_port_bytes: Constant = constant("B/clk", above=0, doc="writes of one SM to L2")
+    l2_bytes: Constant = constant("B/clk", above=0, doc="reads from all slices of L2")
+    l2_write_bytes: Constant = constant("B/clk", above=0, doc="writes to L2, whole sectors")
+    l2_partial_factor: Constant = constant(
+        "1", minimum=0, doc="cost of a sector that is not written whole"
+    )
+    hbm_bytes: Constant = constant("B/clk", above=0, doc="device memory at the boost clock")
+    hbm_write_fraction: Constant = constant(
+        "1", minimum=0, maximum=1, doc="share of written bytes that HBM takes within the kernel"
+    )
+    atomic_cycles: Constant = constant("clk", minimum=0, doc="latency of an atomic that returns")
+    atomic_word_cycles: Constant = constant(
+        "clk", minimum=0, doc="one lane's update of a line in which it is alone, or shares its word"
+    )
+    atomic_line_cycles: Constant = constant(
+        "clk", minimum=0, doc="one pass over a line with several words"
+    )
+    shared_cycles: Constant = constant(
+        "clk", minimum=0, doc="load from shared memory, beyond the queue"
+    )
+    shared_pass_cycles: Constant = constant(
+        "clk", minimum=0, doc="further latency of each conflicting wavefront"
+    )
+    shuffle_cycles: Constant = constant("clk", minimum=0, doc="shuffle, beyond the queue")
+    shared_atomic_cycles: Constant = constant(
+        "clk", minimum=0, doc="atomic in shared memory, beyond the queue"
+    )
+    mio_cycles: Constant = constant("clk", minimum=0, doc="from issue to the memory pipe")
+    mio_entries: Constant = constant(
+        "1", minimum=1, maximum=60, integer=True, doc="memory instructions that a sub-core queues"
+    )
+    line_cycles: Constant = constant("clk", minimum=0, doc="one lookup of a line in L1")
+    barrier_cycles: Constant = constant("clk", minimum=0, doc="barrier of a CTA")
+    barrier_warp_cycles: Constant = constant("clk", minimum=0, doc="further, a warp of the CTA")
+    branch_cycles: Constant = constant("clk", minimum=0, doc="taken branch, beyond its stall")
+    cluster_barrier_cycles: Constant = constant("clk", minimum=0, doc="barrier of a cluster")
+    dsmem_cycles: Constant = constant(
+        "clk", minimum=0, doc="load from another SM's shared memory, beyond the queue"
+    )
+    dsmem_port_bytes: Constant = constant(
+        "B/clk", above=0, doc="shared memory of other SMs, one SM"
+    )
+    bulk_cycles: Constant = constant("clk", minimum=0, doc="end of a bulk copy to its mbarrier")
+    bulk_issue_cycles: Constant = constant("clk", minimum=0, doc="start of a bulk copy")
+    bulk_bytes: Constant = constant("B/clk", above=0, doc="bulk copies of one SM")
+    copy_cycles: Constant = constant("clk", minimum=0, doc="end of a cp.async to its wait")
+    fence_cycles: Constant = constant("clk", minimum=0, doc="memory fence")
+    cta_cycles: Constant = constant(
+        "clk", minimum=0, doc="from the end of a CTA to the start of the next in its place"
+    )
+    cta_thread_cycles: Constant = constant(
+        "clk", minimum=0, doc="start of one warp after another in a CTA"
+    )
+    cta_interval_cycles: Constant = constant(
+        "clk", minimum=0, doc="one CTA after another, whole GPU"
+    )
+    warp_interval_cycles: Constant = constant(
+        "clk", minimum=0, doc="one warp after another, whole GPU"
+    )
+    launch_cycles: Constant = constant(
+        "clk", minimum=0, doc="start of the kernel to the first instruction"
+    )
+    drain_cycles: Constant = constant(
+        "clk", minimum=0, doc="last instruction to the end of the kernel"
+    )
+    constant_cycles: Constant = constant("clk", minimum=0, doc="indexed load from a constant bank")
+    read_release_cycles: Constant = constant(
+        "clk", minimum=0, doc="release of a memory instruction's source registers"
+    )
+    special_register_cycles: Constant = constant("clk", minimum=0, doc="read of a special register")
+    short_result_cycles: Constant = constant(
+        "clk", minimum=0, doc="integer or fp32 result that returns through a scoreboard"
+    )
+    xu_cycles: Constant = constant("clk", minimum=0, doc="special function or conversion")
+    xu_wide_cycles: Constant = constant("clk", minimum=0, doc="the same for 64-bit operands")
+    redux_cycles: Constant = constant("clk", minimum=0, doc="reduction over a warp")
+    vote_cycles: Constant = constant("clk", minimum=0, doc="vote")
+    uniform_cycles: Constant = constant(
+        "clk", minimum=0, doc="uniform datapath, through a scoreboard"
+    )
+    mbarrier_cycles: Constant = constant("clk", minimum=0, doc="operation on an mbarrier")
+    dmma_interval_cycles: Constant = constant("clk", minimum=0, doc="8x8x4 fp64 matrix step")
+    dmma_cycles: Constant = constant("clk", minimum=0, doc="latency of the first fp64 matrix step")
+    mma_step_cycles: Constant = constant("clk", minimum=0, doc="m16n8k8 fp16 step of mma.sync")
+    mma_cycles: Constant = constant("clk", minimum=0, doc="latency of two such steps")
+    mma_extra_cycles: Constant = constant(
+        "clk", minimum=0, doc="further latency a step beyond two, or less below"
+    )
+    wgmma_cycles: Constant = constant("clk", minimum=0, doc="latency of wgmma beyond its interval")
+    bank_slack_cycles: Constant = constant(
+        "clk", minimum=0, doc="register-bank conflicts that the operand buffer hides"
+    )
