@@ -17,7 +17,16 @@ RANKS = {
 }  # fmt: skip
 BELOW_APP = {part for part, rank in RANKS.items() if rank < RANKS["app"]}
 OTHERS = {
-    "workloads": {"config", "formats", "numeric", "functional", "graph", "errors", "units"},
+    "workloads": {
+        "config",
+        "formats",
+        "numeric",
+        "functional",
+        "graph",
+        "frontend",
+        "errors",
+        "units",
+    },
     "hdl": {"config", "formats", "numeric", "errors", "units"},
     "cosim": BELOW_APP,
 }

@@ -51,8 +51,9 @@ def time_case(case: KernelCase, model: Any, exact: bool = False, events: int = 0
 
     kernel = case.kernel
     if case.options.get("arch"):
-        from numba import typeof
+        import numba
 
+        typeof: Any = numba.typeof
         kernel = load_numba(kernel, tuple(typeof(a) for a in case.args), case.options["arch"])
     try:
         return time_launch(

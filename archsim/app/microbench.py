@@ -57,7 +57,6 @@ def read_list(file: Path) -> list[dict[str, Any]]:
 def predict(record: dict[str, Any], model: Any) -> dict[str, Any]:
     """The record with ``predicted`` and ``unit``."""
     from workloads.kernels.micro import build
-    from workloads.kernels.micro.tensor import parse
 
     bench_name, pairs = record.get("bench"), ("sm_from" in record, "sm_to" in record)
     if bench_name == "dsmem_latency" and any(pairs):
@@ -69,14 +68,8 @@ def predict(record: dict[str, Any], model: Any) -> dict[str, Any]:
         raise ConfigError(f"fields must have values of their kind: {error}") from error
     value = _simulate(bench, model)
     if bench_name == "wgmma_throughput":
-        shape = parse(record["instr"])
-        value = value * _held_clock(record, shape, model) / model.clock_hz
+        value *= model.constants["wgmma_clock_hz"] / model.clock_hz
     return {**record, "predicted": round(value, 4), "unit": bench.unit}
-
-
-def _held_clock(record: dict[str, Any], shape: Any, model: Any) -> float:
-    """The SM clock that the GPU holds while all its tensor cores work."""
-    return float(model.constants["wgmma_clock_hz"])
 
 
 def _pair(record: dict[str, Any]) -> float:
@@ -90,7 +83,8 @@ def _pair(record: dict[str, Any]) -> float:
     for sm in ends:
         if sm not in rows:
             raise ConfigError(f"sm_from and sm_to must be SMs of the floorplan, not {sm}")
-    return round(plan["meta"]["base_cycles"] + rows[ends[0]][3] + rows[ends[1]][4], 2)
+    base = float(plan["meta"]["base_cycles"])
+    return base + float(rows[ends[0]][3]) + float(rows[ends[1]][4])
 
 
 def _simulate(bench: Any, model: Any) -> float:

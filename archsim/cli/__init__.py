@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from archsim.cli import explore, graphics, hardware, silicon
+from archsim.cli import explore, graphics, hardware, kernels, silicon
 from archsim.errors import ArchsimError
 
 UsageError = typer.BadParameter.__bases__[0]  # typer re-exports only this leaf of its exceptions
@@ -23,6 +23,7 @@ explore.register(app)
 hardware.register(app)
 graphics.register(app)
 silicon.register(app)
+kernels.register(app)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -101,7 +101,15 @@ class SmTiming(Group):
     mbarrier_cycles: Constant = constant("clk", minimum=0, doc="operation on an mbarrier")
     dmma_interval_cycles: Constant = constant("clk", minimum=0, doc="8x8x4 fp64 matrix step")
     dmma_cycles: Constant = constant("clk", minimum=0, doc="latency of the first fp64 matrix step")
-    mma_step_cycles: Constant = constant("clk", minimum=0, doc="m16n8k8 fp16 step of mma.sync")
+    mma_base_cycles: Constant = constant(
+        "clk", minimum=0, doc="interval of mma.sync without its steps"
+    )
+    mma_step_cycles: Constant = constant(
+        "clk", minimum=0, doc="interval of a m16n8k8 fp16 step; sparse ones have one more"
+    )
+    wgmma_clock_hz: Constant = constant(
+        "Hz", minimum=0, doc="SM clock that the GPU holds while all tensor cores work"
+    )
     mma_cycles: Constant = constant("clk", minimum=0, doc="latency of two such steps")
     mma_extra_cycles: Constant = constant(
         "clk", minimum=0, doc="further latency a step beyond two, or less below"

@@ -103,7 +103,9 @@ def place(args: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
             flat += flat_array(tensor.data_ptr(), arg.shape, arg.strides, arg.itemsize)
         else:
             known = isinstance(arg, np.generic)
-            flat.append(arg if known else np.int64(arg) if isinstance(arg, int) else np.float64(arg))
+            flat.append(
+                arg if known else np.int64(arg) if isinstance(arg, int) else np.float64(arg)
+            )
     return kept, flat
 
 

@@ -65,7 +65,6 @@ _LINKS = {name: text.count(";") for name, (_, text) in CHAINS.items()}
 # One link of these is the pair or the group, as tables give it.
 _GROUPED = {"int32_div", "int32_mad_wide"}
 
-_T = ".reg .b32 t;"
 DPX: dict[str, str] = {
     "viaddmax_s32": "{.reg .b32 t; add.s32 t, x, a; max.s32 x, t, b;}",
     "viaddmax_u32": "{.reg .b32 t; add.u32 t, x, a; max.u32 x, t, b;}",
@@ -107,6 +106,12 @@ _CONSTANT = {
     "b32": ("mov.b32 %{0}, %{1};", "b32"),
     "b64": ("mov.b64 %{0}, {{%{1}, %{1}}};", "b64"),
 }
+_CAST = {
+    "f32": "cvt.rzi.u32.f32 %u, {0};",
+    "f64": "cvt.rzi.u32.f64 %u, {0};",
+    "b32": "mov.b32 %u, {0};",
+    "b64": "{{.reg .b32 %lo; mov.b64 {{%lo, %u}}, {0}; xor.b32 %u, %u, %lo;}}",
+}
 UNROLL = 128
 
 
@@ -127,7 +132,7 @@ def _substitute(text: str, chain: int) -> str:
 
 
 def _loop(kind: str, link: str, chains: int, unroll: int) -> Loop:
-    init, constant = _CONSTANT[kind]
+    init, _constant = _CONSTANT[kind]
     setup = [
         "add.u32 %u, %arg, 1;", init.format("a", "u"), "add.u32 %u, %arg, 3;",
         init.format("b", "u"), "add.u32 %d, %arg, 5;",
@@ -138,8 +143,7 @@ def _loop(kind: str, link: str, chains: int, unroll: int) -> Loop:
     body = [_substitute(link, chain) for _ in range(unroll // chains) for chain in range(chains)]
     sink = []
     for chain in range(chains):
-        cast = {"f32": "cvt.rzi.u32.f32 %u, {0};", "f64": "cvt.rzi.u32.f64 %u, {0};",
-                "b32": "mov.b32 %u, {0};", "b64": "{{.reg .b32 %lo; mov.b64 {{%lo, %u}}, {0}; xor.b32 %u, %u, %lo;}}"}[kind]  # fmt: skip
+        cast = _CAST[kind]
         sink += [cast.format(f"%x{chain}"), "xor.b32 %sink, %sink, %u;"]
     declare = [
         f".reg .{kind} %a, %b;", registers(kind, "x", chains), ".reg .b32 %u, %d;",
@@ -165,7 +169,9 @@ def chain_bench(record: dict[str, Any]) -> Bench:
     links = rounds * (unroll // ilp) * ilp * _links(name)
     if record["bench"] in ("latency", "dpx_latency"):
         return Bench(record, loop, 1, 32 * warps, rounds, "clk", latency(links / ilp))
-    return Bench(record, loop, 1, 32 * warps, rounds, "instr/clk/SM", rate(32 * warps * links, warps))
+    return Bench(
+        record, loop, 1, 32 * warps, rounds, "instr/clk/SM", rate(32 * warps * links, warps)
+    )
 
 
 def code_bench(record: dict[str, Any]) -> Bench:

@@ -37,7 +37,7 @@ def dsmem_latency(record: dict[str, Any]) -> Bench:
     def value(clocks: np.ndarray, us: float) -> float:
         if sm_from is None or sm_to is None:
             return mean(clocks, us)
-        of_pair = {pair: clk for pair, clk in pairs(clocks, size, shift)}
+        of_pair = dict(pairs(clocks, size, shift))
         return of_pair[int(sm_from), int(sm_to)]
 
     return Bench(record, loop, ctas, 1, 8, "clk", value, cluster=size, smem_bytes=100 << 10)

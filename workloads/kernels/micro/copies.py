@@ -54,9 +54,7 @@ def bulk(record: dict[str, Any]) -> Bench:
     ]  # fmt: skip
     body = []
     for turn in range(2):
-        body.append(
-            f"mbarrier.arrive.expect_tx.shared::cta.b64 %state, [%bar], {depth * size};"
-        )
+        body.append(f"mbarrier.arrive.expect_tx.shared::cta.b64 %state, [%bar], {depth * size};")
         body += [
             "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
             f"[%q+{i * size}], [%p+{i * size}], {size}, [%bar];"
@@ -79,6 +77,4 @@ def bulk(record: dict[str, Any]) -> Bench:
 def barrier(record: dict[str, Any]) -> Bench:
     """Clocks of one bar.sync of ``warps`` warps."""
     warps = int(record["warps"])
-    return Bench(
-        record, Loop(["bar.sync 0;"] * 32), 1, 32 * warps, 16, "clk", latency(32 * 16)
-    )
+    return Bench(record, Loop(["bar.sync 0;"] * 32), 1, 32 * warps, 16, "clk", latency(32 * 16))

@@ -49,8 +49,8 @@ class Bench:
     """One launch and what its clocks mean.
 
     ``value(clocks, us)`` gives the result in ``unit`` from the clock table and the kernel's
-    duration in microseconds; ``fill(data, address)`` prepares ``data`` (uint32[words]) that
-    lies at ``address`` on the device.
+    duration in microseconds (``value_in_time``: from the duration alone); ``fill(data, address)``
+    prepares ``data`` (uint32[words]) that lies at ``address`` on the device.
     """
 
     record: dict[str, Any]
@@ -66,6 +66,7 @@ class Bench:
     cluster: int = 1
     smem_bytes: int = 0
     arch: str = "sm_90"
+    value_in_time: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property

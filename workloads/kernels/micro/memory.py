@@ -149,7 +149,8 @@ def stream(record: dict[str, Any]) -> Bench:
     warps = threads // 32
     if what.startswith("dram"):
         return Bench(record, loop, ctas, threads, rounds, "GB/s",
-                     lambda clocks, us: 2 * amount * ctas / us / 1e3, words=words)  # fmt: skip
+                     lambda clocks, us: 2 * amount * ctas / us / 1e3, words=words,
+                     value_in_time=True)  # fmt: skip
     value = rate(amount, warps)
     if what.startswith("l2"):
         return Bench(record, loop, ctas, threads, rounds, "B/clk",
@@ -209,7 +210,8 @@ def l2_map(record: dict[str, Any]) -> Bench:
              f"add.u64 %o, %o, {results};", "add.u64 %o, %data, %o;"]  # fmt: skip
     body = [
         "bar.sync 0;", "mov.u64 %t, %clock64;", "ld.global.cg.u32 %v, [%p];",
-        "st.shared.u32 [%smem], %v;", "bar.sync 0;", "mov.u64 %s, %clock64;", "sub.u64 %t, %s, %t;", "cvt.u32.u64 %v, %t;",
+        "st.shared.u32 [%smem], %v;", "bar.sync 0;", "mov.u64 %s, %clock64;",
+        "sub.u64 %t, %s, %t;", "cvt.u32.u64 %v, %t;",
         "st.global.u32 [%r], %v;", f"add.u64 %p, %p, {stride};", "add.u64 %r, %r, 4;",
     ]  # fmt: skip
     loop = Loop(body, [".reg .b64 %p, %o, %r, %s, %t;", ".reg .b32 %k, %v;"], setup,

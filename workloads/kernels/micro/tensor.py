@@ -80,8 +80,8 @@ def mma(record: dict[str, Any]) -> Bench:
     kind = {"f32": "f32", "f64": "f64"}.get(shape.types[0], "b32")
     kind_in = "f64" if wide == 64 else "b32"
     random = record.get("data", "zero") == "random"
-    declare = [registers(kind, "d", d * ilp), registers(kind_in, "a", a), registers(kind_in, "b", b),
-               ".reg .b32 %meta, %u;"]  # fmt: skip
+    inputs = [registers(kind_in, "a", a), registers(kind_in, "b", b)]
+    declare = [registers(kind, "d", d * ilp), *inputs, ".reg .b32 %meta, %u;"]
     move = {"f32": "mov.f32 {0}, 0f00000000;", "f64": "mov.f64 {0}, 0d0000000000000000;"}
     setup = [move.get(kind, "mov.b32 {0}, 0;").format(f"%d{i}") for i in range(d * ilp)]
     if wide == 64:
@@ -96,7 +96,9 @@ def mma(record: dict[str, Any]) -> Bench:
         regs = braces("d", d, i * d)
         body.append(f"{instr} {regs}, {braces('a', a)}, {braces('b', b)}, {regs}{more};")
     repeat = max(1, 16 // ilp)
-    cast = {"f32": "mov.b32 %u, {0};", "f64": "cvt.rzi.u32.f64 %u, {0};"}.get(kind, "mov.b32 %u, {0};")
+    cast = {"f32": "mov.b32 %u, {0};", "f64": "cvt.rzi.u32.f64 %u, {0};"}.get(
+        kind, "mov.b32 %u, {0};"
+    )
     sink = [line for i in range(d * ilp)
             for line in (cast.format(f"%d{i}"), "xor.b32 %sink, %sink, %u;")]  # fmt: skip
     rounds = 64
@@ -175,4 +177,4 @@ def wgmma(record: dict[str, Any]) -> Bench:
 
     return Bench(record, loop, 1 if single else SMS, 128 * groups, rounds,
                  "clk" if single else "TFLOPS", value, smem_bytes=a_bytes + b_bytes + 1024,
-                 arch="sm_90a")  # fmt: skip
+                 arch="sm_90a", value_in_time=not single)  # fmt: skip

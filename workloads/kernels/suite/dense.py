@@ -111,7 +111,7 @@ def transpose_conflict(x, y):
     tile = cuda.shared.array((TILE, TILE), float32)
     tx = cuda.threadIdx.x
     ty = cuda.threadIdx.y
-    col, row = cuda.grid(2)
+    _col, _row = cuda.grid(2)
     for s in range(0, TILE, 8):
         tile[ty + s, tx] = x[cuda.blockIdx.y * TILE + ty + s, cuda.blockIdx.x * TILE + tx]
     cuda.syncthreads()

@@ -189,7 +189,9 @@ def _simple(rng: np.random.Generator) -> Iterator[Case]:
     x = rng.random(n, dtype=np.float32)
     want = np.zeros_like(x)
     want[index] = x
-    yield _case(f"scatter_{n}", scatter, n // 256, 256, (index, x, np.zeros_like(x)), exact(2, want))
+    yield _case(
+        f"scatter_{n}", scatter, n // 256, 256, (index, x, np.zeros_like(x)), exact(2, want)
+    )
 
 
 def _arithmetic(rng: np.random.Generator) -> Iterator[Case]:
@@ -253,7 +255,8 @@ def _grids(rng: np.random.Generator) -> Iterator[Case]:
         x = rng.integers(-9, 9, n + taps).astype(np.float32)
         t = rng.integers(-9, 9, taps).astype(np.float32)
         want = np.correlate(x[: n + taps - 1], t, "valid")
-        yield _case(f"convolve_{n}_{taps}", convolve, n // 256, 256, (x, t, np.zeros(n, np.float32)),
+        args = (x, t, np.zeros(n, np.float32))
+        yield _case(f"convolve_{n}_{taps}", convolve, n // 256, 256, args,
                     exact(2, want.astype(np.float32)))  # fmt: skip
     for ctas, block in ((1, 32), (132, 128), (4096, 128), (16384, 64), (2048, 1024)):
         yield _case(f"empty_{ctas}_{block}", empty, ctas, block, (np.ones(8, np.int32),),

@@ -95,8 +95,8 @@ class Result(NamedTuple):
 def choose(s: State, K: Any, q: int, ready: Any) -> None:
     """Candidate of sub-core ``q``: the warp that issues next and when."""
     floor = s.sub[q, 0]
-    best, best_slot, best_age = NEVER, -1, NEVER
-    last = s.pick[q, 1]
+    best, best_slot, best_age, count = NEVER, -1, NEVER, 0
+    last, last_at = s.pick[q, 1], NEVER
     for unit in range(tt.MIO):
         ready[unit] = s.free[q, unit]
     ready[tt.UNIFORM], ready[tt.BRANCH] = s.free[q, tt.UNIFORM], s.free[q, tt.BRANCH]
@@ -111,9 +111,23 @@ def choose(s: State, K: Any, q: int, ready: Any) -> None:
         if t > best:
             continue
         t = max(t, ready[int(s.warp[slot, NEXT_UNIT])])
-        age = s.warp[slot, AGE] - (1e12 if slot == last else 0.0)
-        if t < best or (t == best and age < best_age):
-            best, best_slot, best_age = t, slot, age
+        if slot == last:
+            last_at = t
+            continue
+        age = s.warp[slot, AGE]
+        if t < best:
+            best, best_slot, best_age, count = t, slot, age, 1
+        elif t == best and t < NEVER:
+            count += 1
+            if age < best_age:
+                best_slot, best_age = slot, age
+    if last_at < best:
+        best, best_slot = last_at, last
+    elif last_at == best and last_at < NEVER:  # it goes on in two of ``count`` + 1 cases
+        s.sub[q, 3] += 1.0
+        turn = (int(s.sub[q, 3]) * 7919 + q * 31) % (count + 1)
+        if turn < 2:
+            best_slot = last
     s.sub[q, 1] = best
     s.pick[q, 0] = best_slot
 
@@ -127,7 +141,7 @@ def _set_next(w: Work, s: State, slot: int) -> None:
     t, reason = s.warp[slot, READY], tt.FIXED
     row = w.table[w.pc[s.at[slot]]]
     wait = row[tt.WAIT]
-    s.warp[slot, NEXT_UNIT] = row[tt.UNIT]
+    s.warp[slot, NEXT_UNIT] = tt.NONE if row[tt.KIND] == tt.WGMMA else row[tt.UNIT]
     for b in range(6):
         if (wait >> b) & 1 and s.warp[slot, SB0 + b] > t:
             t = s.warp[slot, SB0 + b]
@@ -138,8 +152,10 @@ def _set_next(w: Work, s: State, slot: int) -> None:
 
 
 @njit
-def _start_cta(w: Work, s: State, r: Result, K: Any, sm: int, place: int, cta: int, t: float) -> None:
-    """Put ``cta`` into place ``place`` of ``sm`` at time ``t``; warps go to the sub-cores in turn."""
+def _start_cta(
+    w: Work, s: State, r: Result, K: Any, sm: int, place: int, cta: int, t: float
+) -> None:
+    """Put ``cta`` into place ``place`` of ``sm`` at ``t``; warps go to the sub-cores in turn."""
     s.held[sm, place, 0] = 0
     s.held[sm, place, 1] = w.warps
     s.held[sm, place, 2] = cta
@@ -217,7 +233,7 @@ def _memory(
     mask, place = w.mask[record], w.row[record]
     done, busy = accept, 1.0
     if kind == tt.SHUFFLE:
-        done = accept + K[c.SHUFFLE_CYCLES]
+        done = accept + K[c.SHUFFLE_CYCLES] + row[tt.LATENCY]
     elif kind == tt.CONSTANT:
         done = accept + K[c.CONSTANT_CYCLES]
     elif place < 0 or mask == 0:
@@ -312,14 +328,19 @@ def _issue(
     done, marks = t + row[tt.LATENCY], 0.0
     if unit == tt.FMA_ANY:
         unit = tt.FMA_LITE if s.free[q, tt.FMA_LITE] <= s.free[q, tt.FMA_HEAVY] else tt.FMA_HEAVY
-    if unit < tt.MIO or unit in (tt.UNIFORM, tt.BRANCH):
+    if unit == tt.TENSOR:  # tenths of a clock; wgmma only queues
+        busy = row[tt.INTERVAL] * 0.1
+        start = max(t, s.warp[slot, TENSOR_LAST]) if kind == tt.WGMMA else t
+        s.free[q, unit] = max(start, s.free[q, unit]) + busy
+        r.units[unit] += busy
+    elif unit < tt.MIO or unit in (tt.UNIFORM, tt.BRANCH):
         s.free[q, unit] = t + row[tt.INTERVAL]
         r.units[unit] += row[tt.INTERVAL]
     if kind == tt.PLAIN:
         same = s.pick[q, 1] == slot
         even = row[tt.EVEN_REUSED] if same else row[tt.EVEN]
         odd = row[tt.ODD_REUSED] if same else row[tt.ODD]
-        s.sub[q, 2] = max(t, s.sub[q, 2]) + max(1, max(even, odd))
+        s.sub[q, 2] = max(t, s.sub[q, 2]) + max(1, even, odd)
         marks = 2.0 if unit == tt.TENSOR else 0.0
         if unit == tt.BRANCH and s.at[slot] < s.end[slot] and w.pc[s.at[slot]] != pc + 1:
             s.warp[slot, READY] += K[c.BRANCH_CYCLES]
@@ -356,8 +377,7 @@ def _issue(
         s.warp[slot, READY] = max(s.warp[slot, READY], s.mbar[sm, 1 + place])
     elif kind == tt.WGMMA:
         n = s.group[slot, 1]
-        s.warp[slot, TENSOR_LAST] = max(t, s.warp[slot, TENSOR_LAST])
-        s.warp[slot, TENSOR_DONE] = s.free[q, tt.TENSOR] + row[tt.LATENCY] - row[tt.INTERVAL]
+        s.warp[slot, TENSOR_DONE] = s.free[q, tt.TENSOR] + row[tt.LATENCY] - 0.1 * row[tt.INTERVAL]
         if row[tt.FLAGS] & tt.FLAG_COMMIT:
             s.ring[slot, 1, n % RING] = s.warp[slot, TENSOR_DONE]
             s.group[slot, 1] += 1
@@ -394,7 +414,9 @@ def _issue(
 
 
 @njit
-def _retire(w: Work, s: State, r: Result, K: Any, sm: int, slot: int, t: float, at_queue: Any) -> None:
+def _retire(
+    w: Work, s: State, r: Result, K: Any, sm: int, slot: int, t: float, at_queue: Any
+) -> None:
     """The warp has issued its last record: when its CTA is done, the SM's next CTA starts."""
     place = (slot // w.warps) % w.resident
     cta = s.cta[slot]
@@ -410,11 +432,22 @@ def _retire(w: Work, s: State, r: Result, K: Any, sm: int, slot: int, t: float, 
     n = at_queue[sm]
     if n < w.queue.shape[1] and w.queue[sm, n] >= 0:
         at_queue[sm] += 1
-        _start_cta(w, s, r, K, sm, place, w.queue[sm, n], max(t + K[c.CTA_CYCLES], K[c.CTA_RATE] * (n + 0.5)))
+        _start_cta(
+            w,
+            s,
+            r,
+            K,
+            sm,
+            place,
+            w.queue[sm, n],
+            max(t + K[c.CTA_CYCLES], K[c.CTA_RATE] * (n + 0.5)),
+        )
 
 
 @njit
-def simulate(w: Work, s: State, m: Memory, r: Result, K: Any, begin: Any, keep_events: bool) -> float:
+def simulate(
+    w: Work, s: State, m: Memory, r: Result, K: Any, begin: Any, keep_events: bool
+) -> float:
     """Run all CTAs; returns the time at which the last one is done (its stores included).
 
     ``begin`` float64[sms, resident]: when the first CTA of each place starts.

@@ -139,9 +139,7 @@ class _Plan:
     whole: bool
 
 
-def _plan(
-    run: Any, total: int, used: int, resident: int, cluster: int, exact: bool
-) -> _Plan:
+def _plan(run: Any, total: int, used: int, resident: int, cluster: int, exact: bool) -> _Plan:
     """Choose SMs and CTAs under the budget; every CTA is executed once."""
     if cluster > 1:
         group = list(range(min(cluster, total)))
@@ -162,9 +160,11 @@ def _plan(
                  else set(range(used)))  # fmt: skip
     if chosen < used and total % used and most == per_sm:
         sms[0] = 0  # an SM that gets one CTA more than the others
-    queues = [[n for n in range(sm, total, used)][:most] for sm in sms]
+    queues = [list(range(sm, total, used))[:most] for sm in sms]
     if most < per_sm:  # spread over the grid: CTAs differ where the data does
-        queues = [_spread(queue, sm, total, used, most) for queue, sm in zip(queues, sms, strict=True)]
+        queues = [
+            _spread(queue, sm, total, used, most) for queue, sm in zip(queues, sms, strict=True)
+        ]
     wanted = sorted({n for queue in queues for n in queue} - {probe})
     traces.update(zip(wanted, run(wanted) if wanted else [], strict=True))
     return _Plan(queues, traces, most >= per_sm)

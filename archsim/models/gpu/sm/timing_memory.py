@@ -57,9 +57,7 @@ L2_QUEUE, HBM_QUEUE, ATOMIC_QUEUE = 0, 1, 2
 ) = range(11)  # fmt: skip
 
 
-def new_memory(
-    sms: int, l1_bytes: int, table_bits: int, region: Ints, fresh: Floats
-) -> Memory:
+def new_memory(sms: int, l1_bytes: int, table_bits: int, region: Ints, fresh: Floats) -> Memory:
     """Empty caches and idle queues."""
     sets = 64
     ways = max(1, l1_bytes // (sets * LINE))
@@ -305,15 +303,13 @@ def l1_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
 
 
 @njit
-def atomic(
-    m: Memory, K: Floats, sm: int, row: Ints, mask: int, t: float, returns: bool
-) -> float:
+def atomic(m: Memory, K: Floats, sm: int, row: Ints, mask: int, t: float, returns: bool) -> float:
     """When the last lane of a global atomic is done (or, without a return, has left).
 
     Lanes go line by line; the unit at L2 takes a line's request in as many passes as lanes share
     a word. A line's queue counts for the SMs outside the sample, too.
     """
-    lines, words = np.empty(32, np.int64), np.empty(32, np.int64)
+    lines, _words = np.empty(32, np.int64), np.empty(32, np.int64)
     used, done = 0, t
     for lane in range(LANES):
         if row[lane] < 0 or not (mask >> lane) & 1:

@@ -47,15 +47,19 @@ REASONS = (
 
 FLAG_VOLATILE_L1, FLAG_GENERIC, FLAG_LOCAL, FLAG_COMMIT = 1, 2, 4, 8  # FLAGS bits
 
-_FMA = frozenset("FFMA FMUL FADD FSWZADD HFMA2 HADD2 HMUL2".split())
-_HEAVY = frozenset("IMAD IDP IDP4A FFMA32I".split())
-_DOUBLE = frozenset("DFMA DADD DMUL DSETP".split())
-_XU = frozenset("MUFU F2F F2I I2F FRND POPC FLO BREV".split())
-_TENSOR = frozenset("HMMA IMMA DMMA BMMA QMMA".split())
-_WGMMA = frozenset("HGMMA IGMMA QGMMA BGMMA".split())
+_FMA = frozenset(["FFMA", "FMUL", "FADD", "FSWZADD", "HFMA2", "HADD2", "HMUL2"])
+_HEAVY = frozenset(["IMAD", "IDP", "IDP4A", "FFMA32I"])
+_TENTH = 10  # intervals of the tensor core are in tenths of a clock
+_DOUBLE = frozenset(["DFMA", "DADD", "DMUL", "DSETP"])
+_XU = frozenset(["MUFU", "F2F", "F2I", "I2F", "FRND", "POPC", "FLO", "BREV"])
+_TENSOR = frozenset(["HMMA", "IMMA", "DMMA", "BMMA", "QMMA"])
+_WGMMA = frozenset(["HGMMA", "IGMMA", "QGMMA", "BGMMA"])
 _BRANCH = frozenset(
-    "BRA BRX JMP JMX CALL RET BSSY BSYNC BREAK WARPSYNC YIELD NANOSLEEP BMOV KILL BPT".split()
-)
+    (
+        "BRA", "BRX", "JMP", "JMX", "CALL", "RET", "BSSY", "BSYNC", "BREAK", "WARPSYNC", "YIELD",
+        "NANOSLEEP", "BMOV", "KILL", "BPT",
+    )
+)  # fmt: skip
 _SIZES = {"8": 1, "U8": 1, "S8": 1, "16": 2, "U16": 2, "S16": 2, "64": 8, "128": 16}
 _MEMORY = {
     "LDG": LOAD, "LD": LOAD, "LDL": LOAD, "STG": STORE, "ST": STORE, "STL": STORE,
@@ -105,9 +109,11 @@ def _classify(row: NDArray[np.int32], item: Instruction, latencies: dict[str, fl
         row[UNIT] = FMA_ANY
         if op == "HFMA2" and "MMA" in item.modifiers:
             row[UNIT] = FMA_HEAVY
+    elif op == "VIADD":
+        row[UNIT] = FMA_LITE
     elif op in _HEAVY:
         row[UNIT], row[INTERVAL] = FMA_HEAVY, 4 if {"HI", "WIDE"} & set(item.modifiers) else 2
-        row[LATENCY] = latencies["short_result_cycles"]
+        row[LATENCY] = latencies["short_result_cycles"] + (3 if row[INTERVAL] == 4 else 0)
     elif op in _DOUBLE:
         row[UNIT], row[LATENCY] = FP64, latencies["short_result_cycles"]
     elif op in _XU:
@@ -140,6 +146,8 @@ def _special(row: NDArray[np.int32], item: Instruction, latencies: dict[str, flo
         row[FLAGS] |= FLAG_GENERIC if op in ("LD", "ST", "ATOM", "RED") else 0
         row[FLAGS] |= FLAG_LOCAL if op in ("LDL", "STL") else 0
         row[LATENCY] = latencies["constant_cycles"] if op == "LDC" else 0
+        if op == "SHFL" and "IDX" in mods:  # the lane comes from a register
+            row[LATENCY] = 2
     elif op == "SYNCS":
         wait = any(m.startswith(("PHASECHK", "TRYWAIT")) for m in item.modifiers)
         row[KIND], row[UNIT] = (MBAR_WAIT if wait else MBAR_ARRIVE), MIO
@@ -164,16 +172,17 @@ def _mma_cycles(item: Instruction, latencies: dict[str, float]) -> tuple[int, in
     name = next((m for m in item.modifiers if m[:1].isdigit()), "16816")
     if item.opcode == "DMMA":
         k = int(name.rsplit("x", 1)[-1]) if "x" in name else 4
-        rows = 2 if name.startswith("16") else 1
-        work = rows * k / 4
-        return (int(latencies["dmma_interval_cycles"] * work),
-                int(latencies["dmma_cycles"] + latencies["dmma_interval_cycles"] * (work - 1)))  # fmt: skip
+        step = latencies["dmma_interval_cycles"]
+        tall = step / 2 if name.startswith("16") else 0
+        return (int(_TENTH * step * k / 4),
+                int(latencies["dmma_cycles"] + tall + step * (k / 4 - 1)))  # fmt: skip
     sparse = "SP" in item.modifiers
     depth = {"1684": 4, "1688": 8, "16816": 16, "16832": 32, "16864": 64}.get(name, 16)
     bits = 32 if "TF32" in item.modifiers else 8 if item.opcode in ("IMMA", "QMMA") else 16
-    steps = depth * bits / 128 / (2 if sparse else 1)
-    interval = latencies["mma_step_cycles"] * max(steps, 1)
-    return (int(interval), int(latencies["mma_cycles"] + latencies["mma_extra_cycles"] * (steps - 2)))
+    steps = max(depth * bits / 128 / (2 if sparse else 1), 1)
+    interval = latencies["mma_base_cycles"] + latencies["mma_step_cycles"] * (steps + sparse)
+    latency = latencies["mma_cycles"] + latencies["mma_extra_cycles"] * (steps - 2)
+    return int(_TENTH * interval), int(latency)
 
 
 def _wgmma_cycles(item: Instruction, latencies: dict[str, float]) -> tuple[int, int]:
@@ -190,7 +199,7 @@ def _wgmma_cycles(item: Instruction, latencies: dict[str, float]) -> tuple[int, 
     tensor = n * stored / 64
     port = (64 * stored * from_shared + n * row_bytes) / 128
     interval = max(tensor, port)
-    return int(round(interval)), int(interval + latencies["wgmma_cycles"])
+    return int(_TENTH * interval), int(interval + latencies["wgmma_cycles"])
 
 
 def _sources(item: Instruction) -> list[tuple[int, Operand]]:

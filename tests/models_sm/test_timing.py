@@ -1,0 +1,155 @@
+"""The timing of the instruction-level SM: laws, tiling, sampling, verbs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import cuda
+
+from archsim.app.kernel_cases import kernel_cases
+from archsim.app.microbench import predict
+from archsim.app.sm_device import sm_device
+from archsim.cli import main
+from archsim.errors import ConfigError
+from archsim.models.gpu.sm import timing_memory as mem
+from archsim.models.gpu.sm.timing_launch import time_launch
+
+ROW = np.arange(32, dtype=np.int64)
+ALL = 0xFFFFFFFF
+
+
+@cuda.jit
+def scale(x, y):
+    i = cuda.grid(1)
+    if i < x.size:
+        y[i] = 2.0 * x[i]
+
+
+@pytest.fixture(scope="module")
+def device() -> Any:
+    return sm_device("h200")
+
+
+def run(device: Any, n: int, block: int = 128, **more: Any) -> Any:
+    x = np.ones(n)
+    return time_launch(scale, -(-n // block), block, (x, np.zeros(n)), device, **more)
+
+
+@pytest.mark.parametrize(
+    ("stride", "size", "passes"),
+    [(4, 4, 1), (8, 4, 2), (128, 4, 32), (12, 4, 1), (0, 4, 1), (8, 8, 2), (16, 16, 4), (0, 16, 1)],
+)
+def test_shared_wavefronts_follow_the_banks(stride: int, size: int, passes: int) -> None:
+    assert mem.shared_passes(ROW * stride, ALL, size) == passes
+
+
+@pytest.mark.parametrize(("stride", "count"), [(4, 4), (8, 8), (32, 32), (128, 32), (0, 1)])
+def test_coalescing_counts_sectors(stride: int, count: int) -> None:
+    assert mem.sectors_of(4096 + ROW * stride, ALL, 4, np.empty(128, np.int64)) == count
+
+
+def test_masked_lanes_touch_nothing() -> None:
+    out = np.empty(128, np.int64)
+    assert mem.sectors_of(ROW * 128, 0b101, 4, out) == 2
+    assert mem.lines_of(ROW * 128, 0b101, 4) == 2
+
+
+def test_reasons_tile_the_clocks(device: Any) -> None:
+    found = run(device, 1 << 14)
+    assert sum(found.reasons.values()) == pytest.approx(1.0)
+    assert all(share >= 0 for share in found.reasons.values())
+    assert 0 < found.reasons["issued"] < 1
+
+
+def test_same_launch_same_cycles(device: Any) -> None:
+    assert run(device, 1 << 12).cycles == run(device, 1 << 12).cycles
+
+
+def test_more_work_takes_longer_and_stays_above_its_bound(device: Any) -> None:
+    times = [run(device, n).us for n in (1 << 12, 1 << 16, 1 << 20)]
+    assert times == sorted(times)
+    assert times[-1] > 8 * (1 << 20) / 4.8e6  # the input at the peak of device memory
+
+
+def test_the_sample_is_near_the_whole(device: Any) -> None:
+    sampled, exact = run(device, 1 << 16), run(device, 1 << 16, exact=True)
+    assert exact.sampled_ctas == exact.grid_ctas > sampled.sampled_ctas
+    assert sampled.us == pytest.approx(exact.us, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("record", "value", "tolerance"),
+    [
+        ({"bench": "latency", "what": "fp32_fma"}, 4.064, 0.02),
+        ({"bench": "latency", "what": "l1"}, 33.35, 0.03),
+        ({"bench": "latency", "what": "shared", "ways": 8}, 37.17, 0.02),
+        ({"bench": "dpx_latency", "instr": "viaddmax_s16x2_relu"}, 4.07, 0.02),
+        ({"bench": "dsmem_latency", "cluster": 16, "sm_from": 51, "sm_to": 64}, 195, 0.12),
+    ],
+)
+def test_micro_benchmarks_are_near_the_measured(
+    device: Any, record: dict[str, Any], value: float, tolerance: float
+) -> None:
+    assert predict(record, device)["predicted"] == pytest.approx(value, rel=tolerance)
+
+
+MODULE = """
+import numpy as np
+from numba import cuda
+
+@cuda.jit
+def double(x):
+    i = cuda.grid(1)
+    if i < x.size:
+        x[i] = 2 * x[i]
+
+def check(args):
+    np.testing.assert_array_equal(args[0], {want})
+
+def cases(rng):
+    yield "small", double, 2, 64, (np.ones(100),), {{"expect": check}}
+"""
+
+
+def test_the_verb_answers_and_checks(tmp_path: Path) -> None:
+    file, out, line = tmp_path / "k.py", tmp_path / "o.json", tmp_path / "t.json"
+    file.write_text(MODULE.format(want=2.0))
+    options = ["--json", str(out), "--timeline", str(line), "--check"]
+    assert main(["kernel", f"{file}::small", *options]) == 0
+    case = json.loads(out.read_text())["cases"][0]
+    assert case["name"] == "small" and case["check"] == "ok"
+    assert case["us"] == pytest.approx(case["cycles"] / 1980, rel=1e-3)
+    assert any(event["ph"] == "X" for event in json.loads(line.read_text())["traceEvents"])
+    file.write_text(MODULE.format(want=3.0))
+    assert main(["kernel", str(file), "--check"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1", "define cases"),
+        ("1 / 0", "import without an error"),
+        ("def cases(rng): yield 1", "case 0 must be"),
+        ("def cases(rng): yield 'a', None, 1, 1, (), {'speed': 1}", "option 'speed'"),
+    ],
+)
+def test_a_bad_module_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "bad.py").write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        list(kernel_cases(str(tmp_path / "bad.py")))
+
+
+def test_a_bad_list_is_one_sentence(tmp_path: Path, device: Any) -> None:
+    file = tmp_path / "l.json"
+    for text in ("{}", "[1]", "[{}]", '[{"bench": "latency", "what": "x"}]', "no"):
+        file.write_text(text)
+        assert main(["microbench", str(file)]) == 2
+
+
+def test_a_device_without_timing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="sm_timing"):
+        sm_device("a100_sxm")
