@@ -115,7 +115,18 @@ def report_and_print(folder: Path, json_file: Path | None) -> None:
 
 
 def evaluate_run(described: Path | Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer (``PointResult.to_dict``) of a run of one point, a file or plain data."""
+    """Return the answer (``PointResult.to_dict``) of a run of one point, a file or plain data.
+
+    Plain data with ``bench`` is a micro-benchmark with its ``device``; its one metric is
+    ``predicted``.
+    """
+    if not isinstance(described, Path) and "bench" in described:
+        from archsim.app.microbench import predict
+        from archsim.app.sm_device import sm_device
+
+        record = {key: value for key, value in described.items() if key != "device"}
+        found = predict(record, sm_device(str(described.get("device"))))
+        return {"metrics": {"predicted": found["predicted"]}, "operators": []}
     if isinstance(described, Path):
         loaded = load_run(described, (), vocabulary())
     else:

@@ -135,23 +135,10 @@ def steady_predictor(model: Any) -> Callable[[Case], tuple[float, float, float]]
     return predict
 
 
-def _published_run(run: Any) -> Mapping[str, Any]:
-    """The answer of a run file, or of a micro-benchmark record with its ``device``."""
-    from archsim.app.running import evaluate_run
-
-    if not isinstance(run, Mapping) or "bench" not in run:
-        return evaluate_run(run)
-    from archsim.app.microbench import predict
-    from archsim.app.sm_device import sm_device
-
-    record = {key: value for key, value in run.items() if key != "device"}
-    found = predict(record, sm_device(str(run.get("device"))))
-    return {"metrics": {"predicted": found["predicted"]}, "operators": []}
-
-
 def _published(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
+    from archsim.app.running import evaluate_run
     from archsim.report.terminal_validate import render_published
     from archsim.validate import validate_published
 
-    result = validate_published(file, _published_run)
+    result = validate_published(file, evaluate_run)
     return render_published(result), result.to_dict(), result.exit_code
