@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from archsim.app.kernel_cases import KernelCase, kernel_cases
 from archsim.app.output import print_table, write_json
 from archsim.app.progress import spinner
 from archsim.app.sm_device import sm_device
-from archsim.errors import ConfigError
+from archsim.errors import ArchsimError, ConfigError
 
 EVENTS = 400_000
 
@@ -20,17 +21,25 @@ def kernel_and_print(
 ) -> int:  # fmt: skip
     """Time every case of ``target``; with ``check`` also execute all CTAs and check the outputs.
 
-    Returns 1 where a case's outputs are wrong, else 0.
+    Returns 1 where a case's outputs are wrong or it cannot be simulated (its row says why), else 0.
     """
     model = sm_device(device)
     rows: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
-    for case in kernel_cases(target):
-        with spinner(f"{case.name} (a first run compiles the simulator)"):
-            found = time_case(case, model, exact, EVENTS if timeline is not None else 0)
-            row = record(case, found)
-            if check:
-                row["check"] = check_case(case)
+    cases = list(kernel_cases(target))
+    for case in cases:
+        try:
+            with spinner(f"{case.name} (a first run compiles the simulator)"):
+                found = time_case(case, model, exact, EVENTS if timeline is not None else 0)
+                row = record(case, found)
+                if check:
+                    row["check"] = check_case(case)
+        except ArchsimError as error:
+            if len(cases) == 1:
+                raise
+            print(f"archsim: {case.name}: {error}", file=sys.stderr)
+            rows.append({"name": case.name, "error": str(error)})
+            continue
         if timeline is not None:
             from archsim.models.gpu.sm.timing_report import trace_events
 
@@ -41,7 +50,7 @@ def kernel_and_print(
         write_json(timeline, {"traceEvents": events, "displayTimeUnit": "ns"})
         print(timeline)
     write_json(json_file, {"device": model.name, "cases": rows})
-    return int(any(row.get("check", "ok") != "ok" for row in rows))
+    return int(any("error" in row or row.get("check", "ok") != "ok" for row in rows))
 
 
 def time_case(case: KernelCase, model: Any, exact: bool = False, events: int = 0) -> Any:
@@ -118,6 +127,8 @@ def record(case: KernelCase, found: Any) -> dict[str, Any]:
 def _print(rows: list[dict[str, Any]], device: str) -> None:
     shown = []
     for row in rows:
+        if "error" in row:
+            continue
         line = {
             "case": row["name"], "cycles": round(row["cycles"]), "us": row["us"],
             "issue %": round(100 * row["issue_utilisation"], 1),
