@@ -85,7 +85,7 @@ def test_the_sample_is_near_the_whole(device: Any) -> None:
     ("record", "value", "tolerance"),
     [
         ({"bench": "latency", "what": "fp32_fma"}, 4.064, 0.02),
-        ({"bench": "latency", "what": "l1"}, 33.35, 0.03),
+        ({"bench": "latency", "what": "l1"}, 36.02, 0.03),
         ({"bench": "latency", "what": "shared", "ways": 8}, 37.17, 0.02),
         ({"bench": "dpx_latency", "instr": "viaddmax_s16x2_relu"}, 4.07, 0.02),
         ({"bench": "dsmem_latency", "cluster": 16, "sm_from": 51, "sm_to": 64}, 195, 0.12),
