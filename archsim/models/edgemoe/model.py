@@ -34,25 +34,27 @@ class EdgeMoeModel:
         bandwidth = device.memory.bandwidth_bytes_per_s
         self._edge = bandwidth.uncertainty if bandwidth.basis == "estimated" else 0.0
 
-    def timed(self, graph: Graph, bandwidth: float = 1.0) -> Timed:
-        """Return the phases of ``graph`` with their cycles; ``bandwidth`` is a factor.
+    def timed(self, graph: Graph) -> Timed:
+        """Return the phases of ``graph`` with their cycles.
 
         Of some ways to cut linear layers into parts, the fastest: short parts start earlier,
         long ones cost fewer starts.
         """
-        tried = []
-        for tiles in PARTS:
-            phases = lower(graph, self.device, tiles)
-            tried.append(list(zip(phases, run(self.device, phases, bandwidth), strict=True)))
+        tried = [self._run(lower(graph, self.device, tiles)) for tiles in PARTS]
         return min(tried, key=lambda timed: sum(c.total for _, c in timed))
+
+    def _run(self, phases: list[Phase], bandwidth: float = 1.0) -> Timed:
+        """Return ``phases`` with their cycles; ``bandwidth`` is a factor."""
+        return list(zip(phases, run(self.device, phases, bandwidth), strict=True))
 
     def evaluate(self, graph: Graph) -> PointResult:
         """Return the cost of a whole workload, operators in order of first occurrence."""
         timed = self.timed(graph)
         slow, fast = timed, timed
         if self._edge:
-            slow = self.timed(graph, max(0.05, 1.0 - self._edge))
-            fast = self.timed(graph, 1.0 + self._edge)
+            phases = [phase for phase, _ in timed]
+            slow = self._run(phases, max(0.05, 1.0 - self._edge))
+            fast = self._run(phases, 1.0 + self._edge)
         groups = _by_operator(graph, timed)
         lows, highs = (_cycles(_by_operator(graph, x)) for x in (fast, slow))
         operators = tuple(
