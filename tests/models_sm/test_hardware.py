@@ -20,7 +20,15 @@ GOLDEN = Path(__file__).parents[2] / "cosim" / "golden"
 PRODUCTS = {case.name: case for case in CASES}
 
 
-@pytest.mark.parametrize("name", ["primes", "relu_even", "gelu", "half_away", "int16_even"])
+def ordinary(names, quick):
+    """Parameters of which only ``quick`` run outside ``make test-full``."""
+    return [pytest.param(n, marks=() if n in quick else pytest.mark.slow) for n in names]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ordinary(("primes", "relu_even", "gelu", "half_away", "int16_even"), ("relu_even", "gelu")),
+)
 def test_requantised_products_are_those_of_the_gpu(name):
     case = PRODUCTS[name]
     out = np.zeros((case.m, case.n), np.int32)
@@ -38,7 +46,7 @@ def test_requantised_products_are_those_of_the_gpu(name):
     np.testing.assert_array_equal(out, np.load(GOLDEN / f"{name}.npz")["out"])
 
 
-@pytest.mark.parametrize("name", ngpc_golden.HALVES)
+@pytest.mark.parametrize("name", ordinary(ngpc_golden.HALVES, ("small", "smooth")))
 def test_half_precision_encodings_are_those_of_the_gpu(name):
     grid = ngpc_golden.GRIDS[name][0]
     positions, table = ngpc_golden.half_inputs(name)

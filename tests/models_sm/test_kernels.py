@@ -22,7 +22,17 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+# Kernels like another one here: part of `make test-full` only.
+REPEATED = {
+    "elementwise.mix_int64", "elementwise.gelu", "elementwise.functions32", "elementwise.bits",
+    "cooperative.transpose", "cooperative.layernorm_rows", "cooperative.scan_block",
+    "scientific.stencil2d", "scientific.convolve", "scientific.random_walk",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in REPEATED else ()) for n in CASES]
+)
 def test_examples_give_their_expected_results(name):
     case = CASES[name]
     smem = case.options["dynamic_smem_bytes"]
