@@ -11,6 +11,7 @@ from streams import field, part, run
 
 from archsim.config.edgemoe_params import SMALL
 from archsim.functional.edgemoe.attention import Attention, first_keys
+from cosim.edgemoe_words import packed, slots_at
 from hdl.edgemoe import mix
 from hdl.edgemoe.scores import AttentionScores, cycles, score_layout
 from hdl.edgemoe.softmax import sum_layout
@@ -23,10 +24,6 @@ CASES = {
     "9 tokens, 1 slot": replace(SMALL, queries=1, heads=1, lanes=8),
     "5 tokens, 2 slots": replace(SMALL, image_width=16, queries=2, lanes=8),
 }
-
-
-def packed(elements, bits=32):
-    return sum((int(x) & ((1 << bits) - 1)) << (n * bits) for n, x in enumerate(elements))
 
 
 def words(params, token):
@@ -45,17 +42,6 @@ def drawn(params, seed):
     return found
 
 
-def slots_at(params, step):
-    """(slot, query, first, last) of a step, from the definition of the order."""
-    n, p = params.tokens, params.queries
-    met = []
-    for query in range(n):
-        start = query // p * n + query % p
-        if start <= step < start + n:
-            met.append((query % p, query, step == start, step == start + n - 1))
-    return met
-
-
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("seed", [None, 1])
 def test_scores_and_sums_are_those_of_the_reference(name, seed):
@@ -69,7 +55,7 @@ def test_scores_and_sums_are_those_of_the_reference(name, seed):
     shape = score_layout(params)
     for index, word in enumerate(found["o"]):
         step, head = divmod(index, params.heads)
-        met = slots_at(params, step)
+        met = list(slots_at(params, step))
         assert part(shape, word, "valid") == sum(1 << s for s, *_ in met)
         assert part(shape, word, "first") == sum(1 << s for s, _, f, _ in met if f)
         assert part(shape, word, "last") == sum(1 << s for s, _, _, x in met if x)
@@ -101,7 +87,7 @@ def mix_inputs(params, query, key, value):
     shape, layout = score_layout(params), sum_layout(params, rows)
     scores, sums = [], []
     for step in range(steps(params)):
-        met = slots_at(params, step)
+        met = list(slots_at(params, step))
         for head in range(params.heads):
             word = sum(
                 (int(exact[head, q, step % params.tokens]) & 0xFFFFFFFF) << 32 * s

@@ -17,14 +17,11 @@ from archsim.mapping.array import plan
 from archsim.mapping.array_layout import pack
 from archsim.models.array import engine_cycles
 from archsim.numeric.edgemoe import gelu_params
+from cosim.edgemoe_words import packed
 from hdl.edgemoe.linear import EPILOGUE_CYCLES, LinearUnit
 from hdl.matrix.engine import COUNTERS
 
 WIDE = replace(SMALL, tile_in=2, tile_out=8)
-
-
-def packed(elements, bits=32):
-    return sum((int(x) & ((1 << bits) - 1)) << (n * bits) for n, x in enumerate(elements))
 
 
 def tiles(params, job, matrix):

@@ -9,14 +9,11 @@ from streams import run
 
 from archsim.config.edgemoe_params import SMALL
 from archsim.functional.edgemoe.layers import LayerNorm as Exact
+from cosim.edgemoe_words import packed
 from hdl.edgemoe.norm import LayerNorm
 from hdl.edgemoe.norm import cycles as norm_cycles
 
 ONE = 1 << 22
-
-
-def packed(elements, bits=32):
-    return sum((int(x) & ((1 << bits) - 1)) << (n * bits) for n, x in enumerate(elements))
 
 
 def drawn(tokens, seed):
