@@ -1,4 +1,4 @@
-"""Fit how readily libraries take the tiles of the short lists (tf32, int8, fp32, fp64, cuDNN).
+"""Fit how readily libraries take the tiles of the short lists (tf32, int8, fp32, fp64).
 
 Usage: python scripts/calibrate_lists.py [--write]. A multinomial model of recorded kernel names
 on the fit half: the utility of a tile is its readiness minus the logarithm of its predicted time.
@@ -20,7 +20,6 @@ from tensor_fit import cases
 from archsim.config.load import load_device
 from archsim.mapping.gpu import tiles as t
 from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.conv_lower import MOST_WGMMA_TAPS, implicit_template
 from archsim.models.gpu.gemm import time_gemm
 from archsim.models.gpu.gemm_choice import MOST_SPLITS, fill, reduction_us, total
 from archsim.models.gpu.gemm_lower import UNSPLIT, template
@@ -69,23 +68,17 @@ def recorded_row(table: np.ndarray, kernels: list[Any]) -> int:
 
 def choices(name: str, dev: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return per case the times of all tiles, the tile taken, the half and the measured time."""
-    table = t.conv_table("conv", True) if name == "conv" else t.short_table(name)
+    table = t.short_table(name)
     times, taken, check, seen = [], [], [], []
-    for case in cases("conv2d" if name == "conv" else "gemm"):
+    for case in cases("gemm"):
         spec = spec_from_case(case)
-        wanted = case["op"] == "conv2d" or case["dtype"] == name
-        kernels = price_recorded(spec, case["kernels"]) if wanted else None
+        kernels = price_recorded(spec, case["kernels"]) if case["dtype"] == name else None
         if not kernels or any("nvjet" in k["name"] for k in case["kernels"]):
             continue
-        if name == "conv":
-            p = implicit_template(spec, spec.cin, spec.cout)
-        else:
-            p = template(spec.m, spec.n, spec.k, 1, name, OUT_BYTES.get(name, 4.0))
+        p = template(spec.m, spec.n, spec.k, 1, name, OUT_BYTES.get(name, 4.0))
         row = np.empty(len(table))
-        most = 1.0 if name == "conv" or name in UNSPLIT else float(MOST_SPLITS)
+        most = 1.0 if name in UNSPLIT else float(MOST_SPLITS)
         price(dev, p, table, most, row, np.zeros(12))
-        if name == "conv" and spec.r * spec.s > MOST_WGMMA_TAPS:
-            row[table[:, t.ENGINE] == 1] = 1e9
         times.append(row)
         taken.append(recorded_row(table, kernels))
         check.append(is_check(case))
@@ -114,7 +107,7 @@ def main() -> None:
     arguments = parser.parse_args()
     dev = variants(load_device("h200")).rows[0]
     found: dict[str, dict[str, float]] = {}
-    for name in ("conv", "tf32", "fp32", "fp64", "int8"):
+    for name in ("tf32", "fp32", "fp64", "int8"):
         times, taken, check, seen = choices(name, dev)
         some = ~check & (taken >= 0)
         ready = fit(np.log(times[some]), taken[some])
@@ -123,7 +116,7 @@ def main() -> None:
         for half, side in (("fit", ~check), ("check", check)):
             hit = np.mean(pick[side] == taken[side])
             print(f"{name:5s} {half:5s} n {side.sum()} top-1 {hit:.2f} {error[side].mean():.1f} %")
-        table = t.conv_table("conv", True) if name == "conv" else t.short_table(name)
+        table = t.short_table(name)
         keys = ["{:.0f}_{:.0f}x{:.0f}x{:.0f}_{:.0f}".format(*row[:5]) for row in table]
         found[name] = dict(zip(keys, ready, strict=True))
     if arguments.write:

@@ -1,6 +1,6 @@
 """Fit the tensor kernels' constants of the H200 to the fit half of ``workloads/measured``.
 
-Usage: python scripts/calibrate_tensor.py [--write] [nvjet mma attention conv]. Groups are fitted
+Usage: python scripts/calibrate_tensor.py [--write] [nvjet mma attention]. Groups are fitted
 in that order with the recorded kernels given; run scripts/calibrate_choice.py afterwards, since
 kernel choice depends on predicted times. Prints errors on both halves; ``--write`` replaces the
 ``tensor_kernels`` values in configs/devices/h200.yaml with basis ``calibrated``.
@@ -17,7 +17,6 @@ from typing import Any
 from tensor_fit import Fit, collect
 
 from archsim.models.gpu.attention_lower import lower_attention
-from archsim.models.gpu.conv_lower import lower_conv
 from archsim.models.gpu.plan import Plan
 from archsim.models.gpu.recorded import price_recorded
 from archsim.models.gpu.sparse_lower import lower_sparse
@@ -71,10 +70,6 @@ ATTENTION = (
     "decode_tile_us", "combine_us", "combine_split_us", "combine_bytes_per_s", "lean_us",
     "lean_split_us",
 )  # fmt: skip
-DEPTHWISE = (
-    "depthwise_us", "specialized_us", "depthwise_cold_us", "depthwise_load_clk",
-    "depthwise_tap_clk", "depthwise_chain_clk",
-)  # fmt: skip
 WIDE_TYPES = ("fp16", "bf16", "fp8")
 
 
@@ -85,7 +80,7 @@ def nvjet(spec: Any, case: Mapping[str, Any], dev: Any) -> Sequence[Plan] | None
 
 
 def older(spec: Any, case: Mapping[str, Any], dev: Any) -> Sequence[Plan] | None:
-    """Return recorded kernels of the families before nvjet, convolutions and sparse ones."""
+    """Return recorded kernels of the families before nvjet, and sparse ones."""
     if case["op"] == "gemm_sparse24":
         return lower_sparse(spec, dev)
     if case["op"] == "gemm" and case["dtype"] in WIDE_TYPES:
@@ -100,27 +95,24 @@ def attention(spec: Any, case: Mapping[str, Any], dev: Any) -> Sequence[Plan] | 
     return lower_attention(spec, dev)
 
 
-def depthwise(spec: Any, case: Mapping[str, Any], dev: Any) -> Sequence[Plan] | None:
-    """Return the kernel of a depthwise convolution."""
-    return lower_conv(spec, dev) if 1 < spec.groups == spec.cin == spec.cout else None
-
-
 GROUPS = {
     "nvjet": ("gemm", ("gemm", "bmm", "linear"), nvjet, NVJET),
     "mma": ("gemm", ("gemm", "gemm_sparse24"), older, MMA),
     "attention": ("attention", ("attention",), attention, ATTENTION),
-    "conv": ("conv", ("conv2d",), depthwise, DEPTHWISE),
 }
 
 
-def write(values: Mapping[str, tuple[float, float]], group: str) -> None:
+def write(
+    values: Mapping[str, tuple[float, float]], group: str, source: str = SOURCE
+) -> None:  # fmt: skip
     """Replace the values of ``group`` in the device file, line by line."""
     text = FILE.read_text()
     at = text.index(f"\n  {group}:\n", text.index("\ntensor_kernels:"))
     for name, (value, spread) in values.items():
         field = name.split("_", 1)[1]
         line = re.compile(rf"(\n    {field}: {{value: )[^,]+(, unit: [^,]+, ).*?}}(?=\n)")
-        entry = f'basis: calibrated, source: "{SOURCE}", uncertainty: {max(spread, 0.005):.2g}}}'
+        known = min(max(spread, 0.005), 2.0)
+        entry = f'basis: calibrated, source: "{source}", uncertainty: {known:.2g}}}'
         text = text[:at] + line.sub(rf"\g<1>{value:.4g}\g<2>{entry}", text[at:], count=1)
     FILE.write_text(text)
 

@@ -21,6 +21,7 @@ from archsim.models.gpu import plan as plans
 from archsim.models.gpu.attention import time_attention
 from archsim.models.gpu.conv import time_conv
 from archsim.models.gpu.fixed import time_fixed
+from archsim.models.gpu.fprop import time_fprop
 from archsim.models.gpu.gemm import time_gemm
 from archsim.models.gpu.vector import variants
 from archsim.validate.cases import spec_from_case
@@ -35,6 +36,7 @@ FOLDS = 5
 PREFIX = "tensor_kernels_"
 WARM_BYTES = 40e6  # warm times count only where everything stays in L2
 GEMM, SPARSE, ATTENTION, CONV = plans.GEMM, plans.SPARSE, plans.ATTENTION, plans.CONV
+FPROP = plans.FPROP
 
 Lowering = Callable[[Any, Mapping[str, Any], Any], "Sequence[plans.Plan] | None"]
 
@@ -59,6 +61,8 @@ def price_all(device, families, params, out):  # type: ignore[no-untyped-def]
             time_attention(device[0], params[i], out[i])
         elif families[i] == CONV:
             time_conv(device[0], params[i], out[i])
+        elif families[i] == FPROP:
+            time_fprop(device[0], params[i], out[i])
         else:
             time_fixed(device[0], params[i], out[i])
 

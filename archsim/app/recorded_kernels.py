@@ -7,6 +7,7 @@ from typing import Any
 
 from archsim.config.gpu import GpuDevice
 from archsim.graph.ops import OpSpec
+from archsim.mapping.gpu.conv_kernels import parse_name
 from archsim.mapping.gpu.names import WGMMA, XMMA, parse_gemm
 from archsim.validate.kernel_choice import Choice, Choose, Launch
 
@@ -49,6 +50,7 @@ def _complete(kernel: Launch) -> dict[str, Any] | None:
     launch = {key: kernel[key] for key in _LAUNCH if key in kernel}
     parsed = parse_gemm(name)
     fills_sm = parsed is not None and parsed.engine in (WGMMA, XMMA)
+    fills_sm = fills_sm or parse_name(name, kernel["grid"]) is not None
     sizes = all(type(kernel.get(k)) is int and 0 <= kernel[k] < 2**31 for k in ("regs", "smem"))
     known = sizes and _three(kernel.get("block"))
     return launch if known or fills_sm or parsed is None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archsim.config.constant import Constant, Group, constant
+from archsim.config.gpu_fprop_kernels import FpropKernels
 
 
 class GemmKernels(Group):
@@ -157,14 +158,22 @@ class AttentionKernels(Group):
 class ConvKernels(Group):
     """Convolution kernels beside implicit GEMM."""
 
-    depthwise_us: Constant = constant("us", minimum=0, doc="depthwise kernel, launch and drain")
-    specialized_us: Constant = constant("us", minimum=0, doc="more of it for the batched kernel")
-    depthwise_cold_us: Constant = constant("us", minimum=0, doc="first loads, by stride")
-    depthwise_load_clk: Constant = constant(
-        "clk", minimum=0, doc="loads of one output at stride 1, on a whole SM"
-    )
-    depthwise_tap_clk: Constant = constant("clk", minimum=0, doc="one tap of one output")
-    depthwise_chain_clk: Constant = constant("clk", minimum=0, doc="one tap of a CTA alone")
+    specialized_us: Constant = constant("us", minimum=0, doc="depthwise kernel for batches, fixed")
+    specialized_load_clk: Constant = constant("clk", minimum=0, doc="its loads of one output")
+    specialized_tap_clk: Constant = constant("clk", minimum=0, doc="its tap of one output")
+    specialized_strided_clk: Constant = constant("clk", minimum=0, doc="its tap at a stride")
+    specialized_chain_clk: Constant = constant("clk", minimum=0, doc="one tap of a CTA alone")
+    generic_us: Constant = constant("us", minimum=0, doc="depthwise kernel for few images, fixed")
+    generic_load_clk: Constant = constant("clk", minimum=0, doc="its loads of one output")
+    generic_tap_clk: Constant = constant("clk", minimum=0, doc="its tap of one output")
+    generic_strided_clk: Constant = constant("clk", minimum=0, doc="its tap at a stride")
+    generic_chain_clk: Constant = constant("clk", minimum=0, doc="one tap of a CTA alone")
+    tiled_us: Constant = constant("us", minimum=0, doc="depthwise kernel of XMMA, fixed")
+    tiled_load_clk: Constant = constant("clk", minimum=0, doc="its loads of one output")
+    tiled_tap_clk: Constant = constant("clk", minimum=0, doc="its tap of one output")
+    tiled_strided_clk: Constant = constant("clk", minimum=0, doc="its tap at a stride")
+    tiled_chain_clk: Constant = constant("clk", minimum=0, doc="one tap of a CTA alone")
+    depthwise_cold_us: Constant = constant("us", minimum=0, doc="first loads")
     slice_us: Constant = constant("us", minimum=0, doc="slice of channels, fixed")
     slice_us_per_million: Constant = constant("us", minimum=0, doc="slice, a million elements")
     transform_us: Constant = constant("us", minimum=0, doc="generic tensor transform, fixed")
@@ -174,7 +183,15 @@ class ConvKernels(Group):
     transpose_us_per_million: Constant = constant(
         "us", minimum=0, doc="layout transpose, a million elements"
     )
+    unpack_padded_us_per_million: Constant = constant(
+        "us", minimum=0, doc="unpacking, a million elements of the padded buffer"
+    )
+    pad_us: Constant = constant("us", minimum=0, doc="padding channels, fixed")
+    pad_us_per_million: Constant = constant("us", minimum=0, doc="padding, a million elements")
     clear_us_per_million: Constant = constant("us", minimum=0, doc="memset, a million elements")
+    sgemm_us: Constant = constant("us", minimum=0, doc="kernel on fp32 units, fixed")
+    sgemm_chain_clk: Constant = constant("clk", minimum=0, doc="one step of its loop, alone")
+    sgemm_busy_clk: Constant = constant("clk", minimum=0, doc="one step on a busy SM")
 
 
 class TensorKernels(Group):
@@ -186,3 +203,4 @@ class TensorKernels(Group):
     gemm: GemmKernels
     attention: AttentionKernels
     conv: ConvKernels
+    fprop: FpropKernels

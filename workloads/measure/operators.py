@@ -237,8 +237,13 @@ def _conv2d(c: Case, mk: Maker) -> Launch:
         w = w.contiguous(memory_format=mk.torch.channels_last)
     bias = mk.tensor((c["cout"],), c["dtype"]) if c.get("bias") else None
     pad = c.get("pad", c["r"] // 2)
-    conv = mk.torch.nn.functional.conv2d
-    return lambda: conv(x, w, bias, stride=c["stride"], padding=pad, groups=c["groups"])
+    t = mk.torch
+
+    def run() -> Any:
+        t.backends.cudnn.allow_tf32 = c["dtype"] == "tf32"
+        return t.nn.functional.conv2d(x, w, bias, c["stride"], pad, groups=c["groups"])
+
+    return run
 
 
 @register("batchnorm", "maxpool", "avgpool", "nchw_to_nhwc", "nhwc_to_nchw")

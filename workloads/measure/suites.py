@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Any
 
 from workloads.measure import (
+    conv_suite,
     cublaslt,
     kernel_suites,
     micro,
@@ -42,8 +43,13 @@ OPERATOR_SUITES: dict[str, Callable[[], Sequence[Case]]] = {
     "names": names_suite.suite,
     "judge": random_suite.judge_suite,
     "linear": names_suite.linear_suite,
+    "conv": conv_suite.suite,
+    "conv_holdout": conv_suite.holdout_suite,
+    "conv_choice": conv_suite.choice_suite,
 }
-REPEATS = {"choice": 4, "names": 3}
+IN_ORDER = ("reference", "conv_choice")
+"""Suites whose order stands: that of the set compared with, and one that a deadline may cut."""
+REPEATS = {"choice": 4, "names": 3, "conv": 3, "conv_choice": 1}
 
 OTHER_SUITES: dict[str, Callable[..., None]] = {
     "models": models.suite,
@@ -58,6 +64,7 @@ OTHER_SUITES: dict[str, Callable[..., None]] = {
     "rankings_batched": cublaslt.rankings,
     "kernels": kernel_suites.kernels,
     "sm_micro": kernel_suites.sm_micro,
+    "conv_engines": conv_suite.engines,
 }
 
 

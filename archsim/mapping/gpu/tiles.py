@@ -136,26 +136,3 @@ def _table(name: str, tiles: tuple[tuple[int, ...], ...]) -> np.ndarray[Any, Any
         cluster = XMMA_CLUSTER if engine == XMMA else 1
         rows.append((engine, tm, tn, tk, stages, cluster, 1, coop, 1, wm, wn, slots, 1, bias))
     return np.array(rows, dtype=np.float64)
-
-
-_CONV: dict[str, tuple[tuple[int, ...], ...]] = {
-    "conv": (
-        (XMMA, 64, 64, 64, 4, 1, 1, 1), (XMMA, 128, 64, 64, 4, 1, 1, 1),
-        (XMMA, 64, 128, 64, 4, 1, 1, 1), (XMMA, 128, 128, 64, 4, 1, 1, 1),
-        (XMMA, 256, 64, 64, 4, 1, 1, 1), (XMMA, 128, 64, 32, 4, 1, 1, 1),
-        (XMMA, 128, 128, 32, 4, 1, 1, 1), (XMMA, 256, 64, 32, 4, 1, 1, 1),
-        (XMMA, 256, 96, 32, 4, 2, 1, 1), (XMMA, 256, 128, 64, 4, 2, 1, 1),
-        (MMA, 64, 64, 64, 5, 2, 2, 2), (MMA, 64, 64, 32, 10, 2, 2, 2),
-        (MMA, 64, 128, 32, 6, 2, 2, 3), (MMA, 256, 64, 32, 4, 4, 1, 2),
-        (MMA, 128, 128, 32, 5, 2, 2, 2), (MMA, 256, 32, 32, 4, 4, 1, 3),
-        (MMA, 64, 32, 64, 5, 2, 2, 3),
-    ),
-    "packed": ((MMA, 64, 64, 64, 4, 2, 2, 3),),
-}  # fmt: skip
-
-
-@cache
-def conv_table(name: str, wgmma: bool) -> np.ndarray[Any, Any]:
-    """Return the candidates of implicit-GEMM convolution; wgmma ones only where there is wgmma."""
-    table = _table(name, _CONV.get(name) or _LISTS[name])
-    return table if wgmma else table[table[:, ENGINE] != XMMA]

@@ -2,7 +2,7 @@
 
 ``KIND``: 0 depthwise on channels-last data, 1 a slice of channels, 2 a generic tensor transform
 that packs, 3 one that unpacks, 4 a transpose between channels-first and channels-last, 5 a memset
-of a buffer.
+of a buffer, 6 padding of the channels, 7 a convolution on fp32 units.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from archsim.models.gpu.plan import (
 )
 
 C_KIND, C_READ, C_WRITTEN, C_ELEMENTS = 0, 1, 2, 3
-C_TAPS, C_STRIDE, C_CTAS, C_SLOTS, C_TILE, C_SPECIAL, C_COVER = 4, 5, 6, 7, 8, 9, 10
-DEPTHWISE, SLICE, PACK, UNPACK, TRANSPOSE, CLEAR = 0, 1, 2, 3, 4, 5
+C_TAPS, C_STRIDE, C_CTAS, C_SLOTS, C_TILE, C_VARIANT, C_COVER = 4, 5, 6, 7, 8, 9, 10
+GENERIC, SPECIALIZED, TILED = 0, 1, 2  # of depthwise kernels
+C_PADDED, C_PASSES = 4, 5  # of a transform: elements with padding, passes over the data
+C_SHARE = 8  # of SGEMM: tile over 64 x 128
+DEPTHWISE, SLICE, PACK, UNPACK, TRANSPOSE, CLEAR, PAD, SGEMM = 0, 1, 2, 3, 4, 5, 6, 7
 
 
 @njit
@@ -37,17 +40,24 @@ def time_conv(dev: Any, p: Any, out: Any) -> None:
     exposed = 0.0
     if p[C_KIND] == DEPTHWISE:
         exposed = depthwise(dev, p, out)
+    elif p[C_KIND] == SGEMM:
+        sgemm(dev, p, out)
     else:
         moved = p[C_ELEMENTS] / 1e6
         if p[C_KIND] == SLICE:
             out[LAUNCH] = dev.tensor_kernels_conv_slice_us
             out[COMPUTE] = moved * dev.tensor_kernels_conv_slice_us_per_million
         elif p[C_KIND] == PACK:
-            out[LAUNCH] = dev.tensor_kernels_conv_transform_us
+            out[LAUNCH] = dev.tensor_kernels_conv_transform_us * p[C_PASSES]
             out[COMPUTE] = moved * dev.tensor_kernels_conv_pack_us_per_million
         elif p[C_KIND] == UNPACK:
             out[LAUNCH] = dev.tensor_kernels_conv_transform_us
             out[COMPUTE] = moved * dev.tensor_kernels_conv_unpack_us_per_million
+            padded = p[C_PADDED] / 1e6
+            out[COMPUTE] += padded * dev.tensor_kernels_conv_unpack_padded_us_per_million
+        elif p[C_KIND] == PAD:
+            out[LAUNCH] = dev.tensor_kernels_conv_pad_us
+            out[COMPUTE] = moved * dev.tensor_kernels_conv_pad_us_per_million
         elif p[C_KIND] == TRANSPOSE:
             out[LAUNCH] = dev.tensor_kernels_conv_transpose_us
             out[COMPUTE] = moved * dev.tensor_kernels_conv_transpose_us_per_million
@@ -59,29 +69,66 @@ def time_conv(dev: Any, p: Any, out: Any) -> None:
 
 
 @njit
+def sgemm(dev: Any, p: Any, out: Any) -> None:
+    """Fill in the SM time of a convolution on fp32 units: a chain over taps and channels.
+
+    ``TAPS`` is the length of the chain; a busy SM takes the CTAs one after the other.
+    """
+    us = 1e6 / dev.clock_boost_hz
+    busy = dev.tensor_kernels_conv_sgemm_busy_clk * p[C_SHARE] * p[C_CTAS] / dev.sm_count
+    out[LAUNCH] = dev.tensor_kernels_conv_sgemm_us
+    out[COMPUTE] = p[C_TAPS] * max(dev.tensor_kernels_conv_sgemm_chain_clk, busy) * us
+
+
+@njit
 def depthwise(dev: Any, p: Any, out: Any) -> float:
     """Fill in the SM time of a depthwise kernel; return its exposed first loads.
 
-    A CTA works off a tile of outputs. Each output costs its share of loads and its taps; a CTA
-    alone is bound by its chain of loads, one per tap, shorter where the image does not cover it.
+    A CTA works off a tile of outputs. Each output costs its loads, shared with its neighbours,
+    and its taps; at a stride nothing is shared and every tap loads. A CTA alone is bound by its
+    chain of loads, one per tap, shorter where the image does not cover it.
     """
     us = 1e6 / dev.clock_boost_hz
-    loads = dev.tensor_kernels_conv_depthwise_load_clk * p[C_STRIDE] * p[C_STRIDE]
-    each = loads + dev.tensor_kernels_conv_depthwise_tap_clk * p[C_TAPS]
+    fixed, load, tap, strided, link = depthwise_kind(dev, p[C_VARIANT])
+    each = strided * p[C_TAPS] if p[C_STRIDE] > 1.0 else load + tap * p[C_TAPS]
     busy = each * p[C_TILE]
-    chain = dev.tensor_kernels_conv_depthwise_chain_clk * p[C_TAPS] * p[C_COVER]
+    chain = link * p[C_TAPS] * p[C_COVER]
     per_sm = ceil(p[C_CTAS] / dev.sm_count)
     slots = min(p[C_SLOTS], per_sm)
     clk = (per_sm // slots) * overlap(slots * busy, chain, 3.0)
     left = per_sm % slots
     if left > 0.0:
         clk += overlap(left * busy, chain, 3.0)
-    out[LAUNCH] = dev.tensor_kernels_conv_depthwise_us
-    cold = dev.tensor_kernels_conv_depthwise_cold_us
-    if p[C_SPECIAL] > 0.0:
-        out[LAUNCH] += dev.tensor_kernels_conv_specialized_us
-        cold *= 2.0 if p[C_TAPS] < 10.0 else 1.0
+    out[LAUNCH] = fixed
     out[COMPUTE] = clk * us
     peak = dev.sm_fp16_flop_per_clk * dev.sm_count
     out[BOUND_COMPUTE_US] = 2.0 * p[C_ELEMENTS] * p[C_TAPS] / peak * us
-    return float(cold * p[C_STRIDE] * p[C_COVER] * (1.0 - p[RESIDENT]))
+    if p[C_VARIANT] == TILED:  # its products run on tensor cores
+        out[BOUND_COMPUTE_US] *= dev.sm_fp16_flop_per_clk / dev.tensor_fp16_flop_per_clk
+    if p[C_VARIANT] != SPECIALIZED:
+        return 0.0
+    return float(dev.tensor_kernels_conv_depthwise_cold_us * p[C_COVER] * (1.0 - p[RESIDENT]))
+
+
+@njit
+def depthwise_kind(dev: Any, variant: float) -> tuple[float, float, float, float, float]:
+    """Return a depthwise kernel's fixed time, loads, tap, tap at a stride, and chain."""
+    if variant == GENERIC:
+        return (
+            dev.tensor_kernels_conv_generic_us, dev.tensor_kernels_conv_generic_load_clk,
+            dev.tensor_kernels_conv_generic_tap_clk,
+            dev.tensor_kernels_conv_generic_strided_clk,
+            dev.tensor_kernels_conv_generic_chain_clk,
+        )  # fmt: skip
+    if variant == TILED:
+        return (
+            dev.tensor_kernels_conv_tiled_us, dev.tensor_kernels_conv_tiled_load_clk,
+            dev.tensor_kernels_conv_tiled_tap_clk, dev.tensor_kernels_conv_tiled_strided_clk,
+            dev.tensor_kernels_conv_tiled_chain_clk,
+        )  # fmt: skip
+    return (
+        dev.tensor_kernels_conv_specialized_us, dev.tensor_kernels_conv_specialized_load_clk,
+        dev.tensor_kernels_conv_specialized_tap_clk,
+        dev.tensor_kernels_conv_specialized_strided_clk,
+        dev.tensor_kernels_conv_specialized_chain_clk,
+    )  # fmt: skip

@@ -1,13 +1,14 @@
-"""From a convolution to its kernels: nvjet, implicit GEMM, depthwise, or groups by slices.
+"""From a convolution to its kernels: what cuDNN launches around its implicit GEMM.
 
-The rules are those of PyTorch on cuDNN 9 as recorded for channels-last fp16 on Hopper
-(workloads/measured): pointwise convolutions are matrix products; a depthwise one has kernels of its own;
-groups of equal width run one by one on slices of the channels, others become one dense
-convolution over packed buffers; channels-first tensors are transposed and back.
+What it launches for 16-bit operands is learnt (``conv_choice``): a matrix product, one implicit GEMM,
+kernels on fp32 units between layout transposes, a kernel per group on slices of the channels, or
+one kernel on groups padded to a power of two. The launches around follow from the shape, as
+recorded for channels-last images on Hopper (workloads/measured).
 """  # noqa: E501
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -15,141 +16,201 @@ import numpy as np
 
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import Conv2d
-from archsim.mapping.gpu.tiles import conv_table
+from archsim.mapping.gpu.conv_choice import choose
+from archsim.mapping.gpu.conv_kernels import CUT, DIRECT, XMMA, ConvKernel, from_label
 from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.conv import CLEAR, DEPTHWISE, PACK, SLICE, TRANSPOSE, UNPACK
+from archsim.models.gpu.conv import CLEAR, PACK, PAD, SGEMM, SLICE, TRANSPOSE, UNPACK
+from archsim.models.gpu.depthwise_lower import lower_depthwise
+from archsim.models.gpu.fprop_lower import Work, fprop_launches, portable
 from archsim.models.gpu.gemm_choice import cheapest, fill
 from archsim.models.gpu.gemm_lower import (
     describe,
     kernel_name,
     matrix_plans,
     memset,
+    table_for,
     template,
 )
-from archsim.models.gpu.plan import CONV, GEMM, OUTPUTS, Plan
+from archsim.models.gpu.plan import CONV, FIXED, GEMM, OUTPUTS, Plan
 
-PACKED_GROUP = 16
-"""Widest group of which several share one packed tile of 64 channels."""
-PACKED_TILE = 64
+SIXTEEN_BIT = ("fp16", "bf16")
+CHANNELS = 8
+"""Channels of an image that tensor cores read are a multiple of this: 16 bytes."""
 MOST_WGMMA_TAPS = 32
 """Taps of the largest filter that cuDNN gives to its wgmma kernels."""
-DIRECT_GROUPS = (32, 128)
-DIRECT_PIXELS = 3000
-"""Widths of groups that the ordinary kernel covers group by group, from so many pixels on."""
+LEAST_PACKED = 4
+"""Narrowest group in a packed buffer."""
+PACKED_TILE = 64
+"""Channels of the tile that narrower groups share."""
+SGEMM_TILE = (64, 128)
+SMALL_SGEMM_TILE = (32, 32)
+"""Tiles of pixels x filters of the kernels on fp32 units."""
+LARGE_TAPS = 49
+BORDERS = 4
+"""A filter of so many taps is split over the four borders of the image and its inside."""
 
 
 def lower_conv(spec: Conv2d, dev: Any) -> list[Plan]:
     """Return the kernels of one convolution."""
     if spec.groups == spec.cin == spec.cout and spec.groups > 1:
-        return [_depthwise(spec)]
-    if spec.groups > 1:
-        return _grouped(spec, dev)
-    kernels = _dense(spec, dev)
-    return kernels if spec.layout == "nhwc" else _transposed(spec, kernels)
+        return lower_depthwise(spec)
+    kernels = _grouped(spec, dev) if spec.groups > 1 else _dense(spec, dev)
+    return kernels if spec.layout == "nhwc" or spec.groups > 1 else _transposed(spec, kernels)
+
+
+def pointwise(spec: Conv2d) -> bool:
+    """Return whether the convolution is a matrix product over pixels."""
+    same = (spec.p, spec.q) == (spec.h, spec.w)
+    return spec.r == spec.s == 1 and same and not spec.padding
 
 
 def _dense(spec: Conv2d, dev: Any) -> list[Plan]:
+    if pointwise(spec):
+        return _product(spec, dev)
+    if spec.dtype not in SIXTEEN_BIT:
+        return _older(spec, dev)
+    label = choose(spec)
+    if label == "sgemm":
+        return _on_fp32(spec)
+    padded, kernel = label.startswith("padded"), label.removeprefix("padded ")
+    if spec.cin % CHANNELS and (padded or from_label(kernel).family != DIRECT):
+        return _padded(spec, dev, kernel)
+    return _implicit(spec, dev, kernel)
+
+
+def _padded(spec: Conv2d, dev: Any, label: str) -> list[Plan]:
+    """Return the kernel over as many channels as tensor cores can read, after padding them."""
+    wide = replace(spec, cin=ceil(spec.cin / CHANNELS) * CHANNELS)
     size = dtype_of(spec.dtype).bits / 8
-    same = (spec.p, spec.q) == (spec.h, spec.w)
-    if spec.r == 1 and spec.s == 1 and same and not spec.padding:
-        pixels = spec.n * spec.p * spec.q
-        return matrix_plans(dev, pixels, spec.cout, spec.cin, 1, spec.dtype, size)
-    return _implicit(spec, dev, spec.cin, spec.cout)
+    image, filters = (
+        _move("nhwcAddPaddingKernel", PAD, elements * wide.cin, size)
+        for elements in (spec.n * spec.h * spec.w, spec.cout * spec.r * spec.s)
+    )
+    return [memset(), image, memset(), filters, *_implicit(wide, dev, label)]
 
 
-def implicit_template(spec: Conv2d, cin: int, cout: int, groups: float = 1) -> np.ndarray[Any, Any]:
-    """Return the numbers of an implicit GEMM: pixels x filters over taps and channels.
+def _product(spec: Conv2d, dev: Any) -> list[Plan]:
+    size = dtype_of(spec.dtype).bits / 8
+    pixels = spec.n * spec.p * spec.q
+    return matrix_plans(dev, pixels, spec.cout, spec.cin, 1, spec.dtype, size)
 
-    The kernel reads ``groups`` times ``cin`` channels of the input.
-    """
+
+def _implicit(spec: Conv2d, dev: Any, label: str) -> list[Plan]:
+    """Return the kernel of ``label``, or the nearest that the device has."""
+    work = Work.of(spec, spec.cin, spec.cout)
+    return fprop_launches(work, _legal(from_label(label), work, dev), float(dev["sm_count"]))
+
+
+def _legal(kernel: ConvKernel, work: Work, dev: Any) -> ConvKernel:
+    """Return ``kernel`` where the device and the filter allow it, else an mma.sync one."""
+    if not dev["tensor_kernels_wgmma"]:
+        return portable(work, dev)
+    wide = kernel.family == XMMA and work.taps > MOST_WGMMA_TAPS
+    return ConvKernel(CUT, (64, 64, 64)) if wide else kernel
+
+
+def implicit_template(spec: Conv2d, cin: int, cout: int) -> np.ndarray[Any, Any]:
+    """Return the numbers of an implicit GEMM on a matrix-product kernel, for other types."""
     size = dtype_of(spec.dtype).bits / 8
     pixels, taps = spec.n * spec.p * spec.q, spec.r * spec.s
     p = template(pixels, cout, taps * cin, 1, spec.dtype, size)
     p[g.ALIGN_A] = p[g.ALIGN_B] = 128
-    p[g.A_BYTES] = min(spec.n * spec.h * spec.w, pixels * taps) * cin * groups * size
+    p[g.A_BYTES] = min(spec.n * spec.h * spec.w, pixels * taps) * cin * size
     p[g.TAPS], p[g.CHUNK] = taps, cin
     return p
 
 
-def _implicit(
-    spec: Conv2d, dev: Any, cin: int, cout: int, *, groups: int = 1, wgmma: bool = True,
-    crowd: float = 0.0,
-) -> list[Plan]:  # fmt: skip
-    """Return the implicit-GEMM kernel over ``cin`` to ``cout`` channels, ``groups`` in one."""
-    p = implicit_template(spec, cin, cout, groups)
+def _older(spec: Conv2d, dev: Any) -> list[Plan]:
+    """Return the implicit-GEMM kernel of one group of operands that are not 16 bits wide."""
+    p = implicit_template(spec, spec.cin // spec.groups, spec.cout // spec.groups)
     size = float(p[g.OUT_BYTES])
-    name = spec.dtype if spec.dtype in ("fp32", "tf32", "fp64") else "conv"
-    few = wgmma and spec.r * spec.s <= MOST_WGMMA_TAPS
-    table = conv_table(name, few and bool(dev["tensor_kernels_wgmma"]))
+    table = table_for(spec.dtype, p, dev)
+    if spec.r * spec.s > MOST_WGMMA_TAPS:
+        table = table[table[:, 0] != XMMA + 1]
     row, split = cheapest(dev, p, table, 1.0, np.zeros(OUTPUTS))
     fill(table[row], p, split, dev["sm_count"], size)
-    p[g.CROWD] = crowd
-    flops = 2.0 * float(p[g.M]) * cout * cin * spec.r * spec.s
     title = kernel_name(p, spec.dtype).replace("gemm", "fprop_implicit_gemm")
-    kernels = [Plan(title, GEMM, tuple(p.tolist()), flops, describe(p))]
-    tiles = ceil(p[g.M] / p[g.TM]) * ceil(p[g.N] / p[g.TN])
-    if p[g.ENGINE] == 1 and tiles > 2 * dev["sm_count"]:
-        kernels.insert(0, memset())
-    return kernels
+    return [Plan(title, GEMM, tuple(p.tolist()), spec.flops / spec.groups, describe(p))]
 
 
-def _depthwise(spec: Conv2d) -> Plan:
-    """Return the depthwise kernel: tiles of 64 channels x 96 pixels, or 1,024 outputs for n 1."""
-    outputs = spec.n * spec.cout * spec.p * spec.q
-    special = spec.n > 1
-    if special:
-        rows = 12 if spec.stride == 1 else 8
-        lines = spec.n * (spec.p + (spec.stride == 1))
-        ctas = ceil(spec.q / 8) * ceil(lines / rows) * spec.cout / 64
-        slots = {3: 7, 5: 4}.get(spec.r, 2 if spec.r > 5 else 7)
-    else:
-        ctas = ceil(outputs / 1024)
-        slots = {3: 6, 5: 3}.get(spec.r, 2 if spec.r > 5 else 6)
-    ctas = max(ceil(ctas), 1)
-    cover = min(spec.p / 7, 1.0) * min(spec.q / 7, 1.0) if special else 1.0
-    params = (
-        DEPTHWISE, spec.bytes_read, spec.bytes_written, outputs, spec.r * spec.s, spec.stride,
-        ctas, slots, outputs / ctas, special, cover,
-    )  # fmt: skip
-    name = "conv2d_c1_k1_nhwc_specialized" if special else "conv2d_c1_k1_nhwc"
-    config = {"grid": ctas}
-    return Plan(name, CONV, tuple(float(v) for v in params), float(spec.flops), config)
-
-
-def _move(name: str, kind: int, elements: float, size: float) -> Plan:
+def _move(
+    name: str, kind: int, elements: float, size: float, padded: float = 0.0, passes: int = 1
+) -> Plan:
     moved = 0.0 if kind == CLEAR else elements * size
-    return Plan(name, CONV, (float(kind), moved, elements * size, elements), 0.0)
+    numbers = (float(kind), moved, elements * size, elements, padded, float(passes))
+    return Plan(name, CONV, numbers, 0.0)
+
+
+def _transposes(spec: Conv2d, inwards: str, outwards: str) -> tuple[Plan, Plan, Plan]:
+    """Return the layout transposes of image, filters and output."""
+    size = dtype_of(spec.dtype).bits / 8
+    sizes = (
+        spec.n * spec.h * spec.w * spec.cin, spec.cout * spec.cin * spec.r * spec.s,
+        spec.n * spec.p * spec.q * spec.cout,
+    )  # fmt: skip
+    kernel = "cudnn::engines_precompiled::{}Kernel"
+    image, filters, output = (
+        _move(kernel.format(way), TRANSPOSE, elements, size)
+        for way, elements in zip((inwards, inwards, outwards), sizes, strict=True)
+    )
+    return image, filters, output
 
 
 def _transposed(spec: Conv2d, kernels: list[Plan]) -> list[Plan]:
     """Return ``kernels`` between transposes of input and filter, and of the output."""
+    image, filters, output = _transposes(spec, "nchwToNhwc", "nhwcToNchw")
+    return [image, filters, *kernels, output]
+
+
+def _on_fp32(spec: Conv2d) -> list[Plan]:
+    """Return the kernels on fp32 units, channels first: the image's inside and its four borders."""
+    image, filters, output = _transposes(spec, "nhwcToNchw", "nchwToNhwc")
+    large = spec.r * spec.s >= LARGE_TAPS
+    inside = max(spec.p - spec.r + 1, 1) * max(spec.q - spec.s + 1, 1)
+    pixels = spec.n * (inside if large else spec.p * spec.q)
+    main = _sgemm("precomputed_convolve_sgemm", spec, pixels, spec.cout, SGEMM_TILE)
+    indices = Plan("cudnn::cnn::kern_precompute_indices", FIXED, (), 0.0)
+    if not large:
+        return [image, indices, main, output]
+    border = (spec.n * spec.p * spec.q - pixels) // BORDERS
+    edges = [
+        _sgemm("implicit_convolve_sgemm", spec, border, spec.cout, SGEMM_TILE)
+        for _ in range(BORDERS)
+    ]
+    return [image, filters, *edges, indices, main, output]
+
+
+def _sgemm(name: str, spec: Conv2d, pixels: int, filters: int, tile: tuple[int, int]) -> Plan:
     size = dtype_of(spec.dtype).bits / 8
-    inside = spec.n * spec.h * spec.w * spec.cin
-    outside = spec.n * spec.p * spec.q * spec.cout
-    filters = spec.cout * spec.cin * spec.r * spec.s
-    to_last = "cudnn::engines_precompiled::nchwToNhwcKernel"
-    to_first = "cudnn::engines_precompiled::nhwcToNchwKernel"
-    return [
-        _move(to_last, TRANSPOSE, inside, size), _move(to_last, TRANSPOSE, filters, size),
-        *kernels, _move(to_first, TRANSPOSE, outside, size),
-    ]  # fmt: skip
+    depth = spec.r * spec.s * spec.cin // spec.groups
+    ctas = max(ceil(pixels / tile[0]), 1) * ceil(filters / tile[1])
+    share = tile[0] * tile[1] / (SGEMM_TILE[0] * SGEMM_TILE[1])
+    written = pixels * filters * size
+    read = min(spec.n * spec.h * spec.w, pixels * spec.r * spec.s) * spec.cin / spec.groups * size
+    params = (
+        float(SGEMM), float(read), float(written), float(pixels * filters), float(depth), 1.0,
+        float(ctas), 1.0, max(share, 0.5),
+    )  # fmt: skip
+    return Plan(name, CONV, params, 2.0 * pixels * filters * depth, {"grid": ctas})
 
 
 def _grouped(spec: Conv2d, dev: Any) -> list[Plan]:
-    """Return one packed kernel, a slice of kernels per group, or one kernel on packed buffers."""
-    cin, cout = spec.cin // spec.groups, spec.cout // spec.groups
-    wide = spec.groups * cin >= 2 * PACKED_TILE or cin == PACKED_GROUP // 2
-    if cin == cout and 4 <= cin <= PACKED_GROUP and wide:
-        return _packed(spec, dev)
-    pixels = spec.n * spec.p * spec.q
-    if cin == cout and cin in DIRECT_GROUPS and pixels >= DIRECT_PIXELS and spec.n > 1:
-        return _implicit(spec, dev, cin, spec.cout, groups=spec.groups)
-    if cin == cout or spec.n == 1 or spec.r == 1:
-        return _sliced(spec, dev)
-    return _repacked(spec, dev)
+    """Return a kernel per group, on slices or alone, or one kernel, on packed buffers or not."""
+    if spec.dtype not in SIXTEEN_BIT:
+        return _sliced(spec, _older(spec, dev))
+    path, _, label = choose(spec).partition(" ")
+    if path == "each":
+        pixels, filters = spec.n * spec.p * spec.q, spec.cout // spec.groups
+        kernel = _sgemm("implicit_convolve_sgemm", spec, pixels, filters, SMALL_SGEMM_TILE)
+        return [kernel] * spec.groups
+    if path == "slice":
+        work = Work.of(spec, spec.cin // spec.groups, spec.cout // spec.groups)
+        kernel_of = portable(work, dev) if not dev["tensor_kernels_wgmma"] else from_label(label)
+        return _sliced(spec, fprop_launches(work, kernel_of, float(dev["sm_count"]), crowd=1.0))
+    return _packed(spec, from_label(label), dev)
 
 
-def _sliced(spec: Conv2d, dev: Any) -> list[Plan]:
+def _sliced(spec: Conv2d, kernel: list[Plan]) -> list[Plan]:
     """Return, per group, a slice of the input, an mma.sync kernel and a slice of the output.
 
     The groups run side by side on streams, so that the kernels crowd each other.
@@ -157,51 +218,37 @@ def _sliced(spec: Conv2d, dev: Any) -> list[Plan]:
     size = dtype_of(spec.dtype).bits / 8
     inside = spec.n * spec.h * spec.w * spec.cin / spec.groups
     outside = spec.n * spec.p * spec.q * spec.cout / spec.groups
-    cin, cout = spec.cin // spec.groups, spec.cout // spec.groups
-    kernel = _implicit(spec, dev, cin, cout, wgmma=False, crowd=1.0)
-    one = [
-        _move("nhwcSliceCKernel", SLICE, inside, size),
-        *kernel,
-        _move("nhwcSliceCKernel", SLICE, outside, size),
-    ]
-    return one * spec.groups
+    into, out_of = (_move("nhwcSliceCKernel", SLICE, n, size) for n in (inside, outside))
+    return [into, *kernel, out_of] * spec.groups
 
 
-def _repacked(spec: Conv2d, dev: Any) -> list[Plan]:
-    """Return transforms to and from packed buffers around one kernel over all groups.
-
-    Groups that become twice as wide and end on a power of two stay apart and need no unpacking;
-    others become one dense convolution with zeros off the diagonal.
-    """
-    size = dtype_of(spec.dtype).bits / 8
-    inside = spec.n * spec.h * spec.w * spec.cin
-    outside = spec.n * spec.p * spec.q * spec.cout
-    cin, cout = spec.cin // spec.groups, spec.cout // spec.groups
-    apart = cout == 2 * cin and cout in (16, 32, 64)
-    filters = spec.cout * cin * spec.r * spec.s
-    weights = [memset(), _move("tensorTransformGeneric", PACK, filters, size)]
-    packed = [
-        _move("Memset (Device)", CLEAR, inside, size),
-        _move("tensorTransformGeneric", PACK, inside, size), *weights,
-    ]  # fmt: skip
-    if apart:
-        return packed + _implicit(spec, dev, cin, spec.cout, groups=spec.groups)
-    if cin % PACKED_TILE == 0:  # groups of whole tiles are read in place
-        unpack = _move("tensorTransformGeneric", UNPACK, outside * 2.0, size)
-        kernel = _implicit(spec, dev, cin, cout * spec.groups, groups=spec.groups)
-        return [*weights, *kernel, unpack]
-    padded = outside * max(1.0, 0.6 * cin / cout)
-    return [
-        *packed, *_implicit(spec, dev, spec.cin, spec.cout),
-        _move("tensorTransformGeneric", UNPACK, padded, size),
-    ]  # fmt: skip
+def packed_work(spec: Conv2d) -> tuple[int, Work]:
+    """Return the width that every group is padded to, and the work over all groups."""
+    width = LEAST_PACKED
+    while width < max(spec.cin, spec.cout) // spec.groups:
+        width *= 2
+    merged = max(PACKED_TILE // width, 1)
+    return width, Work.of(spec, width, width, spec.groups, merged)
 
 
-def _packed(spec: Conv2d, dev: Any) -> list[Plan]:
-    """Return the kernel whose tiles hold all groups of 64 channels at once."""
-    blocks = ceil(spec.cin / PACKED_TILE)
-    p = implicit_template(spec, PACKED_TILE, PACKED_TILE * blocks, spec.cin / PACKED_TILE)
-    table = conv_table("packed", bool(dev["tensor_kernels_wgmma"]))
-    fill(table[0], p, 1.0, dev["sm_count"], float(p[g.OUT_BYTES]))
-    name = kernel_name(p, spec.dtype).replace("gemm", "fprop_implicit_gemm_packed")
-    return [Plan(name, GEMM, tuple(p.tolist()), float(spec.flops), describe(p))]
+def _packed(spec: Conv2d, kernel: ConvKernel, dev: Any) -> list[Plan]:
+    """Return one kernel over all groups, each as wide as a power of two, and its transforms."""
+    channels, filters = spec.cin // spec.groups, spec.cout // spec.groups
+    width, work = packed_work(spec)
+    kernels = fprop_launches(work, _legal(kernel, work, dev), float(dev["sm_count"]))
+    size, pixels = dtype_of(spec.dtype).bits / 8, spec.n * spec.p * spec.q
+    before: list[Plan] = []
+    if channels != width:
+        image = spec.n * spec.h * spec.w
+        clear = _move("Memset (Device)", CLEAR, image * spec.groups * width, size)
+        before = [clear, _move("tensorTransformGeneric", PACK, image * spec.cin, size)]
+    if channels != width or filters != width:
+        weights = spec.cout * channels * spec.r * spec.s
+        passes = 1 if width <= PACKED_TILE else 2
+        transform = _move("tensorTransformGeneric", PACK, weights, size, passes=passes)
+        before += [memset(), transform]
+    if filters == width:
+        return [*before, *kernels]
+    padded = pixels * spec.groups * width
+    unpack = _move("tensorTransformGeneric", UNPACK, pixels * spec.cout, size, padded)
+    return [*before, *kernels, unpack]

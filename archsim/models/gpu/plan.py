@@ -31,9 +31,10 @@ CONV = 3
 SPARSE = 4
 QUEUE = 5  # CTAs with a chain of steps: norms, softmax, reductions, gathers, atomics
 FIXED = 6  # memsets and other kernels of a named fixed time
-FAMILIES = 7
+FPROP = 7  # implicit-GEMM convolution
+FAMILIES = 8
 
-TENSOR_FAMILIES = frozenset({GEMM, ATTENTION, CONV, SPARSE})
+TENSOR_FAMILIES = frozenset({GEMM, ATTENTION, CONV, SPARSE, FPROP})
 """Families that the ``tensor_kernels`` constants can change; ``memory_kernels`` change the rest."""
 
 # Columns of an output row: TERMS first (microseconds), then these.

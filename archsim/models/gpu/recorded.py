@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import ceil, prod
 from typing import Any
 
@@ -13,15 +14,17 @@ import numpy as np
 
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import BatchedGemm, Conv2d, Gemm, OpSpec, SparseGemm
-from archsim.mapping.gpu import names
+from archsim.mapping.gpu import conv_kernels, names
 from archsim.mapping.gpu import tiles as t
+from archsim.mapping.gpu.conv_kernels import ConvKernel
 from archsim.mapping.gpu.names import GemmKernel, parse_gemm
 from archsim.mapping.gpu.nvjet_choice import nvjet_table
 from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.conv_lower import implicit_template
+from archsim.models.gpu.conv_lower import SIXTEEN_BIT, implicit_template
+from archsim.models.gpu.fprop_lower import Work, fprop_plan
 from archsim.models.gpu.gemm_choice import ranked
 from archsim.models.gpu.gemm_lower import describe, memset, reduction, takes_nvjet, template
-from archsim.models.gpu.plan import GEMM, Plan
+from archsim.models.gpu.plan import FIXED, GEMM, Plan
 
 Launch = Mapping[str, Any]
 """A recorded kernel: ``name``, ``grid``, ``block``, ``regs``, ``smem``, ``dur_us``."""
@@ -29,6 +32,10 @@ Launch = Mapping[str, Any]
 
 def price_recorded(spec: OpSpec, kernels: Sequence[Launch]) -> list[Plan] | None:
     """Return the plans of recorded ``kernels`` in order; None where one is no tile kernel."""
+    if isinstance(spec, Conv2d) and spec.dtype in SIXTEEN_BIT:
+        found = _recorded_conv(spec, kernels)
+        if found is not None:
+            return found
     p = _template(spec)
     if p is None:
         return None
@@ -49,6 +56,41 @@ def price_recorded(spec: OpSpec, kernels: Sequence[Launch]) -> list[Plan] | None
         else:
             return None
     return plans
+
+
+def _recorded_conv(spec: Conv2d, kernels: Sequence[Launch]) -> list[Plan] | None:
+    """Return the plans of a recorded implicit GEMM and the launches that clear its counters."""
+    if spec.groups > 1 or spec.cin % 8 or spec.layout != "nhwc":
+        return None
+    segment = any("init_device_workspace" in str(kernel["name"]) for kernel in kernels)
+    work = Work.of(spec, spec.cin, spec.cout)
+    plans: list[Plan] = []
+    for launch in kernels:
+        name = str(launch["name"])
+        if name.startswith("Memset") or "init_device_workspace" in name:
+            plans.append(Plan(name, FIXED, (), 0.0))
+            continue
+        grid = [int(v) for v in launch["grid"]]
+        kernel = conv_kernels.parse_name(name, grid)
+        if kernel is None:
+            return None
+        plans.append(conv_kernel_plan(work, kernel, grid, segment))
+    return plans
+
+
+def conv_kernel_plan(
+    work: Work, kernel: ConvKernel, grid: Sequence[int], segment: bool, crowd: bool = False
+) -> Plan:
+    """Return the plan of a recorded implicit GEMM with its own grid and, from that, its cluster."""
+    parts, ctas = kernel.parts, prod(grid)
+    if kernel.family == conv_kernels.XMMA:
+        fits = conv_kernels.consistent(kernel.tile, work.pixels, work.filters, grid)
+        down = [c for c in conv_kernels.clusters(kernel.tile) if c[0] == grid[1]]
+        cluster = next(iter([*fits, *down]), (grid[1], 1))
+        kernel = replace(kernel, cluster=cluster, segment=segment or kernel.segment)
+        tiles = ceil(work.pixels / kernel.tile[0]) * ceil(work.filters / kernel.tile[1])
+        parts = max(ctas // tiles, 1) if kernel.segment else 1
+    return fprop_plan(work, kernel, ctas, parts, float(crowd))
 
 
 def _template(spec: OpSpec) -> np.ndarray[Any, Any] | None:

@@ -12,6 +12,7 @@ from archsim.models.gpu import plan as plans
 from archsim.models.gpu.attention import time_attention
 from archsim.models.gpu.conv import time_conv
 from archsim.models.gpu.fixed import time_fixed
+from archsim.models.gpu.fprop import time_fprop
 from archsim.models.gpu.gemm import time_gemm
 from archsim.models.gpu.plan import (
     BOUND_COMPUTE_US,
@@ -34,7 +35,7 @@ from archsim.models.gpu.stream import time_stream
 
 STREAM = plans.STREAM
 GEMM, SPARSE, ATTENTION, CONV = plans.GEMM, plans.SPARSE, plans.ATTENTION, plans.CONV
-FIXED, QUEUE = plans.FIXED, plans.QUEUE
+FIXED, QUEUE, FPROP = plans.FIXED, plans.QUEUE, plans.FPROP
 
 
 @njit
@@ -50,6 +51,8 @@ def _price(device: Any, constants: Any, family: int, params: Any, out: Any) -> N
         time_attention(device, params, out)
     elif family == CONV:
         time_conv(device, params, out)
+    elif family == FPROP:
+        time_fprop(device, params, out)
     elif family == FIXED:
         time_fixed(device, params, out)
 
@@ -81,7 +84,7 @@ def _solve(devices: Any, table: Any, relevant: Any, families: Any, params: Any, 
             if relevant[v, families[i]]:
                 row = out[v, i]
                 _price(device, table[v], families[i], params[i], row)
-                if families[i] in (GEMM, ATTENTION, CONV, SPARSE):
+                if families[i] in (GEMM, ATTENTION, CONV, SPARSE, FPROP):
                     _hold(row)
                 row[ENERGY_J] += params[i, FLOPS] * table[v, int(params[i, OPERAND])] * 1e-12
                 if families[i] != FIXED:
