@@ -57,7 +57,7 @@ DEPTHWISE = (
         for kind in ("specialized", "generic", "tiled")
         for field in ("us", "load_clk", "tap_clk", "strided_clk", "chain_clk")
     ),
-    "depthwise_cold_us",
+    "depthwise_cold_us", "generic_cold_us",
 )  # fmt: skip
 KINDS = ("SliceC", "Transform", "ToNhwc", "ToNchw", "AddPadding", "convolve_sgemm")
 """The launches around an implicit GEMM, and those on fp32 units, by parts of their names."""
@@ -100,8 +100,14 @@ def engines() -> Iterator[Sample]:
                 yield Sample([found[0]], resident, us, is_check(case), "search")
 
 
+def warm(case: dict[str, Any], plans: list[Plan], text: str) -> Iterator[Sample]:
+    """Yield the warm time of a case of one kernel that fits L2."""
+    if case.get("us_warm") and len(case["kernels"]) == 1 and case["bytes"] < WARM_BYTES:
+        yield Sample(plans, 1.0, case["us_warm"], bool(case["check"]), f"{text} warm")
+
+
 def samples() -> Iterator[Sample]:
-    """Yield every recorded implicit GEMM with its duration, cold."""
+    """Yield every recorded implicit GEMM with its duration, and warm times."""
     for case, spec in cases(SETS):
         found = plan(case, spec)
         if found is not None:
@@ -110,6 +116,7 @@ def samples() -> Iterator[Sample]:
             text = k.FAMILIES[kernel.family] + " seg" * kernel.segment + " z" * (kernel.parts > 1)
             text += " grouped" * (spec.groups > 1) + " slice" * (recorded(case, spec)[0] == "slice")
             yield Sample([found[0]], 0.0, found[1], bool(case["check"]), text)
+            yield from warm(case, [found[0]], text)
 
 
 def kind(name: str) -> str:
@@ -138,7 +145,9 @@ def depthwise() -> Iterator[Sample]:
         if 1 < spec.groups == spec.cin == spec.cout and kind_of == choose(spec):
             us = case["kernels"][-1]["dur_us"]
             plans = lower_depthwise(spec)[-1:]
-            yield Sample(plans, 0.0, us, bool(case["check"]), f"{kind_of} {spec.r} {spec.stride}")
+            text = f"{kind_of} {spec.r} {spec.stride}"
+            yield Sample(plans, 0.0, us, bool(case["check"]), text)
+            yield from warm(case, plans, text)
 
 
 def main() -> None:

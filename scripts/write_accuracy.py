@@ -122,7 +122,12 @@ def choices() -> str:
     rows = []
     found = [
         (f"h200_{name}", validation(f"h200_{name}", True).choices(side))
-        for name, side in (("holdout", None), ("structured", True), ("names", True))
+        for name, side in (
+            ("holdout", None),
+            ("structured", True),
+            ("names", True),
+            ("conv_holdout", None),
+        )  # fmt: skip
     ]
     for name, summaries in (("h200_judge", judge().choices()), *found):
         for op, s in summaries.items():
@@ -140,6 +145,27 @@ def choices() -> str:
         "top-3 %",
         "regret µs",
     )
+    return table(head, rows)
+
+
+def convolutions() -> str:
+    """The convolutions set aside, by kind."""
+    cases = list(validation("h200_conv_holdout").cases)
+    kinds = (
+        ("dense", lambda g, c: g == 1), ("depthwise", lambda g, c: 1 < g == c["cin"]),
+        ("grouped", lambda g, c: 1 < g < c["cin"]),
+    )  # fmt: skip
+    rows = []
+    for name, holds in kinds:
+        of_kind = [c for c in cases if holds(c.shape.get("groups", 1), c.shape)]
+        for types in (("fp16", "bf16"), ("tf32", "fp32")):
+            some = [c for c in of_kind if c.shape["dtype"] in types]
+            s = summarise(some)
+            rows.append(
+                [f"{name}, {' and '.join(types)}", str(s.ours.n), *_errors(s.ours),
+                 digit(s.repeat), digit(s.baseline.mape)]
+            )  # fmt: skip
+    head = ("convolution", "n", "MAPE", "median", "max", "repeat", "roofline")
     return table(head, rows)
 
 
@@ -239,7 +265,7 @@ def page() -> str:
     sections = {
         "introduction": sources(), "classes": classes(), "extremes": extremes(),
         "judge": judged(), "folds": "",
-        "choices": choices(), "models": whole_models(), "sustained": sustained(),
+        "choices": choices(), "convolutions": convolutions(), "models": whole_models(), "sustained": sustained(),
         "published": published(),
         "calibration": calibrations(), "limits": "", "peers": "",
     }  # fmt: skip

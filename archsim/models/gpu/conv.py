@@ -77,7 +77,8 @@ def sgemm(dev: Any, p: Any, out: Any) -> None:
     us = 1e6 / dev.clock_boost_hz
     busy = dev.tensor_kernels_conv_sgemm_busy_clk * p[C_SHARE] * p[C_CTAS] / dev.sm_count
     out[LAUNCH] = dev.tensor_kernels_conv_sgemm_us
-    out[COMPUTE] = p[C_TAPS] * max(dev.tensor_kernels_conv_sgemm_chain_clk, busy) * us
+    chain = dev.tensor_kernels_conv_sgemm_chain_clk * 0.5 * (1.0 + p[C_SHARE])
+    out[COMPUTE] = p[C_TAPS] * max(chain, busy) * us
 
 
 @njit
@@ -105,9 +106,10 @@ def depthwise(dev: Any, p: Any, out: Any) -> float:
     out[BOUND_COMPUTE_US] = 2.0 * p[C_ELEMENTS] * p[C_TAPS] / peak * us
     if p[C_VARIANT] == TILED:  # its products run on tensor cores
         out[BOUND_COMPUTE_US] *= dev.sm_fp16_flop_per_clk / dev.tensor_fp16_flop_per_clk
-    if p[C_VARIANT] != SPECIALIZED:
-        return 0.0
-    return float(dev.tensor_kernels_conv_depthwise_cold_us * p[C_COVER] * (1.0 - p[RESIDENT]))
+    cold = dev.tensor_kernels_conv_generic_cold_us
+    if p[C_VARIANT] == SPECIALIZED:
+        cold = dev.tensor_kernels_conv_depthwise_cold_us * p[C_COVER]
+    return float(cold * (1.0 - p[RESIDENT]))
 
 
 @njit

@@ -45,6 +45,12 @@ PACKED_TILE = 64
 SGEMM_TILE = (64, 128)
 SMALL_SGEMM_TILE = (32, 32)
 """Tiles of pixels x filters of the kernels on fp32 units."""
+FIRST_CHANNELS, LARGE_SIDE, BATCH = 4, 7, 8
+"""Channels of an image at most, side of its usual filter, images of a batch at least."""
+STREAMS = 4
+"""Kernels of groups that run side by side."""
+FEW_FILTERS = 384
+"""Filters of patches at most that fp32 units take."""
 LARGE_TAPS = 49
 BORDERS = 4
 """A filter of so many taps is split over the four borders of the image and its inside."""
@@ -54,8 +60,15 @@ def lower_conv(spec: Conv2d, dev: Any) -> list[Plan]:
     """Return the kernels of one convolution."""
     if spec.groups == spec.cin == spec.cout and spec.groups > 1:
         return lower_depthwise(spec)
-    kernels = _grouped(spec, dev) if spec.groups > 1 else _dense(spec, dev)
-    return kernels if spec.layout == "nhwc" or spec.groups > 1 else _transposed(spec, kernels)
+    if spec.groups > 1:
+        return _grouped(spec, dev)
+    if spec.cin <= CHANNELS and spec.r > LARGE_SIDE and spec.cout <= FEW_FILTERS:
+        pixels = spec.n * spec.p * spec.q
+        return [_sgemm("implicit_convolve_sgemm", spec, pixels, spec.cout, SMALL_SGEMM_TILE)]
+    if spec.layout == "nhwc":
+        return _dense(spec, dev)
+    wide = replace(spec, cin=ceil(spec.cin / CHANNELS) * CHANNELS)
+    return _transposed(wide, _dense(wide, dev))  # the transpose pads the channels
 
 
 def pointwise(spec: Conv2d) -> bool:
@@ -69,7 +82,7 @@ def _dense(spec: Conv2d, dev: Any) -> list[Plan]:
         return _product(spec, dev)
     if spec.dtype not in SIXTEEN_BIT:
         return _older(spec, dev)
-    label = choose(spec)
+    label = _first_layer(spec) or choose(spec)
     if label == "sgemm":
         return _on_fp32(spec)
     padded, kernel = label.startswith("padded"), label.removeprefix("padded ")
@@ -78,9 +91,25 @@ def _dense(spec: Conv2d, dev: Any) -> list[Plan]:
     return _implicit(spec, dev, kernel)
 
 
+def _first_layer(spec: Conv2d) -> str:
+    """Return the label of the convolution of an image of few channels; "" for any other.
+
+    Batches have a kernel of their own, here one with an index table; a few images are read
+    straight to registers. Patches of a transformer take a tile that suits their many filters.
+    """
+    if spec.cin > FIRST_CHANNELS:
+        return "cut 128x128x32" if spec.cin == CHANNELS and spec.r > LARGE_SIDE else ""
+    if spec.r > LARGE_SIDE:
+        return "padded cut 128x128x32"
+    if spec.n < BATCH:
+        return "direct 128x16x32" if spec.r == LARGE_SIDE else "direct 128x32x16"
+    return "padded indexed 256x64x32" if spec.r == LARGE_SIDE else ""
+
+
 def _padded(spec: Conv2d, dev: Any, label: str) -> list[Plan]:
     """Return the kernel over as many channels as tensor cores can read, after padding them."""
-    wide = replace(spec, cin=ceil(spec.cin / CHANNELS) * CHANNELS)
+    least = FIRST_CHANNELS if "indexed" in label and spec.cin <= FIRST_CHANNELS else CHANNELS
+    wide = replace(spec, cin=ceil(spec.cin / least) * least)
     size = dtype_of(spec.dtype).bits / 8
     image, filters = (
         _move("nhwcAddPaddingKernel", PAD, elements * wide.cin, size)
@@ -180,7 +209,10 @@ def _on_fp32(spec: Conv2d) -> list[Plan]:
     return [image, filters, *edges, indices, main, output]
 
 
-def _sgemm(name: str, spec: Conv2d, pixels: int, filters: int, tile: tuple[int, int]) -> Plan:
+def _sgemm(
+    name: str, spec: Conv2d, pixels: int, filters: int, tile: tuple[int, int], beside: int = 1
+) -> Plan:
+    """Return a kernel on fp32 units; ``beside`` of them share the SMs at a time."""
     size = dtype_of(spec.dtype).bits / 8
     depth = spec.r * spec.s * spec.cin // spec.groups
     ctas = max(ceil(pixels / tile[0]), 1) * ceil(filters / tile[1])
@@ -189,7 +221,7 @@ def _sgemm(name: str, spec: Conv2d, pixels: int, filters: int, tile: tuple[int, 
     read = min(spec.n * spec.h * spec.w, pixels * spec.r * spec.s) * spec.cin / spec.groups * size
     params = (
         float(SGEMM), float(read), float(written), float(pixels * filters), float(depth), 1.0,
-        float(ctas), 1.0, max(share, 0.5),
+        float(ctas * beside), 1.0, share,
     )  # fmt: skip
     return Plan(name, CONV, params, 2.0 * pixels * filters * depth, {"grid": ctas})
 
@@ -201,7 +233,9 @@ def _grouped(spec: Conv2d, dev: Any) -> list[Plan]:
     path, _, label = choose(spec).partition(" ")
     if path == "each":
         pixels, filters = spec.n * spec.p * spec.q, spec.cout // spec.groups
-        kernel = _sgemm("implicit_convolve_sgemm", spec, pixels, filters, SMALL_SGEMM_TILE)
+        beside = min(spec.groups, STREAMS)
+        tile = SMALL_SGEMM_TILE
+        kernel = _sgemm("implicit_convolve_sgemm", spec, pixels, filters, tile, beside)
         return [kernel] * spec.groups
     if path == "slice":
         work = Work.of(spec, spec.cin // spec.groups, spec.cout // spec.groups)
