@@ -21,7 +21,7 @@ LIMITS = {
     # mean absolute error in per cent on the check half of the random suites
     "gemm fp16": 6.5, "gemm bf16": 7.0, "gemm fp8": 7.5, "gemm int8": 8.0, "gemm tf32": 11.0,
     "gemm fp32": 8.0, "gemm fp64": 8.0, "bmm": 9.0, "gemm_sparse24": 9.0, "attention": 7.0,
-    "conv2d dense": 24.0, "conv2d depthwise": 10.0, "conv2d grouped": 24.0,
+    "conv2d dense": 14.0, "conv2d depthwise": 12.0, "conv2d grouped": 22.0,
 }  # fmt: skip
 
 

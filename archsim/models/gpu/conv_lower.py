@@ -218,7 +218,8 @@ def _sgemm(
     ctas = max(ceil(pixels / tile[0]), 1) * ceil(filters / tile[1])
     share = tile[0] * tile[1] / (SGEMM_TILE[0] * SGEMM_TILE[1])
     written = pixels * filters * size
-    read = min(spec.n * spec.h * spec.w, pixels * spec.r * spec.s) * spec.cin / spec.groups * size
+    image = min(spec.n * spec.h * spec.w, pixels * spec.r * spec.s) * spec.cin // spec.groups
+    read = (image + filters * depth) * size
     params = (
         float(SGEMM), float(read), float(written), float(pixels * filters), float(depth), 1.0,
         float(ctas * beside), 1.0, share,
