@@ -41,6 +41,8 @@ PAGE, PLOT, README = (
     ROOT / "README.md",
 )
 BLOCK = re.compile(r"(<!-- accuracy -->\n).*?(<!-- /accuracy -->)", re.S)
+CHOSEN = (("holdout", None), ("structured", True), ("names", True), ("conv_holdout", None))
+"""Sets whose choice of kernel is judged, and the half of each that judges."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -121,13 +123,7 @@ def choices() -> str:
     """Recorded kernel given against own choice."""
     rows = []
     found = [
-        (f"h200_{name}", validation(f"h200_{name}", True).choices(side))
-        for name, side in (
-            ("holdout", None),
-            ("structured", True),
-            ("names", True),
-            ("conv_holdout", None),
-        )  # fmt: skip
+        (f"h200_{name}", validation(f"h200_{name}", True).choices(side)) for name, side in CHOSEN
     ]
     for name, summaries in (("h200_judge", judge().choices()), *found):
         for op, s in summaries.items():
@@ -265,7 +261,8 @@ def page() -> str:
     sections = {
         "introduction": sources(), "classes": classes(), "extremes": extremes(),
         "judge": judged(), "folds": "",
-        "choices": choices(), "convolutions": convolutions(), "models": whole_models(), "sustained": sustained(),
+        "choices": choices(), "convolutions": convolutions(),
+        "models": whole_models(), "sustained": sustained(),
         "published": published(),
         "calibration": calibrations(), "limits": "", "peers": "",
     }  # fmt: skip
