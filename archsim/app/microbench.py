@@ -112,7 +112,10 @@ def _simulate(bench: Any, model: Any) -> float:
     if rounds != bench.rounds:
         table = table.astype(float)
         table[:, 2] = table[:, 3] - (table[:, 3] - table[:, 2]) / scale
-    return float(bench.value(table, found.us))
+    value = float(bench.value(table, found.us))
+    if bench.unit == "TB/s":  # of all CTAs, of which one cluster was simulated
+        value *= bench.ctas / len(found.ctas)
+    return value
 
 
 def _address_of_data(kernel: Any, *args: Any) -> int:
