@@ -19,7 +19,7 @@ import numpy as np
 from archsim.config.matrix import MatrixParams
 from archsim.mapping.array import Job
 from archsim.mapping.array_layout import Bytes, output_rows
-from cosim.compiled import COUNTERS, REGISTERS, RawRun, Stimulus, finished, verilator_path
+from cosim.compiled import COUNTERS, RawRun, Stimulus, finished, verilator_path
 from cosim.design import Design
 from cosim.errors import CosimError
 from cosim.place import build_folder
@@ -94,7 +94,7 @@ def _bounded(stimulus: Stimulus) -> Stimulus:
 
 def _job(job: Job, beats: Bytes, stimulus: Stimulus, per_row: int) -> dict[str, Any]:
     return {
-        "registers": [int(getattr(job, name)) for name in REGISTERS],
+        "registers": list(job.registers),
         "beats": [beat[::-1].tobytes().hex() for beat in beats],
         "beats_out": output_rows(job) * per_row,
         "seed": stimulus.seed,

@@ -22,7 +22,6 @@ from cosim.errors import CosimError, HangError
 from hdl.arith.product import ECP5_MODEL
 
 HARNESS = Path(__file__).with_name("harness.cpp")
-REGISTERS = ("k", "groups", "held", "last_held", "n_tiles", "last_rows", "stream_a")
 COUNTERS = ("cycles", "compute", "stall_input", "stall_output", "stall_drain", "tail")
 WAIT_LIMIT = 100_000
 """Cycles without any handshake after which a job counts as hung."""
@@ -110,7 +109,7 @@ def simulate(
     with source.open("wb") as out:
         np.array([len(jobs), params.port_bytes], dtype="<u8").tofile(out)
         for job, beats, s in jobs:
-            header = [int(getattr(job, name)) for name in REGISTERS]
+            header = list(job.registers)
             header += [len(beats), output_rows(job) * per_row, s.seed, s.idle, s.stall]
             header += [s.wait_limit, int(s.shared)]
             np.array(header, dtype="<u8").tofile(out)

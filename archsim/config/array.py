@@ -31,8 +31,8 @@ class Geometry(Group):
     """Processing elements in a column: rows of the result at once."""
     columns: Annotated[int, Field(ge=1, le=256)]
     """Processing elements in a row: columns of the result at once."""
-    dataflow: Literal["output_stationary"] = "output_stationary"
-    """What stays in the processing elements."""
+    dataflow: Literal["output_stationary", "weight_stationary"] = "output_stationary"
+    """What stays in the processing elements: sums, or weights."""
 
 
 class Arithmetic(Group):
@@ -61,13 +61,17 @@ class Buffers(Group):
     """Weights (right operand)."""
     out_bytes: Bytes
     """Results."""
+    acc_bytes: Annotated[int, Field(ge=0, le=1 << 32)] = 0
+    """Sums of a weight-stationary array, which needs it; 0 where they stay in the array."""
 
 
 class ExternalMemory(Group):
-    """The two data streams, one in and one out."""
+    """The two data streams, one in and one out, and the memory behind them."""
 
     bytes_per_cycle: BeatBytes
     """Width of each stream, and the bandwidth of the memory behind it."""
+    shared: bool = False
+    """Whether reads and writes together have that bandwidth, not each of them."""
 
 
 class ArrayClock(Group):
@@ -113,37 +117,52 @@ class ArrayDevice(Device):
         ):
             rule = "none or relu unless format is int8 and requantise is true"
             raise rule_error(rule, "gelu", "arithmetic.activation")
+        self._check_buffers()
+
+    def _check_buffers(self) -> None:
+        """Raise unless each buffer holds what the dataflow needs, and at most 2**20 words."""
+        rows, stays = self.array.rows, self.array.dataflow == "weight_stationary"
+        least = {
+            "a_bytes": 2, "b_bytes": max(2, rows) if stays else 2,
+            "out_bytes": 2 if stays else max(2, rows),
+        }  # fmt: skip
+        if stays:
+            least["acc_bytes"] = 2
+        elif self.buffers.acc_bytes:
+            rule = "0 where dataflow is output_stationary"
+            raise rule_error(rule, self.buffers.acc_bytes, "buffers.acc_bytes")
         words = self._word_bytes
-        least = {"a_bytes": 2, "b_bytes": 2, "out_bytes": max(2, self.array.rows)}
         for name, count in least.items():
-            if getattr(self.buffers, name) < count * words[name]:
+            held = getattr(self.buffers, name)
+            if held < count * words[name]:
                 rule = f"at least {count * words[name]} ({count} words of {words[name]} bytes)"
-                raise rule_error(rule, getattr(self.buffers, name), f"buffers.{name}")
-            if getattr(self.buffers, name) > (words[name] << 20):
+                raise rule_error(rule, held, f"buffers.{name}")
+            if held > (words[name] << 20):
                 rule = f"at most {words[name] << 20} (2**20 words)"
-                raise rule_error(rule, getattr(self.buffers, name), f"buffers.{name}")
+                raise rule_error(rule, held, f"buffers.{name}")
 
     @property
     def _word_bytes(self) -> dict[str, int]:
         """Bytes of one word of each buffer."""
-        probe = self._params(2, 2, self.array.rows)
+        rows = max(2, self.array.rows)
+        probe = self._params(rows, rows, rows, rows)
         return {
             "a_bytes": probe.a_word_bits // 8,
             "b_bytes": probe.b_word_bits // 8,
             "out_bytes": probe.out_word_bits // 8,
+            "acc_bytes": probe.columns * probe.acc_bits // 8,
         }
 
     @cached_property
     def params(self) -> MatrixParams:
         """What the RTL depends on; workload, clock and power do not change it."""
         words = self._word_bytes
-        return self._params(
-            self.buffers.a_bytes // words["a_bytes"],
-            self.buffers.b_bytes // words["b_bytes"],
-            self.buffers.out_bytes // words["out_bytes"],
-        )
+        held = self.buffers.model_dump()
+        depths = [held[f"{x}_bytes"] // words[f"{x}_bytes"] for x in ("a", "b", "out", "acc")]
+        return self._params(*depths)
 
-    def _params(self, a_depth: int, b_depth: int, out_depth: int) -> MatrixParams:
+    def _params(self, a_depth: int, b_depth: int, out_depth: int, acc_depth: int) -> MatrixParams:
+        stays = self.array.dataflow == "weight_stationary"
         return MatrixParams(
             rows=self.array.rows,
             columns=self.array.columns,
@@ -152,6 +171,7 @@ class ArrayDevice(Device):
             a_depth=a_depth,
             b_depth=b_depth,
             out_depth=max(2, out_depth),
+            acc_depth=acc_depth if stays else 0,
             port_bytes=self.memory.bytes_per_cycle,
             multiplier=self.multiplier,
         )

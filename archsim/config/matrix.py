@@ -14,7 +14,7 @@ from typing import ClassVar
 FORMATS = {"int8": (8, 8, 32, 8), "int16": (16, 16, 48, 16), "w16a32": (32, 16, 64, 32)}
 """Bits of activations (A), weights (B), accumulators, and requantised outputs, by format."""
 
-DATAFLOWS = ("output_stationary",)
+DATAFLOWS = ("output_stationary", "weight_stationary")
 ACTIVATIONS = ("none", "relu", "gelu")
 MULTIPLIERS = ("generic", "ecp5")
 COUNT_BITS = 16
@@ -22,6 +22,9 @@ COUNT_BITS = 16
 
 MULTIPLIER_BITS = 15
 """Bits of the unsigned requantisation multiplier of a column."""
+
+ACCUMULATE_CYCLES = 4
+"""Cycles from a read of a row of sums until the next read of the same row may begin."""
 
 SHIFT_BITS = 6
 """Bits of the right shift of a column."""
@@ -44,7 +47,8 @@ class MatrixParams:
     """A tiled matrix engine: ``out = act(requantise(A[m, k] x B[k, n] + bias[n]))``.
 
     ``a_depth`` and ``b_depth`` are the operand buffers in words (one word: one k for all rows
-    or columns), ``out_depth`` the output buffer in rows of ``columns`` results. ``port_bytes``
+    or columns), ``out_depth`` the output buffer in rows of ``columns`` results, ``acc_depth`` the
+    rows of sums of a weight-stationary engine (0 where sums stay in the array). ``port_bytes``
     is the width of the data streams, one beat a cycle. ``table_fraction_bits`` fixes the point
     of the GELU table's input and output.
     """
@@ -63,6 +67,7 @@ class MatrixParams:
     a_depth: int = 1024
     b_depth: int = 1024
     out_depth: int = 256
+    acc_depth: int = 0
     port_bytes: int = 32
     multiplier: str = "generic"
 
@@ -77,7 +82,13 @@ class MatrixParams:
         _range("table_fraction_bits", self.table_fraction_bits, 0, 7)
         for name in ("a_depth", "b_depth"):
             _range(name, getattr(self, name), 2, 1 << 20)
-        _range("out_depth", self.out_depth, self.rows, 1 << 20)
+        least = 2 if self.weights_stay else self.rows
+        _range("out_depth", self.out_depth, least, 1 << 20)
+        if self.weights_stay:
+            _range("acc_depth", self.acc_depth, 2, 1 << 20)
+            _range("b_depth", self.b_depth, self.rows, 1 << 20)
+        else:
+            _range("acc_depth", self.acc_depth, 0, 0)
         _range("port_bytes", self.port_bytes, 1, 128)
         if self.port_bytes & (self.port_bytes - 1):
             raise ValueError(f"port_bytes must be a power of two, not {self.port_bytes!r}")
@@ -85,6 +96,11 @@ class MatrixParams:
             raise ValueError(
                 "activation must be none or relu unless the output is int8, not 'gelu'"
             )
+
+    @property
+    def weights_stay(self) -> bool:
+        """Whether weights stay in the array and sums move, not the other way round."""
+        return self.dataflow == "weight_stationary"
 
     @property
     def a_bits(self) -> int:
@@ -142,8 +158,16 @@ class MatrixParams:
 
     @property
     def min_interval_cycles(self) -> int:
-        """Fewest cycles between the ends of two tiles: the rows leave one a cycle."""
-        return self.rows
+        """Fewest cycles between two tiles' ends, as rows leave, or two blocks, as weights come.
+
+        A row of sums is read, added to and written in four cycles.
+        """
+        return max(self.rows, ACCUMULATE_CYCLES) if self.weights_stay else self.rows
+
+    @property
+    def most_group_rows(self) -> int:
+        """Rows of A that can pass one block of weights: their sums, words and results must fit."""
+        return min(self.acc_depth, self.a_depth, self.out_depth)
 
     @property
     def digest(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,26 +18,52 @@ def pack(
     params: MatrixParams, job: Job, a: Ints, b: Ints, columns: ColumnParams | None = None
 ) -> Bytes:
     """Return the beats ``[beats, port_bytes]`` that the engine reads for ``job``, in order."""
-    a_tiles = _tiles(a.T, params.rows, params.a_bits)  # [tile][k, bytes]
-    b_tiles = _tiles(b, params.columns, params.b_bits)
     heads = _column_words(params, job, columns)
-    a_beats = [_beats(params, t) for t in a_tiles]
-    b_beats = [_beats(params, t) for t in b_tiles]
-    parts: list[Bytes] = []
+    head_beats = [] if heads is None else list(_beats(params, heads))
+    operands = _block_beats if params.weights_stay else _tile_beats
+    return np.concatenate(list(operands(params, job, a, b, head_beats)))
+
+
+def _tile_beats(
+    params: MatrixParams, job: Job, a: Ints, b: Ints, heads: list[Bytes]
+) -> Iterator[Bytes]:
+    """Output-stationary: A by row tiles and B by column tiles, a word for each k."""
+    a_tiles = [_beats(params, t) for t in _tiles(a.T, params.rows, params.a_bits)]
+    b_tiles = [_beats(params, t) for t in _tiles(b, params.columns, params.b_bits)]
+    size = params.port_bytes
     base = 0
-    for size in job.group_sizes():
+    for held in job.group_sizes():
         for n in range(job.n_tiles):
-            if heads is not None:
-                parts.append(_beats(params, heads[n : n + 1])[0])
+            yield from heads[n : n + 1]
             if n == 0 or job.stream_a:
-                both = np.concatenate([a_beats[base], b_beats[n]], axis=1)
-                parts.append(both.reshape(-1, params.port_bytes))
+                yield np.concatenate([a_tiles[base], b_tiles[n]], axis=1).reshape(-1, size)
             else:
-                parts.append(b_beats[n].reshape(-1, params.port_bytes))
+                yield b_tiles[n].reshape(-1, size)
             if n == 0:
-                parts += [a_beats[base + i].reshape(-1, params.port_bytes) for i in range(1, size)]
-        base += size
-    return np.concatenate(parts)
+                yield from (a_tiles[base + i].reshape(-1, size) for i in range(1, held))
+        base += held
+
+
+def _block_beats(
+    params: MatrixParams, job: Job, a: Ints, b: Ints, heads: list[Bytes]
+) -> Iterator[Bytes]:
+    """Weight-stationary: blocks of ``rows`` along k; B a word for each k, A for each row."""
+    blocks = -(-job.k // params.rows)
+    b_padded = np.zeros((blocks * params.rows, job.n), dtype=np.int64)
+    b_padded[: job.k] = b
+    a_blocks = [_beats(params, t) for t in _tiles(a, params.rows, params.a_bits)]  # [block][m]
+    b_tiles = [_beats(params, t) for t in _tiles(b_padded, params.columns, params.b_bits)]
+    size = params.port_bytes
+    top = 0
+    for rows in job.group_rows:
+        for n in range(job.n_tiles):
+            yield from heads[n : n + 1]
+            for block in range(blocks):
+                word = block * params.rows
+                yield b_tiles[n][word : word + params.rows].reshape(-1, size)
+                if n == 0 or job.stream_a:
+                    yield a_blocks[block][top : top + rows].reshape(-1, size)
+        top += rows
 
 
 def unpack(params: MatrixParams, job: Job, beats: Bytes) -> Ints:
@@ -51,17 +79,13 @@ def unpack(params: MatrixParams, job: Job, beats: Bytes) -> Ints:
             part = (part ^ 0x80) - 0x80
         values |= part << (8 * byte)
     out = np.zeros((job.m, job.n_tiles * params.columns), dtype=np.int64)
-    at = 0
-    base = 0
-    for held in job.group_sizes():
+    at = top = 0
+    for count in job.group_rows:
         for n in range(job.n_tiles):
-            for tile in range(base, base + held):
-                count = job.last_rows if tile == job.m_tiles - 1 else params.rows
-                top = tile * params.rows
-                left = n * params.columns
-                out[top : top + count, left : left + params.columns] = values[at : at + count]
-                at += count
-        base += held
+            left = n * params.columns
+            out[top : top + count, left : left + params.columns] = values[at : at + count]
+            at += count
+        top += count
     return out[:, : job.n]
 
 

@@ -1,4 +1,4 @@
-"""The processing element of a systolic array: a multiply-accumulate with a drain register."""
+"""The processing elements of systolic arrays: what stays in them is the sum or the weight."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hdl.arith.product import RegisteredProduct
 
 
 def pe_signature(a_bits: int, b_bits: int, acc_bits: int) -> wiring.Signature:
-    """Return the ports of an output-stationary processing element."""
+    """Return the ports of a processing element, one set for both dataflows."""
     return wiring.Signature(
         {
             "a_i": In(signed(a_bits)),
@@ -22,6 +22,7 @@ def pe_signature(a_bits: int, b_bits: int, acc_bits: int) -> wiring.Signature:
             "first_o": Out(1),
             "last_o": Out(1),
             "shift": In(1),
+            "capture": In(1),
             "drain_i": In(signed(acc_bits)),
             "drain_o": Out(signed(acc_bits)),
         }
@@ -38,7 +39,7 @@ class OutputStationaryPe(wiring.Component):
 
     Ports (widths in bits): ``a_i``/``a_o`` (``a_bits``), ``b_i``/``b_o`` (``b_bits``),
     ``first_i``/``first_o``, ``last_i``/``last_o`` (1), ``shift`` (1, in),
-    ``drain_i``/``drain_o`` (``acc_bits``). All outputs are registers.
+    ``drain_i``/``drain_o`` (``acc_bits``). All outputs are registers. ``capture`` is not used.
     """
 
     CAPTURE = 4
@@ -89,4 +90,59 @@ class OutputStationaryPe(wiring.Component):
                 m.d.sync += held.eq(0)
             with m.If(~held):
                 m.d.sync += self.drain_o.eq(self.drain_i)
+        return m
+
+
+class WeightStationaryPe(wiring.Component):
+    """``drain_o = drain_i + a * weight``: sums move down through weights that stay.
+
+    Weights come down through ``b``, a step for each cycle of ``shift``; ``capture``, in a cycle of
+    ``shift``, keeps ``b_i`` aside. ``first_i``, with an operand, puts the weight kept aside into
+    use, from this operand on. ``SUM`` cycles after ``a_i`` the sum is on ``drain_o``; it has
+    ``drain_i`` of one cycle before.
+
+    Ports: those of ``OutputStationaryPe``, and ``capture`` (1, in). ``last_i`` only moves on.
+    """
+
+    SUM = 3
+
+    def __init__(
+        self,
+        *,
+        a_bits: int,
+        b_bits: int,
+        acc_bits: int,
+        multiplier: str = "generic",
+        verilog: bool = False,
+    ) -> None:
+        self.a_bits = a_bits
+        self.b_bits = b_bits
+        self.acc_bits = acc_bits
+        self.multiplier = multiplier
+        self.verilog = verilog
+        super().__init__(pe_signature(a_bits, b_bits, acc_bits))
+
+    def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
+        m = Module()
+        m.submodules.product = product = RegisteredProduct(
+            a_bits=self.a_bits,
+            b_bits=self.b_bits,
+            multiplier=self.multiplier,
+            verilog=self.verilog,
+        )
+        aside = Signal(signed(self.b_bits), reset_less=True)
+        m.d.sync += [
+            self.a_o.eq(self.a_i),
+            self.first_o.eq(self.first_i),
+            self.last_o.eq(self.last_i),
+            self.drain_o.eq(self.drain_i + product.p),
+        ]
+        with m.If(self.shift):
+            m.d.sync += self.b_o.eq(self.b_i)
+        with m.If(self.capture):
+            m.d.sync += aside.eq(self.b_i)
+        m.d.comb += [
+            product.a.eq(self.a_i), product.b.eq(aside), product.load_b.eq(self.first_i),
+        ]  # fmt: skip
         return m

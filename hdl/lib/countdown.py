@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.hdl._ast import Assign
+
+
+class Preset:
+    """A value to count down from, stable from the cycle before its use: 1 and 2 are registers."""
+
+    def __init__(self, m: Module, name: str, value: Value) -> None:
+        self.value = value
+        self.one = Signal(name=f"{name}_is_one")
+        self.two = Signal(name=f"{name}_is_two")
+        m.d.sync += [self.one.eq(value == 1), self.two.eq(value == 2)]
 
 
 class Countdown:
@@ -12,27 +22,27 @@ class Countdown:
     Not a component: ``load``, ``choose`` and ``step`` are statements for a clocked domain.
     """
 
-    def __init__(self, name: str, bits: int) -> None:
-        self.value = Signal(bits, name=name)
-        self.one = Signal(name=f"{name}_one")
-        self.two = Signal(name=f"{name}_two")
+    def __init__(self, name: str, bits: int, init: int = 0) -> None:
+        self.value = Signal(bits, name=name, init=init)
+        self.one = Signal(name=f"{name}_one", init=int(init == 1))
+        self.two = Signal(name=f"{name}_two", init=int(init == 2))
 
-    def load(self, value: Value) -> list[Assign]:
-        """Return the start at ``value``."""
-        return [self.value.eq(value), self.one.eq(value == 1), self.two.eq(value == 2)]
+    def load(self, preset: Preset) -> list[Assign]:
+        """Return the start at ``preset``."""
+        return [self.value.eq(preset.value), self.one.eq(preset.one), self.two.eq(preset.two)]
 
-    def choose(self, condition: Value, value: Value, other: Value) -> list[Assign]:
-        """Return the start at ``value`` if ``condition``, else at ``other``."""
+    def choose(self, condition: Value, preset: Preset, other: Preset) -> list[Assign]:
+        """Return the start at ``preset`` if ``condition``, else at ``other``."""
         return [
-            self.value.eq(Mux(condition, value, other)),
-            self.one.eq(Mux(condition, value == 1, other == 1)),
-            self.two.eq(Mux(condition, value == 2, other == 2)),
+            self.value.eq(Mux(condition, preset.value, other.value)),
+            self.one.eq(Mux(condition, preset.one, other.one)),
+            self.two.eq(Mux(condition, preset.two, other.two)),
         ]
 
     def step(self) -> list[Assign]:
         """Return one step down."""
         return [
             self.value.eq(self.value - 1),
-            self.one.eq(self.value == 2),
+            self.one.eq(self.two),
             self.two.eq(self.value == 3),
         ]

@@ -14,7 +14,8 @@ class ReplayBuffer(wiring.Component):
     """Words enter by a stream and leave on request, in order; the reader decides what to keep.
 
     A read with ``release`` frees the oldest word and may happen only while the read position is
-    the oldest word. A read with ``rewind`` sends the next read back to the oldest live word.
+    the oldest word. A read with ``rewind`` sends the next read back to the oldest live word; it
+    does not come with ``release``.
 
     Parameters: ``width`` bits of a word, ``depth`` words; ``verilog``: see ``BufferMemory``.
 
@@ -22,6 +23,7 @@ class ReplayBuffer(wiring.Component):
 
     * ``i``: stream of ``width`` bits; ready while a word is free.
     * ``available`` (1, out): a word can be taken in this cycle. Idle 0.
+    * ``soon`` (1, out): ``available`` of the next cycle, so that ``take`` can be a register.
     * ``take``, ``release``, ``rewind`` (1, in): read now; ``take`` only while ``available``, the
       others only with ``take``.
     * ``data`` (width, out): the word, in the second cycle after its ``take``.
@@ -38,10 +40,13 @@ class ReplayBuffer(wiring.Component):
         self.level = Signal(range(depth + 1))
         self.ahead = Signal(range(depth + 1))
         self.oldest = Signal(range(depth))
+        self.level_one = Signal()  # level is 1
+        self.ahead_one = Signal()  # ahead is 1
         super().__init__(
             {
                 "i": In(stream.Signature(width)),
                 "available": Out(1),
+                "soon": Out(1),
                 "take": In(1),
                 "release": In(1),
                 "rewind": In(1),
@@ -73,46 +78,40 @@ class ReplayBuffer(wiring.Component):
         m.d.comb += self.data.eq(word)
         with m.If(push):
             m.d.sync += head.eq(increment(head, self.depth))
-        self._counts(m, push, room)
+        self._live(m, push, room)
+        self._ahead(m, push)
         with m.If(self.take):
-            m.d.sync += position.eq(increment(position, self.depth))
+            m.d.sync += position.eq(
+                Mux(self.rewind, self.oldest, increment(position, self.depth))
+            )
             with m.If(self.release):
                 m.d.sync += self.oldest.eq(increment(self.oldest, self.depth))
-            with m.If(self.rewind):
-                m.d.sync += position.eq(
-                    Mux(self.release, increment(self.oldest, self.depth), self.oldest)
-                )
         return m
 
-    def _counts(self, m: Module, push: Signal, room: Signal) -> None:
-        """Live words (``level``) and words not yet read in this pass (``ahead``)."""
+    def _live(self, m: Module, push: Signal, room: Signal) -> None:
+        """Follow the live words (``level``)."""
         free = Signal()
         m.d.comb += free.eq(self.take & self.release)
         with m.If(free & ~push):
-            m.d.sync += self.level.eq(self.level - 1)
+            m.d.sync += [self.level.eq(self.level - 1), self.level_one.eq(self.level == 2)]
         with m.If(push & ~free):
-            m.d.sync += self.level.eq(self.level + 1)
+            m.d.sync += [self.level.eq(self.level + 1), self.level_one.eq(self.level == 0)]
         with m.If(free):
             m.d.sync += room.eq(1)
         with m.Elif(push):
             m.d.sync += room.eq(self.level != self.depth - 1)
-        self._ahead(m, push)
 
     def _ahead(self, m: Module, push: Signal) -> None:
-        """Follow ``ahead`` and whether it is 0; every sum is there before ``take`` is known."""
-        rewound = Mux(self.release, self.level - 1, self.level)
-        with m.If(self.take):
+        """Follow the words not yet read in this pass (``ahead``), whether they are 1 or none."""
+        left = Mux(self.rewind, 1, ~self.ahead_one)  # of those there, any after this read
+        m.d.comb += self.soon.eq(push | Mux(self.take, left, self.available))
+        m.d.sync += self.available.eq(self.soon)
+        with m.If(self.take & self.rewind):
             m.d.sync += [
-                self.ahead.eq(
-                    Mux(
-                        push,
-                        Mux(self.rewind, Mux(self.release, self.level, self.level + 1), self.ahead),
-                        Mux(self.rewind, rewound, self.ahead - 1),
-                    )
-                ),
-                self.available.eq(
-                    push | Mux(self.rewind, ~self.release | (self.level != 1), self.ahead != 1)
-                ),
+                self.ahead.eq(self.level + push),
+                self.ahead_one.eq(self.level_one & ~push),
             ]
-        with m.Elif(push):
-            m.d.sync += [self.ahead.eq(self.ahead + 1), self.available.eq(1)]
+        with m.Elif(self.take & ~push):
+            m.d.sync += [self.ahead.eq(self.ahead - 1), self.ahead_one.eq(self.ahead == 2)]
+        with m.Elif(push & ~self.take):
+            m.d.sync += [self.ahead.eq(self.ahead + 1), self.ahead_one.eq(~self.available)]

@@ -1,13 +1,13 @@
-"""The output-stationary systolic array: skewed operands in, whole rows of sums out."""
+"""The systolic array of either dataflow: skewed operands in, whole rows of sums out."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.config.matrix import MatrixParams
-from hdl.arith.mac import OutputStationaryPe, pe_signature
+from hdl.arith.mac import OutputStationaryPe, WeightStationaryPe, pe_signature
 from hdl.lib.modules import place
 
 PE = "matrix_pe"
@@ -15,9 +15,12 @@ ROW = "matrix_row"
 """Names of the Verilog modules."""
 
 
-def make_pe(params: MatrixParams, *, verilog: bool = False) -> OutputStationaryPe:
+def make_pe(
+    params: MatrixParams, *, verilog: bool = False
+) -> OutputStationaryPe | WeightStationaryPe:
     """Return one processing element of an engine with ``params``."""
-    return OutputStationaryPe(
+    stationary = WeightStationaryPe if params.weights_stay else OutputStationaryPe
+    return stationary(
         a_bits=params.a_bits,
         b_bits=params.b_bits,
         acc_bits=params.acc_bits,
@@ -39,6 +42,7 @@ def row_signature(params: MatrixParams) -> wiring.Signature:
             "drain_i": In(n * params.acc_bits),
             "drain_o": Out(n * params.acc_bits),
             "shift": In(n),
+            "capture": In(n),
         }
     )
 
@@ -47,8 +51,8 @@ class SystolicRow(wiring.Component):
     """``columns`` processing elements side by side.
 
     Ports: ``a_i``, ``first_i``, ``last_i`` enter at column 0. ``b_i``/``b_o`` and
-    ``drain_i``/``drain_o`` are the vertical buses of all columns, column 0 lowest. ``shift``
-    has one bit per column.
+    ``drain_i``/``drain_o`` are the vertical buses of all columns, column 0 lowest. ``shift`` and
+    ``capture`` have one bit per column.
     """
 
     def __init__(self, params: MatrixParams, *, verilog: bool = False) -> None:
@@ -75,6 +79,7 @@ class SystolicRow(wiring.Component):
                 pe.b_i.eq(self.b_i.word_select(j, p.b_bits)),
                 pe.drain_i.eq(self.drain_i.word_select(j, p.acc_bits)),
                 pe.shift.eq(self.shift[j]),
+                pe.capture.eq(self.capture[j]),
             ]
             a, first, last = pe.a_o, pe.first_o, pe.last_o
             b_out.append(pe.b_o.as_unsigned())
@@ -84,35 +89,45 @@ class SystolicRow(wiring.Component):
 
 
 class SystolicArray(wiring.Component):
-    """``rows`` x ``columns`` sums at once; the next tile may follow the last without a gap.
+    """``rows`` x ``columns`` multiply-accumulates a cycle, without a gap between tiles.
 
-    Logical row i of a tile sits in physical row ``rows - 1 - i``, so that rows leave the bottom
-    in order, one a cycle. The ends of two tiles must be at least ``rows`` cycles apart.
+    Logical row i sits in physical row ``rows - 1 - i``. Output-stationary: the rows of a tile
+    leave the bottom in order, one a cycle; the ends of two tiles must be at least ``rows`` cycles
+    apart. Weight-stationary: each word of A gives one row of sums, over the ``rows`` products of
+    its block; the block's weights come before it, the word of logical row 0 first.
 
     Ports:
 
     * ``a`` (rows * a_bits), ``b`` (columns * b_bits), in: the operands of one k, element 0
-      lowest. A cycle without work must have both 0.
-    * ``first``, ``last`` (1, in): with the first and last k of a tile. Idle 0.
-    * ``info`` (2, in): anything, taken with ``last``.
-    * ``start`` (1, out): ``LATENCY`` cycles after ``last``; idle 0. In this cycle and the next
-      ``rows - 1``, ``row`` (columns * acc_bits) is row 0, 1, ... of the tile.
-    * ``start_info`` (2, out): the tile's ``info``, valid with ``start``.
+      lowest. Output-stationary: a cycle without work must have both 0.
+    * ``first`` (1, in): with the first word of A of a tile or block. Idle 0.
+    * ``last`` (1, in): output-stationary: with the last k of a tile; weight-stationary: with every
+      word of A. Idle 0. ``info`` (any width, in): anything, taken with ``last``.
+    * ``shift``, ``capture`` (1, in): weight-stationary: ``b`` is a weight word; the block's last.
+    * ``start`` (1, out): ``latency`` cycles after ``last``; idle 0. ``start_info``: its ``info``.
+      Output-stationary: in this cycle and the next ``rows - 1``, ``row`` is row 0, 1, ... of the
+      tile. Weight-stationary: ``row`` follows after ``EARLY`` cycles.
+    * ``row`` (columns * acc_bits, out).
     """
 
-    def __init__(self, params: MatrixParams, *, verilog: bool = False) -> None:
+    EARLY = 2
+
+    def __init__(self, params: MatrixParams, *, info_bits: int, verilog: bool = False) -> None:
         self.params = params
+        self.info_bits = info_bits
         self.verilog = verilog
-        self.latency = latency(params)
+        self.latency = latency(params) - self.EARLY * params.weights_stay
         super().__init__(
             {
                 "a": In(params.a_word_bits),
                 "b": In(params.b_word_bits),
                 "first": In(1),
                 "last": In(1),
-                "info": In(2),
+                "shift": In(1),
+                "capture": In(1),
+                "info": In(info_bits),
                 "start": Out(1),
-                "start_info": Out(2),
+                "start_info": Out(info_bits),
                 "row": Out(params.columns * params.acc_bits),
             }
         )
@@ -121,14 +136,15 @@ class SystolicArray(wiring.Component):
         """Build the logic."""
         m = Module()
         p = self.params
+        width = self.info_bits
         ends = Signal(self.latency)
-        infos = Signal(2 * self.latency)
+        infos = Signal(width * self.latency)
         m.d.sync += [
             ends.eq(Cat(self.last, ends)),
             infos.eq(Cat(self.info, infos)),
         ]
-        m.d.comb += [self.start.eq(ends[-1]), self.start_info.eq(infos[-2:])]
-        shift = [ends[p.rows + OutputStationaryPe.CAPTURE - 3 + j] for j in range(p.columns)]
+        m.d.comb += [self.start.eq(ends[-1]), self.start_info.eq(infos[-width:])]
+        shift, capture = self._moves(m, ends)
         b: Value = Cat(
             _line(m, self.b.word_select(j, p.b_bits), j, f"b_{j}") for j in range(p.columns)
         )
@@ -149,7 +165,8 @@ class SystolicArray(wiring.Component):
                 ),
                 row.b_i.eq(b),
                 row.drain_i.eq(drain),
-                row.shift.eq(Cat(shift)),
+                row.shift.eq(shift),
+                row.capture.eq(capture),
             ]
             b, drain = row.b_o, row.drain_o
         m.d.comb += self.row.eq(
@@ -160,10 +177,24 @@ class SystolicArray(wiring.Component):
         )
         return m
 
+    def _moves(self, m: Module, ends: Signal) -> tuple[Value, Value]:
+        """Return ``shift`` and ``capture`` of the columns: when sums drain, or weights move."""
+        p = self.params
+        if p.weights_stay:
+            flags = Cat(self.shift, self.capture)
+            lines = [_line(m, flags, j, f"moves_{j}") for j in range(p.columns)]
+            return Cat(line[0] for line in lines), Cat(line[1] for line in lines)
+        at = p.rows + OutputStationaryPe.CAPTURE - 3
+        return Cat(ends[at + j] for j in range(p.columns)), Const(0, p.columns)
+
 
 def latency(params: MatrixParams) -> int:
-    """Return the cycles from a tile's last operands at the array to its row 0 at the output."""
-    return params.rows + params.columns - 2 + OutputStationaryPe.CAPTURE
+    """Return the cycles from a tile's last operands at the array to its row 0 at the output.
+
+    Weight-stationary: from a word of A to its row of sums.
+    """
+    skew = params.rows + params.columns - 2
+    return skew + (WeightStationaryPe.SUM if params.weights_stay else OutputStationaryPe.CAPTURE)
 
 
 def _line(m: Module, value: Value, cycles: int, name: str) -> Value:

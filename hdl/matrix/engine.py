@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from typing import NamedTuple
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -13,10 +15,13 @@ from hdl.lib.fifo import StreamFifo
 from hdl.lib.modules import place
 from hdl.lib.narrow import Narrower
 from hdl.lib.replay import ReplayBuffer
+from hdl.matrix.accumulate import Accumulator
 from hdl.matrix.array import SystolicArray
-from hdl.matrix.issue import Issuer
+from hdl.matrix.issue import Issuer, TileIssuer
+from hdl.matrix.issue_blocks import BlockIssuer
 from hdl.matrix.job import JOB
-from hdl.matrix.load import Loader
+from hdl.matrix.load import Loader, TileLoader
+from hdl.matrix.load_blocks import BlockLoader
 
 PARAM_DEPTH = 16
 """Column tiles whose parameters can wait."""
@@ -28,15 +33,24 @@ COUNTERS = ("cycles", "compute", "stall_input", "stall_output", "stall_drain", "
 """Counted from start to done; ``cycles`` is the sum of the others."""
 
 
+class _Rows(NamedTuple):
+    """Rows of finished sums: ``row``, whether it is one, whether it is its column tile's last."""
+
+    row: Value
+    valid: Value
+    column_end: Value
+
+
 class MatrixEngine(wiring.Component):
     """``out = act(requantise(A x B + bias))`` for one job, streams in and out.
 
     Ports:
 
-    * ``start`` (1, in) with a stable ``job``; ``busy`` (1, out): from the next cycle until the last
-      result is taken.
+    * ``start`` (1, in) with a ``job`` stable from the cycle before; ``busy`` (1, out): from the
+      next cycle until the last result is taken.
     * ``i``: stream of ``8 * port_bytes`` bits, as ``Loader`` says.
-    * ``o``: stream of ``8 * port_bytes`` bits: per tile its rows in order, each row's columns
+    * ``o``: stream of ``8 * port_bytes`` bits: per tile (or, weight-stationary,
+      per group of rows and column tile) its rows in order, each row's columns
       lowest first in whole beats; ``last`` (1, out): this beat ends the job.
     * ``counters``: 32 bits for each of ``COUNTERS``, cleared by ``start``.
     """
@@ -60,15 +74,19 @@ class MatrixEngine(wiring.Component):
         """Build the logic."""
         m = Module()
         p = self.params
-        m.submodules.loader = loader = Loader(p)
-        m.submodules.issuer = issuer = Issuer(p)
+        loader: Loader = BlockLoader(p) if p.weights_stay else TileLoader(p)
+        issuer: Issuer = BlockIssuer(p) if p.weights_stay else TileIssuer(p)
+        m.submodules.loader = loader
+        m.submodules.issuer = issuer
         m.submodules.a_buffer = a = ReplayBuffer(
             width=p.a_word_bits, depth=p.a_depth, verilog=self.verilog
         )
         m.submodules.b_buffer = b = ReplayBuffer(
             width=p.b_word_bits, depth=p.b_depth, verilog=self.verilog
         )
-        m.submodules.array = array = SystolicArray(p, verilog=self.verilog)
+        m.submodules.array = array = SystolicArray(
+            p, info_bits=issuer.INFO_BITS, verilog=self.verilog
+        )
         connect(m, flipped(self.i), loader.i)
         connect(m, loader.a, a.i)
         connect(m, loader.b, b.i)
@@ -76,23 +94,37 @@ class MatrixEngine(wiring.Component):
             m.d.comb += [block.start.eq(self.start), block.job.eq(self.job)]
         m.d.comb += [
             issuer.a_available.eq(a.available), issuer.b_available.eq(b.available),
-            a.take.eq(issuer.take), b.take.eq(issuer.take),
+            issuer.a_soon.eq(a.soon), issuer.b_soon.eq(b.soon),
+            a.take.eq(issuer.take), b.take.eq(issuer.b_take),
             a.release.eq(issuer.a_release), a.rewind.eq(issuer.a_rewind),
             b.release.eq(issuer.b_release), b.rewind.eq(issuer.b_rewind),
+            loader.b_freed.eq(issuer.b_capture),
         ]  # fmt: skip
-        flags = Cat(issuer.take, issuer.first, issuer.last, issuer.partial, issuer.pop)
-        take, first, last, partial, pop = delayed(m, _signal(m, flags), ReplayBuffer.LATENCY)
-        m.d.comb += [
-            array.a.eq(Mux(take, a.data, 0)), array.b.eq(Mux(take, b.data, 0)),
-            array.first.eq(first), array.last.eq(last), array.info.eq(Cat(partial, pop)),
-        ]  # fmt: skip
-        rows = self._results(m, array, loader)
+        self._feed(m, issuer, a, b, array)
+        sums = self._blocks(m, array) if p.weights_stay else self._tiles(m, array)
+        rows = self._results(m, sums, loader)
         self._output(m, rows, issuer)
         self._count(m, issuer)
         return m
 
-    def _results(self, m: Module, array: SystolicArray, loader: Loader) -> stream.Interface:
-        """Count out the rows of each tile and process them; return the stream of rows."""
+    def _feed(
+        self, m: Module, issuer: Issuer, a: ReplayBuffer, b: ReplayBuffer, array: SystolicArray
+    ) -> None:
+        """Bring operands and the issuer's flags to the array in the same cycle."""
+        flags = Cat(issuer.take, issuer.first, issuer.last, issuer.b_take, issuer.b_capture)
+        flags = delayed(m, _signal(m, Cat(flags, issuer.info)), ReplayBuffer.LATENCY)
+        take, first, last, shift, capture = flags[:5]
+        m.d.comb += [
+            array.first.eq(first), array.last.eq(last), array.info.eq(flags[5:]),
+            array.shift.eq(shift), array.capture.eq(capture),
+        ]  # fmt: skip
+        if self.params.weights_stay:
+            m.d.comb += [array.a.eq(a.data), array.b.eq(b.data)]
+        else:
+            m.d.comb += [array.a.eq(Mux(take, a.data, 0)), array.b.eq(Mux(take, b.data, 0))]
+
+    def _tiles(self, m: Module, array: SystolicArray) -> _Rows:
+        """Count out the rows of each tile."""
         p = self.params
         left = Signal(range(p.rows + 1))  # rows of the tile still to come, this one not counted
         kept = Signal(range(p.rows))  # rows of it still to come that are results
@@ -108,13 +140,21 @@ class MatrixEngine(wiring.Component):
                 m.d.sync += left.eq(left - 1)
             with m.If(kept != 0):
                 m.d.sync += kept.eq(kept - 1)
-        word = self._columns(
-            m,
-            loader,
-            running
-            & (left == 1 if p.rows > 1 else 1)
-            & (pop if p.rows > 1 else array.start_info[1]),
-        )
+        last_row = (left == 1) & pop if p.rows > 1 else array.start_info[1]
+        return _Rows(array.row, valid, running & last_row)
+
+    def _blocks(self, m: Module, array: SystolicArray) -> _Rows:
+        """Add up the rows of each block of weights."""
+        m.submodules.accumulator = sums = Accumulator(self.params, verilog=self.verilog)
+        m.d.comb += [
+            sums.valid.eq(array.start), sums.info.eq(array.start_info), sums.row.eq(array.row),
+        ]  # fmt: skip
+        return _Rows(sums.o, sums.o_valid, sums.o_end)
+
+    def _results(self, m: Module, sums: _Rows, loader: Loader) -> stream.Interface:
+        """Process finished rows of sums; return the stream of rows."""
+        p = self.params
+        word = self._columns(m, loader, sums.column_end)
         results = []
         for j in range(p.columns):
             lane = place(
@@ -125,13 +165,13 @@ class MatrixEngine(wiring.Component):
                 LANE if self.verilog else None,
             )
             m.d.comb += [
-                lane.sum.eq(array.row.word_select(j, p.acc_bits)),
+                lane.sum.eq(sums.row.word_select(j, p.acc_bits)),
                 lane.param.eq(word.word_select(j, max(1, p.param_column_bits))),
             ]
             results.append(lane.result.as_unsigned())
         rows = stream.Signature(p.out_word_bits).create(path=("rows",))
         m.d.comb += [
-            rows.valid.eq(delayed(m, valid, latency(p), "row_valid")),
+            rows.valid.eq(delayed(m, sums.valid, latency(p), "row_valid")),
             rows.payload.eq(Cat(results)),
         ]
         return rows
@@ -183,9 +223,11 @@ class MatrixEngine(wiring.Component):
         }
         for index, name in enumerate(COUNTERS):
             counter = Signal(32, name=name)
+            event = Signal(name=f"{name}_event")  # counted one cycle later
+            m.d.sync += event.eq(events[name])
             with m.If(self.start):
                 m.d.sync += counter.eq(0)
-            with m.Elif(events[name]):
+            with m.Elif(event):
                 m.d.sync += counter.eq(counter + 1)
             m.d.comb += self.counters.word_select(index, 32).eq(counter)
 

@@ -1,48 +1,60 @@
-"""Issuing: one k of one tile a cycle into the array, whenever its operands are there."""
+"""Issuing: one word of A a cycle into the array, whenever its operands are there.
+
+``TileIssuer`` walks the tiles of an output-stationary engine, ``hdl.matrix.issue_blocks`` the weight
+blocks of a weight-stationary one. ``take`` is a register: whether the next cycle can issue is known one
+cycle before, from what each condition will be then.
+"""
 
 from __future__ import annotations
+
+from abc import abstractmethod
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.config.matrix import COUNT_BITS, MatrixParams
-from hdl.lib.countdown import Countdown
+from hdl.lib.countdown import Countdown, Preset
 from hdl.matrix.job import JOB
 
 
 class Issuer(wiring.Component):
-    """Walks the tiles: for each group, for each column tile, for each row tile, all of K.
+    """Four nested loops: group, column tile, ``held`` (row tile or weight block), ``k``.
 
-    A tile starts only when the output buffer has room for all its rows, and ends at least
-    ``rows`` cycles after the one before; so nothing behind the array ever has to wait.
+    Rows of the output buffer are reserved before a tile or block starts, so nothing behind the
+    array ever has to wait.
 
     Ports:
 
-    * ``start`` (1, in) with a stable ``job``; ``busy`` (1, out) until the last k was issued.
-    * ``a_available``, ``b_available`` (1, in): the next word can be taken.
-    * ``take`` (1, out): both words are taken in this cycle. With it: ``first``, ``last`` of the
-      tile; ``partial``: the tile has ``job.last_rows`` rows; ``pop``: the column tile's last use;
-      ``a_release``, ``a_rewind``, ``b_release``, ``b_rewind`` for the buffers. Idle 0.
+    * ``start`` (1, in) with a ``job`` stable from the cycle before; ``busy`` (1, out) until the
+      last word was issued.
+    * ``a_available``, ``b_available`` (1, in): the next word can be taken; ``a_soon``, ``b_soon``
+      (1, in): it can in the next cycle.
+    * ``take``, ``b_take`` (1, out): a word of A or B is taken in this cycle. Idle 0.
+      ``a_release``, ``a_rewind``, ``b_release``, ``b_rewind``: for the buffers, with the takes.
+    * ``b_capture`` (1, out): with ``b_take``, the last word of a block of weights. Idle 0.
+    * ``first``, ``last`` (1, out), ``info`` (``info_bits``, out): for the array, with ``take``.
     * ``row_out`` (1, in): a row has left the output buffer. ``empty``,
       ``one_left`` (1, out): how many are still on their way, meant for when ``busy`` is 0.
     * ``stall_input``, ``stall_output``, ``stall_drain`` (1, out): why nothing is issued.
     """
 
+    INFO_BITS = 0
+
     def __init__(self, params: MatrixParams) -> None:
         self.params = params
-        flags = ("take", "first", "last", "partial", "pop", "a_release", "a_rewind")
-        flags += ("b_release", "b_rewind", "stall_input", "stall_output", "stall_drain")
+        flags = ("take", "b_take", "first", "last", "a_release", "a_rewind", "b_release")
+        flags += ("b_rewind", "b_capture", "stall_input", "stall_output", "stall_drain")
+        offers = ("a_available", "b_available", "a_soon", "b_soon", "row_out")
         super().__init__(
             {
                 "start": In(1),
                 "job": In(JOB),
                 "busy": Out(1),
-                "a_available": In(1),
-                "b_available": In(1),
-                "row_out": In(1),
+                "info": Out(self.INFO_BITS),
                 "empty": Out(1, init=1),
                 "one_left": Out(1),
+                **{offer: In(1) for offer in offers},
                 **{flag: Out(1) for flag in flags},
             }
         )
@@ -50,89 +62,153 @@ class Issuer(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        p = self.params
-        k_last = self._loops(m)
-        room = self._room(m)
-        gap = Signal(range(max(2, p.rows)))
-        drain_free = Signal(init=1)  # gap is 0
-        with m.If(self.take & k_last):
-            m.d.sync += [gap.eq(p.rows - 1), drain_free.eq(p.rows == 1)]
-        with m.Elif(~drain_free):
-            m.d.sync += [gap.eq(gap - 1), drain_free.eq(gap == 1)]
-        operands = self.a_available & self.b_available
-        space = ~self.first_k | room
-        drained = ~k_last | drain_free
-        m.d.comb += [
-            self.take.eq(self.busy & operands & space & drained),
-            self.stall_input.eq(self.busy & ~operands),
-            self.stall_output.eq(self.busy & operands & ~space),
-            self.stall_drain.eq(self.busy & operands & space & ~drained),
-            self.first.eq(self.take & self.first_k),
-            self.last.eq(self.take & k_last),
-        ]
+        self._loops(m)
+        self._issue(m, self._room(m))
         return m
 
-    def _loops(self, m: Module) -> Signal:
-        """Count k, row tiles, column tiles and groups; return whether this is a tile's last k."""
+    @abstractmethod
+    def _issue(self, m: Module, room: tuple[Value, Value]) -> None:
+        """Decide ``take``; ``room``: now and in the next cycle, whether a whole tile fits."""
+
+    def _presets(self, m: Module) -> dict[str, Preset]:
         job = self.job
-        k, held, n, group = (Countdown(x, COUNT_BITS) for x in ("k", "held", "n", "group"))
+        names = ("k", "groups", "held", "last_held", "n_tiles", "last_rows")
+        return {name: Preset(m, name, getattr(job, name)) for name in names}
+
+    @abstractmethod
+    def _sizes(self, job: dict[str, Preset]) -> tuple[tuple[Preset, Preset], ...]:
+        """Return the presets of ``k`` and ``held``, each for other groups and for the last."""
+
+    def _loops(self, m: Module) -> None:
+        """Count; leave flags of this word (``first_k``, ``final``) and of the next (``next_*``)."""
+        job = self._presets(m)
+        ks, helds = self._sizes(job)
+        names = ("k", "held", "n", "group")
+        self.k, self.held, self.n, self.group = (Countdown(x, COUNT_BITS) for x in names)
+        k, held, n, group = self.k, self.held, self.n, self.group
         self.first_k = Signal()
+        final = Signal()
+        next_last = Signal()  # the next tile or block is in the last group
         m.d.comb += [
-            self.partial.eq(held.one & group.one),
-            self.pop.eq(held.one & k.one),
-            self.a_release.eq(n.one | job.stream_a),
+            final.eq(k.one & held.one & n.one & group.one),
+            next_last.eq(Mux(held.one & n.one, group.two, group.one)),
+            self.a_release.eq(n.one | self.job.stream_a),
             self.a_rewind.eq(k.one & held.one & ~self.a_release),
-            self.b_release.eq(held.one),
-            self.b_rewind.eq(k.one & ~held.one),
         ]
+        turn = self.take & k.one
+        self.next_busy = self.busy & ~(self.take & final)
+        self.next_first = Mux(self.take, k.one, self.first_k)
+        k_one = Mux(next_last, ks[1].one, ks[0].one)
+        self.next_k_one = Mux(self.take, Mux(k.one, k_one, k.two), k.one)
+        held_one = Mux(next_last, helds[1].one, helds[0].one)
+        self.next_held_one = Mux(turn, Mux(held.one, held_one, held.two), held.one)
         with m.If(self.start):
             m.d.sync += [
-                self.busy.eq(1), self.first_k.eq(1), *k.load(job.k), *n.load(job.n_tiles),
-                *held.choose(job.groups == 1, job.last_held, job.held), *group.load(job.groups),
+                self.busy.eq(1), self.first_k.eq(1), *n.load(job["n_tiles"]),
+                *group.load(job["groups"]), *k.choose(job["groups"].one, ks[1], ks[0]),
+                *held.choose(job["groups"].one, helds[1], helds[0]),
             ]  # fmt: skip
         with m.Elif(self.take):
-            m.d.sync += [self.first_k.eq(k.one), *k.step()]
+            m.d.sync += [self.first_k.eq(k.one), *k.step(), self.busy.eq(~final)]
             with m.If(k.one):
-                m.d.sync += [*k.load(job.k), *held.step()]
+                m.d.sync += [*k.choose(next_last, ks[1], ks[0]), *held.step()]
                 with m.If(held.one):
-                    m.d.sync += [*held.choose(group.one, job.last_held, job.held), *n.step()]
+                    m.d.sync += [*held.choose(next_last, helds[1], helds[0]), *n.step()]
                     with m.If(n.one):
-                        m.d.sync += [
-                            *held.choose(group.two, job.last_held, job.held),
-                            *n.load(job.n_tiles), *group.step(),
-                        ]  # fmt: skip
-                        with m.If(group.one):
-                            m.d.sync += self.busy.eq(0)
-        return k.one
+                        m.d.sync += [*n.load(job["n_tiles"]), *group.step()]
 
-    def _room(self, m: Module) -> Signal:
-        """Count free rows of the output buffer; return whether a whole tile fits.
+    @abstractmethod
+    def _reservation(self) -> tuple[Value, Value, Value, Value]:
+        """Return: this take reserves; rows of a tile; of the smaller one; whether it is that."""
 
-        ``margin`` is what is free beyond a tile, so that its sign is the answer.
+    def _room(self, m: Module) -> tuple[Value, Value]:
+        """Count free rows of the output buffer; return whether a whole tile fits, now and next.
+
+        ``margin`` is what is free beyond a tile, so that its sign is the answer. It hears of a row
+        that left one cycle later; ``owed``, which ends the job, at once.
         """
-        p = self.params
-        most = p.out_depth - p.rows
-        margin = Signal(range(-p.rows, most + 1), init=most)
-        spent = Signal.like(margin)
-        drop = Signal.like(margin)
-        less = Signal.like(margin)  # minus a partial tile's rows; the job is stable
-        room = Signal()
-        m.d.sync += less.eq(-self.job.last_rows)
+        depth = self.params.out_depth
+        reserve, whole, small, is_small = self._reservation()
+        margin = Signal(range(-depth, depth + 1))
+        kept, spent, following, drop, full, less_whole, less_small = (
+            Signal.like(margin, name=name)
+            for name in ("kept", "spent", "following", "drop", "full", "less_whole", "less_small")
+        )
+        left = Signal()  # a row left in the cycle before
+        owed = Signal(range(depth + 1))
+        rows = Mux(is_small, small, whole)
+        m.d.sync += [  # the job is stable
+            left.eq(self.row_out), full.eq(depth - whole),
+            less_whole.eq(-whole), less_small.eq(-small),
+        ]  # fmt: skip
         m.d.comb += [
-            room.eq(~margin[-1]),
-            drop.eq(Mux(self.partial, less, -p.rows)),
-            spent.eq(_sum(margin, drop, self.row_out)),
+            drop.eq(Mux(is_small, less_small, less_whole)),
+            kept.eq(margin + left),
+            spent.eq(_sum(margin, drop, left)),
+            following.eq(Mux(reserve, spent, kept)),
         ]
-        with m.If(self.first):
-            m.d.sync += [margin.eq(spent), self.empty.eq(0), self.one_left.eq(0)]
+        m.d.sync += margin.eq(Mux(self.start, full, following))
+        with m.If(reserve):
+            m.d.sync += [self.empty.eq(0), self.one_left.eq(0)]
+            m.d.sync += owed.eq(owed + rows - self.row_out)
         with m.Else():
             with m.If(self.row_out):
-                m.d.sync += margin.eq(margin + 1)
+                m.d.sync += owed.eq(owed - 1)
             m.d.sync += [
-                self.empty.eq(Mux(self.row_out, margin == most - 1, margin == most)),
-                self.one_left.eq(Mux(self.row_out, margin == most - 2, margin == most - 1)),
+                self.empty.eq(Mux(self.row_out, owed == 1, owed == 0)),
+                self.one_left.eq(Mux(self.row_out, owed == 2, owed == 1)),
             ]
-        return room
+        return ~margin[-1], ~following[-1]
+
+
+class TileIssuer(Issuer):
+    """Output-stationary: ``held`` counts row tiles of a group, ``k`` one tile's inner dimension.
+
+    A tile ends at least ``rows`` cycles after the one before. ``info``: the tile has
+    ``job.last_rows`` rows; it is the column tile's last.
+    """
+
+    INFO_BITS = 2
+
+    def _sizes(self, job: dict[str, Preset]) -> tuple[tuple[Preset, Preset], ...]:
+        return (job["k"], job["k"]), (job["held"], job["last_held"])
+
+    def _reservation(self) -> tuple[Value, Value, Value, Value]:
+        partial = self.held.one & self.group.one
+        rows = Const(self.params.rows, COUNT_BITS)
+        return self.first, rows, self.job.last_rows, partial
+
+    def _issue(self, m: Module, room: tuple[Value, Value]) -> None:
+        rows = self.params.rows
+        k_last = self.k.one
+        gap = Signal(range(max(2, rows)))
+        gap_one = Signal()
+        drain_free = Signal(init=1)  # gap is 0
+        next_free = Mux(self.take & k_last, int(rows == 1), drain_free | gap_one)
+        m.d.sync += drain_free.eq(next_free)
+        with m.If(self.take & k_last):
+            m.d.sync += [gap.eq(rows - 1), gap_one.eq(rows == 2)]
+        with m.Elif(~drain_free):
+            m.d.sync += [gap.eq(gap - 1), gap_one.eq(gap == 2)]
+        operands = self.a_available & self.b_available
+        space = ~self.first_k | room[0]
+        drained = ~k_last | drain_free
+        stalled = self.busy & operands
+        m.d.sync += self.take.eq(
+            self.next_busy & self.a_soon & self.b_soon
+            & (~self.next_first | room[1]) & (~self.next_k_one | next_free)
+        )  # fmt: skip
+        m.d.comb += [
+            self.stall_input.eq(self.busy & ~operands),
+            self.stall_output.eq(stalled & ~space),
+            self.stall_drain.eq(stalled & space & ~drained),
+            self.first.eq(self.take & self.first_k),
+            self.last.eq(self.take & k_last),
+            self.info.eq(Cat(self.held.one & self.group.one, self.held.one & k_last)),
+            self.b_take.eq(self.take),
+            self.b_release.eq(self.held.one),
+            self.b_rewind.eq(k_last & ~self.held.one),
+        ]
 
 
 def _sum(a: Signal, b: Signal, carry: Value) -> Value:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.config.matrix import COUNT_BITS, MatrixParams
-from hdl.lib.countdown import Countdown
+from hdl.lib.countdown import Countdown, Preset
 from hdl.matrix.job import JOB
 
-_A, _B, _PARAM = 1, 2, 4
+A, B, PARAM = 1, 2, 4
 """Kinds of word, one hot."""
 
 
 class Loader(wiring.Component):
     """Cuts the input stream into words and sends each to its buffer, in order of first use.
 
-    For each group: column parameters; the first row tile of A and the first column tile of B in
-    turn, word by word; the group's other row tiles; then for every further column tile its
-    parameters and words. With ``stream_a`` every column tile comes with the row tile of A.
     A word takes whole beats, the lowest bits first.
 
-    Ports: ``start`` (1, in) with a stable ``job``; ``i`` stream of ``8 * port_bytes`` bits;
-    ``a``, ``b``, ``param``: streams of words; ``busy`` (1, out) until the last word is through.
+    Ports: ``start`` (1, in) with a ``job`` stable from the cycle before; ``i`` stream of
+    ``8 * port_bytes`` bits; ``a``, ``b``, ``param``: streams of words; ``b_freed`` (1, in): a
+    block of weights has left its buffer; ``busy`` (1, out) until the last word is through.
     """
 
     def __init__(self, params: MatrixParams) -> None:
@@ -37,6 +37,7 @@ class Loader(wiring.Component):
                 "a": Out(stream.Signature(params.a_word_bits)),
                 "b": Out(stream.Signature(params.b_word_bits)),
                 "param": Out(stream.Signature(max(1, params.param_word_bits))),
+                "b_freed": In(1),
             }
         )
 
@@ -44,8 +45,13 @@ class Loader(wiring.Component):
         """Build the logic."""
         m = Module()
         self.kind = Signal(3)  # one hot: whose word comes; 0 while idle
+        self.b_open = Signal(init=1)  # whether the B buffer has room beyond a word
         self._schedule(m, self._words(m))
         return m
+
+    @abstractmethod
+    def _schedule(self, m: Module, done: Value) -> None:
+        """Choose ``kind`` of the next word whenever one is ``done``."""
 
     def _words(self, m: Module) -> Value:
         """Collect beats; return the signal of a word's last beat being taken."""
@@ -58,13 +64,14 @@ class Loader(wiring.Component):
         ends = Signal(3, init=sum((count == 1) << index for index, count in enumerate(beats)))
         final = Signal()
         targets = (self.a, self.b, self.param)
-        wanted = Cat(target.ready for target in targets)
+        wanted = Cat(self.a.ready, self.b.ready & self.b_open, self.param.ready)
         m.d.comb += [
             final.eq((self.kind & ends).any()),
             self.i.ready.eq((self.kind & (~ends | wanted)).any()),
         ]
         for index, target in enumerate(targets):
-            m.d.comb += target.valid.eq(self.kind[index] & ends[index] & self.i.valid)
+            gate = self.b_open if target is self.b else 1
+            m.d.comb += target.valid.eq(self.kind[index] & ends[index] & self.i.valid & gate)
         whole = Cat(parts, self.i.payload)
         for index, target in enumerate(targets):
             m.d.comb += target.payload.eq(whole[(max(beats) - beats[index]) * width :])
@@ -75,43 +82,54 @@ class Loader(wiring.Component):
                 m.d.sync += ends[index].eq(Mux(final, count == 1, at_next))
         return self.i.valid & (self.kind & ends & wanted).any()
 
+
+
+class TileLoader(Loader):
+    """Output-stationary. For each group: column parameters; the first row tile of A and the first
+    column tile of B in turn, word by word; the group's other row tiles; then for every further
+    column tile its parameters and words. With ``stream_a`` every column tile comes with the row
+    tile of A.
+    """
+
     def _schedule(self, m: Module, done: Value) -> None:
-        job = self.job
+        names = ("k", "groups", "held", "last_held", "n_tiles")
+        job = {name: Preset(m, name, getattr(self.job, name)) for name in names}
+        stream_a = self.job.stream_a
         kind = self.kind
         k, held, n, group = (Countdown(x, COUNT_BITS) for x in ("k", "held", "n", "group"))
         both = Signal()  # A and B in turn
         block_end = Signal()
-        first_kind = Const(_PARAM if self.params.has_params else _A, 3)
-        next_kind = Const(_PARAM if self.params.has_params else _B, 3)
+        first_kind = Const(PARAM if self.params.has_params else A, 3)
+        next_kind = Const(PARAM if self.params.has_params else B, 3)
         counts = Signal()  # this word ends a k
         m.d.comb += [
-            counts.eq((kind == _B) | ((kind == _A) & ~both)),
+            counts.eq((kind == B) | ((kind == A) & ~both)),
             block_end.eq(counts & k.one),
         ]
         with m.If(self.start):
             m.d.sync += [
-                self.busy.eq(1), kind.eq(first_kind), both.eq(1), *k.load(job.k),
-                *held.choose(job.groups == 1, job.last_held, job.held),
-                *n.load(job.n_tiles), *group.load(job.groups),
+                self.busy.eq(1), kind.eq(first_kind), both.eq(1), *k.load(job["k"]),
+                *held.choose(job["groups"].one, job["last_held"], job["held"]),
+                *n.load(job["n_tiles"]), *group.load(job["groups"]),
             ]  # fmt: skip
         with m.Elif(done):
             with m.If(kind[2]):
-                m.d.sync += kind.eq(Mux(both, _A, _B))
+                m.d.sync += kind.eq(Mux(both, A, B))
             with m.Elif(both):
-                m.d.sync += kind.eq(Mux(kind[0], _B, _A))
+                m.d.sync += kind.eq(Mux(kind[0], B, A))
             with m.If(counts):
                 m.d.sync += k.step()
             with m.If(block_end):
-                m.d.sync += k.load(job.k)
+                m.d.sync += k.load(job["k"])
                 with m.If(~held.one):  # more of the group's A
-                    m.d.sync += [kind.eq(_A), both.eq(0), *held.step()]
+                    m.d.sync += [kind.eq(A), both.eq(0), *held.step()]
                 with m.Elif(~n.one):
-                    m.d.sync += [both.eq(job.stream_a), *n.step()]
-                    m.d.sync += kind.eq(Mux(job.stream_a, first_kind, next_kind))
+                    m.d.sync += [both.eq(stream_a), *n.step()]
+                    m.d.sync += kind.eq(Mux(stream_a, first_kind, next_kind))
                 with m.Elif(~group.one):
                     m.d.sync += [
-                        *n.load(job.n_tiles), both.eq(1), kind.eq(first_kind), *group.step(),
-                        *held.choose(group.two, job.last_held, job.held),
+                        *n.load(job["n_tiles"]), both.eq(1), kind.eq(first_kind), *group.step(),
+                        *held.choose(group.two, job["last_held"], job["held"]),
                     ]  # fmt: skip
                 with m.Else():
                     m.d.sync += [self.busy.eq(0), kind.eq(0)]

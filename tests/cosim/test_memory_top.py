@@ -15,7 +15,7 @@ from archsim.config import load_device
 from archsim.functional import MatrixEngine
 from archsim.mapping.array import plan
 from archsim.mapping.array_layout import output_rows, pack, unpack
-from cosim.compiled import REGISTERS, Stimulus
+from cosim.compiled import Stimulus
 from cosim.operands import draw
 from cosim.runner import _simulate, open_design
 from hdl.arith.product import ECP5_MODEL
@@ -33,7 +33,7 @@ def test_product_from_memory_to_memory(tmp_path, monkeypatch, require_system, pa
     want = MatrixEngine(params)(operands.a, operands.b, operands.columns)
     assert (unpack(params, job, raw.beats) == want).all()
     (tmp_path / "job.json").write_text(json.dumps({
-        "registers": [int(getattr(job, name)) for name in REGISTERS],
+        "registers": list(job.registers),
         "beats": [beat.tobytes().hex() for beat in beats],
         "expected": [beat.tobytes().hex() for beat in raw.beats],
         "beats_out": output_rows(job) * params.beats(params.out_word_bits),

@@ -11,7 +11,16 @@ OPERAND = 2
 """From a word's read request to the array's input."""
 
 CAPTURE = 4
-"""From a processing element's last operands to its drain register."""
+"""From a processing element's last operands to its drain register (output-stationary)."""
+
+SUM = 3
+"""From a processing element's operand to its sum (weight-stationary)."""
+
+ACCUMULATE = 1
+"""From a row of a block's sums to the row of finished sums (weight-stationary)."""
+
+ROOM = 1
+"""From a row's exit until its room in the output buffer counts."""
 
 FIFO = 3
 """From the push of a word to its appearance at a FIFO's output."""
@@ -24,8 +33,12 @@ FIFO_REUSE = 2
 
 
 def array(params: MatrixParams) -> int:
-    """Return the cycles from a tile's last operands at the array to its first row."""
-    return params.rows + params.columns - 2 + CAPTURE
+    """Return the cycles from a tile's last operands at the array to its first row of sums.
+
+    Weight-stationary: from a word of A to its row.
+    """
+    skew = params.rows + params.columns - 2
+    return skew + (SUM + ACCUMULATE if params.weights_stay else CAPTURE)
 
 
 def post(params: MatrixParams) -> int:
@@ -36,3 +49,8 @@ def post(params: MatrixParams) -> int:
 def first_row(params: MatrixParams) -> int:
     """Return the cycles from a tile's last read request to its first row at the output."""
     return OPERAND + array(params) + post(params) + FIFO
+
+
+def last_row(params: MatrixParams) -> int:
+    """Return the cycles from a tile's last read request to its last row of sums."""
+    return OPERAND + array(params) + (0 if params.weights_stay else params.rows - 1)

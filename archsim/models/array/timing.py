@@ -1,4 +1,4 @@
-"""Cycles of one job on the matrix engine, tile by tile.
+"""Cycles of one job on the matrix engine, of either dataflow.
 
 Every stream of the engine moves at a constant rate while nothing blocks it, so a block of K
 words is described by the times of its first and last word, and each rule of the RTL becomes a
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from archsim.config.matrix import MatrixParams
 from archsim.mapping.array import Job
-from archsim.models.array import latency
-from archsim.models.array.streams import Loader, Output
+from archsim.models.array import blocks, tiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +19,10 @@ class Cycles:
     """Cycles of a job by reason, named as the engine's counters; ``cycles`` is their sum.
 
     ``compute``: a k was issued. ``stall_input``: operands were missing. ``stall_output``: the
-    output buffer had no room for a tile. ``stall_drain``: the tile before was still leaving.
+    output buffer had no room for a tile. ``stall_drain``: the tile before was still
+    leaving, or the next weights still entering.
     ``tail``: from the last k to the last result. ``bound`` is the integer-fold bound: no engine of
-    this size needs fewer cycles. ``words_in`` and ``words_out`` are beats through the ports.
+    this size needs fewer cycles. ``beats_in`` and ``beats_out`` are beats through the ports.
     """
 
     cycles: int
@@ -36,59 +36,36 @@ class Cycles:
     beats_out: int
 
 
-def engine_cycles(params: MatrixParams, job: Job) -> Cycles:
+def engine_cycles(params: MatrixParams, job: Job, shared: bool = False) -> Cycles:
     """Return the cycles of ``job`` from start to its last result, cold buffers, no other traffic.
 
-    Input and output streams each move one beat a cycle.
+    Input and output streams each move one beat a cycle; with ``shared`` both together do, results
+    before operands.
     """
-    loader = Loader(params, job)
-    output = Output(params)
-    stalls = [0, 0, 0]
-    now = 0  # last issue
-    for group, held in enumerate(job.group_sizes()):
-        last_group = group == job.groups - 1
-        for n in range(job.n_tiles):
-            for h in range(held):
-                loader.fetch(n, h, held)
-                partial = last_group and h == held - 1
-                now = _tile(params, job, loader, output, stalls, now)
-                output.tile(now, job.last_rows if partial else params.rows)
-                loader.used(n == job.n_tiles - 1, h == held - 1, now)
-    cycles = output.last + 1
-    compute = job.m_tiles * job.n_tiles * job.k
+    walk = (blocks if params.weights_stay else tiles).Walk(params, job, shared)
+    walk.run()
+    cycles = walk.output.last + 1
+    bound = fold_bound(params, job)
     return Cycles(
         cycles=cycles,
-        compute=compute,
-        stall_input=stalls[0],
-        stall_output=stalls[1],
-        stall_drain=stalls[2],
-        tail=cycles - now,
-        bound=compute,
-        beats_in=loader.beats,
-        beats_out=output.rows * output.beats,
+        compute=bound,
+        stall_input=walk.stall_input,
+        stall_output=walk.stall_output,
+        stall_drain=walk.stall_drain,
+        tail=cycles - walk.now,
+        bound=bound,
+        beats_in=walk.beats_in,
+        beats_out=walk.output.rows * walk.output.beats,
     )
 
 
-def _tile(
-    params: MatrixParams, job: Job, loader: Loader, output: Output, stalls: list[int], now: int
-) -> int:
-    """Issue a tile; return the cycle of its last k. ``now`` is that of the tile before."""
-    ready = max(now, loader.first_ready)
-    first = max(ready, output.room(params.rows)) + 1
-    stalls[0] += ready - now
-    stalls[1] += first - 1 - ready
-    loader.issued(first)
-    steady = first + job.k - 1
-    supplied = max(steady, loader.last_ready + 1)
-    stalls[0] += supplied - steady
-    last = max(supplied, now + params.rows) if now else supplied
-    stalls[2] += last - supplied
-    return last
+def fold_bound(params: MatrixParams, job: Job) -> int:
+    """Return the integer-fold bound: words of A that an array of this size must take."""
+    if params.weights_stay:
+        return job.m * job.n_tiles * job.held
+    return job.m_tiles * job.n_tiles * job.k
 
 
 def systolic_cycles(m: int, n: int, k: int, rows: int, columns: int) -> int:
     """Return SCALE-Sim's output-stationary compute cycles: every tile filled and drained alone."""
     return -(-m // rows) * -(-n // columns) * (k + rows + columns - 2) - 1
-
-
-__all__ = ["Cycles", "engine_cycles", "latency", "systolic_cycles"]

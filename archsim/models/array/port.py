@@ -1,0 +1,39 @@
+"""The memory port: when beats of the input stream arrive, and what leaving results take away."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+
+class Port:
+    """One beat of input a cycle; a ``shared`` port gives results the cycle they leave in."""
+
+    def __init__(self, shared: bool) -> None:
+        self.shared = shared
+        self._starts: list[int] = []  # cycles taken, as disjoint runs in order
+        self._ends: list[int] = []
+
+    def take(self, first: int, last: int) -> None:
+        """Results leave in the cycles ``first`` to ``last``, all after those of calls before.
+
+        The engine sees the gap in its input one cycle later: a register stands between.
+        """
+        if not self.shared:
+            return
+        first, last = first + 1, last + 1
+        if self._ends and self._ends[-1] >= first - 1:
+            self._ends[-1] = max(last, self._ends[-1])
+        else:
+            self._starts.append(first)
+            self._ends.append(last)
+
+    def after(self, time: int, beats: int) -> int:
+        """Return the cycle of the last of ``beats`` beats that all come after cycle ``time``."""
+        if not self._starts or not beats:
+            return time + beats
+        end = time + beats
+        index = bisect_left(self._ends, time + 1)
+        while index < len(self._starts) and self._starts[index] <= end:
+            end += self._ends[index] - max(self._starts[index], time + 1) + 1
+            index += 1
+        return end
