@@ -19,10 +19,11 @@ import numpy as np
 from archsim.config.matrix import MatrixParams
 from archsim.mapping.array import Job
 from archsim.mapping.array_layout import Bytes, output_rows
-from cosim.compiled import COUNTERS, RawRun, Stimulus, finished, verilator_path
+from cosim.compiled import COUNTERS, RawRun, Stimulus, finished
 from cosim.design import Design
 from cosim.errors import CosimError
 from cosim.place import build_folder
+from cosim.verilated import verilator_path
 from hdl.arith.product import ECP5_MODEL
 
 DUMP = """\

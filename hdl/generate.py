@@ -22,7 +22,8 @@ def generate(device: Any, output: Path) -> Manifest:
     files = {"top.v", "manifest.json"}
     digest = design_digest(made.params, sources_digest(), made.verilog)
     found = ports(made.verilog, made.top)
-    for name, text in design_module(device.params).handoff(device, digest, found).items():
+    handoff = design_module(device.params).handoff(device, digest, found)
+    for name, text in {**made.companions, **handoff}.items():
         (output / name).parent.mkdir(parents=True, exist_ok=True)
         (output / name).write_text(text)
         files.add(name)

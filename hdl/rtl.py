@@ -31,7 +31,8 @@ class RtlParams(Protocol):
 class Rtl:
     """Verilog of ``params`` with top module ``top``.
 
-    ``latency`` are fixed cycles by name, ``counters`` byte offsets of performance counters.
+    ``latency`` are fixed cycles by name, ``counters`` byte offsets of performance counters,
+    ``companions`` Verilog files beside it, by name: tops that use this one.
     """
 
     params: RtlParams
@@ -39,6 +40,7 @@ class Rtl:
     verilog: str
     latency: Mapping[str, int] = field(default_factory=dict)
     counters: Mapping[str, int] = field(default_factory=dict)
+    companions: Mapping[str, str] = field(default_factory=dict)
 
 
 def design_module(params: RtlParams) -> Any:

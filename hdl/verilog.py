@@ -1,19 +1,62 @@
-"""Verilog text of an Amaranth component, with the bus names that other tools expect."""
+"""Verilog text of Amaranth components, with the bus names that other tools expect."""
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from amaranth.back import verilog
+from amaranth._toolchain.yosys import find_yosys
+from amaranth.back import rtlil
 from amaranth.lib import wiring
 
+_HIDDEN = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
+"""Attributes that only Amaranth reads."""
 
-def convert(component: wiring.Component, name: str) -> str:
-    """Return the Verilog of ``component`` as module ``name``."""
-    text: str = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
-    # s_axis__tdata -> s_axis_tdata
-    return re.sub(r"\b([sm]_ax\w*?)__", r"\1_", text)
+Part = tuple[wiring.Component, str]
+"""A component and the name of its Verilog module."""
+
+
+def convert_all(parts: Sequence[Part]) -> dict[str, str]:
+    """Return the Verilog of each of ``parts`` by module name: the module, and all those below it.
+
+    Yosys runs once for all of them; starting it costs as much as a small module's conversion.
+    """
+    with _uncollected():
+        texts = [rtlil.convert(component, name=name, emit_src=False) for component, name in parts]
+    hidden = " ".join(f"-remove {name}" for name in _HIDDEN)
+    script = [f"read_rtlil <<rtlil\n{text}\nrtlil" for text in texts]
+    script += ["proc -nomux -norom", "memory_collect", f"attrmap {hidden}"]
+    script += [f"attrmap -modattr {hidden}", "write_verilog -norename"]
+    yosys = find_yosys(lambda version: version >= (0, 40))
+    text: str = yosys.run(["-q", "-"], "\n".join(script), ignore_warnings=True)
+    text = re.sub(r"\b([sm]_ax\w*?)__", r"\1_", text)  # s_axis__tdata -> s_axis_tdata
+    return _by_part(text, [name for _, name in parts])
+
+
+def _by_part(text: str, names: Sequence[str]) -> dict[str, str]:
+    """Share out the modules: one that belongs to no part by its name's beginning is an error."""
+    head, *modules = re.split(r"^(?=(?:\(\*[^\n]*\*\)\n)*module )", text, flags=re.MULTILINE)
+    found = dict.fromkeys(names, head)
+    for module in modules:
+        match = re.search(r"^module \\?([\w.$]+)", module, re.MULTILINE)
+        name = match.group(1).split(".")[0] if match else ""
+        found[name] += module
+    return found
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector off: elaboration makes many objects and drops none of them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def ports(verilog_text: str, top: str) -> list[dict[str, Any]]:

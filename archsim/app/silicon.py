@@ -54,11 +54,14 @@ def _golden(folder: Path) -> list[Path]:
         raise NoGpuError(
             "recording must have Numba's CUDA target, but numba.cuda cannot be imported"
         ) from None
-    if not numba.config.ENABLE_CUDASIM and not cuda.is_available():
+    if numba.config.ENABLE_CUDASIM or not cuda.is_available():
         raise NoGpuError("recording must have an NVIDIA GPU and its driver, but CUDA finds none")
+    from archsim.frontend.toolchain import assemble
+    from workloads.kernels.compiled import compile_kernels
     from workloads.kernels.golden import record
 
-    recorded: list[Path] = record(folder)
+    kernels = compile_kernels(lambda text, arch: assemble(text, arch, lines=False))
+    recorded: list[Path] = record(folder, kernels)
     return recorded
 
 

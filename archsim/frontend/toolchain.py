@@ -44,13 +44,16 @@ def _run(command: list[str], what: str) -> str:
     return done.stdout
 
 
-def assemble(ptx: str, arch: str = "sm_90") -> bytes:
-    """The cubin that ptxas makes of ``ptx`` for ``arch``, with line information."""
+def assemble(ptx: str, arch: str = "sm_90", *, lines: bool = True) -> bytes:
+    """The cubin that ptxas makes of ``ptx`` for ``arch``.
+
+    With line information it names a temporary file; without, the same text gives the same bytes.
+    """
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "k.ptx", Path(folder) / "k.cubin"
         source.write_text(ptx)
         command = [str(program("ptxas")), f"-arch={arch}", str(source), "-o", str(target)]
-        _run([*command, "--generate-line-info"], "ptxas")
+        _run([*command, *(["--generate-line-info"] if lines else [])], "ptxas")
         return target.read_bytes()
 
 

@@ -6,11 +6,10 @@ The same PE, row and array modules as the engine's, and nothing around them.
 import sys
 from pathlib import Path
 
-from amaranth.back import verilog
-
 from archsim.config import load_device
 from archsim.config.array import ArrayDevice
 from hdl.matrix.array import PE, ROW, SystolicArray, SystolicRow, make_pe
+from hdl.verilog import convert_all
 
 
 def main() -> None:
@@ -19,15 +18,11 @@ def main() -> None:
         sys.exit(f"{sys.argv[1]} must be an array device")
     p = device.params
     parts = (
-        (PE, make_pe(p, verilog=True)),
-        (ROW, SystolicRow(p, verilog=True)),
-        ("bare_array", SystolicArray(p, verilog=True)),
+        (make_pe(p, verilog=True), PE),
+        (SystolicRow(p, verilog=True), ROW),
+        (SystolicArray(p, info_bits=2, verilog=True), "bare_array"),
     )
-    texts = [
-        verilog.convert(part, name=name, emit_src=False, strip_internal_attrs=True)
-        for name, part in parts
-    ]
-    Path(sys.argv[2]).write_text("\n".join(texts))
+    Path(sys.argv[2]).write_text("\n".join(convert_all(parts).values()))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ ECP5_BITS = 18
 
 ECP5_MODEL = """\
 // Behaviour of Lattice's MULT18X18D as this design uses it, for simulation only: signed operands,
-// input and output registers on CLK0, B's enabled by CE1 (Lattice FPGA-TN-02205, sysDSP usage guide for ECP5).
+// input and output registers on CLK0, B's with CE1 (Lattice FPGA-TN-02205, sysDSP usage guide).
 module MULT18X18D #(
   parameter REG_INPUTA_CLK = "NONE", REG_INPUTB_CLK = "NONE", REG_INPUTC_CLK = "NONE",
   parameter REG_INPUTB_CE = "CE0", REG_PIPELINE_CLK = "NONE", REG_OUTPUT_CLK = "NONE"

@@ -81,9 +81,7 @@ class ReplayBuffer(wiring.Component):
         self._live(m, push, room)
         self._ahead(m, push)
         with m.If(self.take):
-            m.d.sync += position.eq(
-                Mux(self.rewind, self.oldest, increment(position, self.depth))
-            )
+            m.d.sync += position.eq(Mux(self.rewind, self.oldest, increment(position, self.depth)))
             with m.If(self.release):
                 m.d.sync += self.oldest.eq(increment(self.oldest, self.depth))
         return m

@@ -16,16 +16,18 @@ __all__ = ["handoff", "rtl", "synthesis_top"]
 
 def rtl(params: MatrixParams) -> Rtl:
     """Return the engine with its AXI ports."""
+    top, memory_top = emit(params)
     return Rtl(
         params=params,
         top=TOP,
-        verilog=emit(params),
+        verilog=top,
         latency={"array": array.latency(params)},
         counters={r.name: r.offset for r in REGISTERS if r.text.startswith("counter")},
+        companions={"top_memory.v": memory_top},
     )
 
 
 def synthesis_top(params: MatrixParams, top: str, ecp5: bool) -> tuple[str, str]:
     """Return module name and Verilog of ``top`` (core or axi), for an ECP5 part or another."""
     fitting = params if ecp5 else replace(params, multiplier="generic")
-    return (TOP, emit(fitting)) if top == "axi" else (CORE, emit_core(fitting))
+    return (TOP, emit(fitting)[0]) if top == "axi" else (CORE, emit_core(fitting))

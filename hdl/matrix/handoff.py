@@ -11,7 +11,6 @@ from archsim.config.matrix import MatrixParams
 from archsim.numeric import gelu_table
 from hdl.arith.product import ECP5_MODEL
 from hdl.ipxact import component
-from hdl.matrix.emit import emit_memory_top
 from hdl.matrix.memory_top import MOVER_REGISTERS
 from hdl.matrix.registers import IDENTITY, JOB_REGISTERS, REGISTERS
 
@@ -33,7 +32,6 @@ def handoff(device: ArrayDevice, digest: str, ports: list[dict[str, Any]]) -> di
         "ecp5/build.sh": _fill("ecp5.sh.in", values),
         "vivado/project.tcl": _fill("project.tcl.in", values),
         "ip/component.xml": component(device.name, ports),
-        "top_memory.v": emit_memory_top(device.params),
         "sim/ecp5_models.v": ECP5_MODEL,
         "sim/waivers.vlt": _fill("waivers.vlt.in", values),
         "sim/testbench.v": _fill("testbench.v.in", {**values, **_stimulus(device.params)}),
@@ -63,6 +61,9 @@ def _values(device: ArrayDevice, digest: str) -> dict[str, Any]:
         "requantise": p.requantise,
         "a_depth": p.a_depth,
         "b_depth": p.b_depth,
+        "weights_stay": p.weights_stay,
+        "most_group_rows": p.most_group_rows,
+        "dataflow": p.dataflow.replace("_", "-"),
         "port_bytes": p.port_bytes,
         "parameters": p.digest[:8],
         "identity": f"0x{IDENTITY:08X}",
@@ -72,15 +73,26 @@ def _values(device: ArrayDevice, digest: str) -> dict[str, Any]:
 
 
 def _stimulus(p: MatrixParams) -> dict[str, Any]:
-    """Return the testbench's values: one tile of ones with K = 4."""
+    """Return the testbench's values: one tile or block of ones with K = 4, ``rows`` rows of A."""
     fields = [(0, p.acc_bits)] if p.bias else []
     if p.requantise:
         fields += [(1 << 14, 16), (14, 16)]
     head = p.columns * fields
     words = [_word(p, head)] if head else []
-    for _ in range(4):
-        words.append(_word(p, p.rows * [(1, p.a_bits)]))
-        words.append(_word(p, p.columns * [(1, p.b_bits)]))
+    m, k = min(p.rows, p.most_group_rows) if p.weights_stay else p.rows, 4
+    if p.weights_stay:
+        blocks = -(-k // p.rows)
+        for block in range(blocks):
+            ones = [min(1, max(0, k - block * p.rows - i)) for i in range(p.rows)]
+            words += [_word(p, p.columns * [(one, p.b_bits)]) for one in ones]
+            words += m * [_word(p, [(one, p.a_bits) for one in ones])]
+        job = {"k": m, "groups": 1, "held": blocks, "last_held": blocks, "n_tiles": 1}
+        job["last_rows"] = m
+    else:
+        for _ in range(k):
+            words.append(_word(p, m * [(1, p.a_bits)]))
+            words.append(_word(p, p.columns * [(1, p.b_bits)]))
+        job = {"k": k, "groups": 1, "held": 1, "last_held": 1, "n_tiles": 1, "last_rows": m}
     beats = [beat for word in words for beat in word]
     result = 4
     if p.activation == "gelu":
@@ -88,11 +100,11 @@ def _stimulus(p: MatrixParams) -> dict[str, Any]:
     row = _word(p, p.columns * [(result, p.out_bits)])
     port = 8 * p.port_bytes
     expected = sum(beat << (port * i) for i, beat in enumerate(row))
-    job = {"k": 4, "groups": 1, "held": 1, "last_held": 1, "n_tiles": 1, "last_rows": p.rows}
     writes = [(r.offset, job.get(r.name, 0)) for r in JOB_REGISTERS]
     return {
         "port_bits": port,
         "port_high": port - 1,
+        "tile_rows": m,
         "beats": len(beats),
         "row_beats": len(row),
         "out_row_bits": port * len(row),

@@ -1,8 +1,8 @@
 """Issuing: one word of A a cycle into the array, whenever its operands are there.
 
-``TileIssuer`` walks the tiles of an output-stationary engine, ``hdl.matrix.issue_blocks`` the weight
-blocks of a weight-stationary one. ``take`` is a register: whether the next cycle can issue is known one
-cycle before, from what each condition will be then.
+``TileIssuer`` walks the tiles of an output-stationary engine, ``hdl.matrix.issue_blocks`` has the
+weight-stationary one. ``take`` is a register: whether the next cycle can issue is known one cycle
+before, from what each condition will be then.
 """
 
 from __future__ import annotations

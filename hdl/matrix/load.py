@@ -83,7 +83,6 @@ class Loader(wiring.Component):
         return self.i.valid & (self.kind & ends & wanted).any()
 
 
-
 class TileLoader(Loader):
     """Output-stationary. For each group: column parameters; the first row tile of A and the first
     column tile of B in turn, word by word; the group's other row tiles; then for every further

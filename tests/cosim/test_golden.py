@@ -14,13 +14,18 @@ import numpy as np
 import pytest
 
 from archsim.config import load_device
+from archsim.frontend.toolchain import assemble
 from archsim.functional import MatrixEngine
 from cosim.operands import draw
 from cosim.runner import run_operands
+from workloads.kernels.compiled import compile_kernels, load, save
 from workloads.kernels.golden import CASES, input_digest
 
 GOLDEN = Path(__file__).parents[2] / "cosim" / "golden"
 ENGINE = load_device("os_8x8_int8").params
+
+
+RTL_CASES = ("one", "primes", "vit_qkt", "gelu", "int16_even", "wide_even", "wide_away_relu")
 
 
 def recorded(name):
@@ -39,6 +44,7 @@ def engine_of(case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_reference_equals_the_gpu(case):
     meta, out = recorded(case.name)
+    assert meta["_meta"]["kernel_us"] > 0
     assert {k: v for k, v in meta.items() if k != "_meta"} == asdict(case)
     assert meta["_meta"]["device"] == "NVIDIA H200"
     assert input_digest(case.product()) == meta["_meta"]["input_sha256"]
@@ -48,16 +54,19 @@ def test_reference_equals_the_gpu(case):
     assert np.array_equal(found, out)
 
 
+@pytest.mark.parametrize("dataflow", ["output_stationary", "weight_stationary"])
 @pytest.mark.parametrize(
     "case",
-    [c for c in CASES if c.name in ("one", "primes", "vit_qkt", "gelu", "int16_even")],
+    [c for c in CASES if c.name in RTL_CASES],
     ids=lambda case: case.name,
 )
-def test_rtl_equals_the_gpu(case):
+def test_rtl_equals_the_gpu(case, dataflow):
     """The RTL equals the reference here, and the reference the GPU above: all three agree."""
     params = engine_of(case)
+    if dataflow == "weight_stationary":
+        params = replace(params, dataflow=dataflow, acc_depth=64)
     operands = draw(params, case.m, case.k, case.n, case.seed)
-    (run,) = run_operands(params, [operands], seed=case.seed)
+    (run,) = run_operands(params, [operands])
     assert run.mismatches == 0
     _, out = recorded(case.name)
     assert np.array_equal(MatrixEngine(params)(operands.a, operands.b, operands.columns), out)
@@ -65,13 +74,35 @@ def test_rtl_equals_the_gpu(case):
 
 def test_kernel_under_the_cuda_simulator_equals_the_gpu(tmp_path):
     code = (
-        "from pathlib import Path; from workloads.kernels import golden; "
-        f"golden.record(Path({str(tmp_path)!r}), [c for c in golden.CASES if c.m * c.n <= 1200])"
+        "import numpy as np; from workloads.kernels import golden; "
+        "[np.save(f'{c.name}.npy', golden.simulate(c)) for c in golden.CASES if c.m * c.n <= 1200]"
     )
-    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=300)
-    files = sorted(tmp_path.glob("*.npz"))
-    assert len(files) >= 5
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, env=environment, check=True, timeout=300, cwd=tmp_path)
+    files = sorted(tmp_path.glob("*.npy"))
+    assert len(files) >= 12
     for file in files:
-        with np.load(file) as simulated:
-            assert np.array_equal(simulated["out"], recorded(file.stem)[1]), file.stem
+        assert np.array_equal(np.load(file), recorded(file.stem)[1]), file.stem
+
+
+@pytest.fixture(scope="module")
+def kernels():
+    return compile_kernels(lambda text, arch: assemble(text, arch, lines=False))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_pinned_compiler_makes_the_code_that_was_recorded(case, kernels):
+    """The vectors name the PTX and the machine code that ran; both are made again here."""
+    meta = recorded(case.name)[0]["_meta"]
+    made = kernels[case.format]
+    assert meta["compiler"] == made.compiler
+    assert (meta["ptx_sha256"], meta["cubin_sha256"]) == (made.ptx_sha256, made.cubin_sha256)
+
+
+def test_carried_machine_code_is_checked(tmp_path, kernels):
+    save(kernels, tmp_path)
+    assert load(tmp_path) == kernels
+    (tmp_path / "int8.cubin").write_bytes(kernels["int16"].code)
+    with pytest.raises(ValueError, match=r"int8\.cubin must have the digest"):
+        load(tmp_path)

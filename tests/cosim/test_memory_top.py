@@ -19,7 +19,7 @@ from cosim.compiled import Stimulus
 from cosim.operands import draw
 from cosim.runner import _simulate, open_design
 from hdl.arith.product import ECP5_MODEL
-from hdl.matrix.emit import emit, emit_memory_top
+from hdl.matrix.emit import emit
 
 
 @pytest.mark.parametrize("pause", [0, 40])
@@ -39,7 +39,8 @@ def test_product_from_memory_to_memory(tmp_path, monkeypatch, require_system, pa
         "beats_out": output_rows(job) * params.beats(params.out_word_bits),
         "seed": 3, "pause": pause,
     }))  # fmt: skip
-    sources = {"top.v": emit(params), "memory.v": emit_memory_top(params), "models.v": ECP5_MODEL}
+    top, memory = emit(params)
+    sources = {"top.v": top, "memory.v": memory, "models.v": ECP5_MODEL}
     for name, text in sources.items():
         (tmp_path / name).write_text(text)
     root = str(Path.cwd())

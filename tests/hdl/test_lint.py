@@ -6,11 +6,11 @@ from itertools import pairwise
 import pytest
 
 from archsim.config import load_device
-from cosim.compiled import verilator_path
+from cosim.verilated import verilator_path
 from hdl.generate import generate
 
 
-@pytest.mark.parametrize("name", ["os_8x8_gelu", "os_8x8_w16a32", "os_4x4_int8"])
+@pytest.mark.parametrize("name", ["os_8x8_gelu", "os_8x8_w16a32", "ws_8x8_int8"])
 def test_lint_is_clean(name, tmp_path):
     generate(load_device(name), tmp_path)
     files = ["sim/waivers.vlt", "top.v", "sim/ecp5_models.v"]

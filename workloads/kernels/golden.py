@@ -1,8 +1,10 @@
 """Records what the kernels compute on a real GPU, for CI to compare the RTL with.
 
-``python -m workloads.kernels.golden --output DIR`` writes, for each case, ``NAME.npz`` with the
-results and ``NAME.json`` with their provenance. Inputs are drawn from the seed and not stored.
-Needs NumPy, Numba and numba-cuda only.
+``python -m workloads.kernels.golden --output DIR --kernels DIR`` writes, for each case,
+``NAME.npz`` with the results and ``NAME.json`` with their provenance and the kernel's time.
+Inputs are drawn from the seed and not stored; ``--kernels`` holds what
+``workloads.kernels.compiled.save`` wrote. Needs NumPy, Numba, numba-cuda and cuda-core; times
+need PyTorch, whose profiler measures them.
 """
 
 from __future__ import annotations
@@ -12,17 +14,23 @@ import hashlib
 import importlib.metadata
 import json
 import re
+import statistics
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from archsim.config.matrix import FORMATS
 from archsim.numeric.drawing import Product, draw_product
 from archsim.numeric.tables import gelu_table
+from workloads.kernels.compiled import Kernel, load
+from workloads.kernels.products import ENTRY, Cubin, arguments, output, run
 
-BITS = {"int8": (8, 8, 32, 8), "int16": (16, 16, 48, 16)}
 TABLE_FRACTION_BITS = 4
+REPEATS = 21
+"""Timed launches a case, operands in L2; the first is not counted."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class GoldenCase:
 
     def product(self) -> Product:
         """Draw the inputs."""
-        return draw_product(self.m, self.k, self.n, self.seed, bits=BITS[self.format])
+        return draw_product(self.m, self.k, self.n, self.seed, bits=FORMATS[self.format])
 
     def table(self) -> tuple[int, ...]:
         """The activation's table; one zero where there is none."""
@@ -60,6 +68,13 @@ CASES = (
     GoldenCase("floor", 24, 33, 24, rounding="floor"),
     GoldenCase("int16_even", 31, 90, 23, format="int16", rounding="half_even"),
     GoldenCase("int16_relu", 20, 47, 35, format="int16", activation="relu"),
+    GoldenCase("wide", 29, 61, 37, format="w16a32"),
+    GoldenCase("wide_one", 1, 1, 1, format="w16a32"),
+    GoldenCase("wide_deep", 17, 3072, 24, format="w16a32"),
+    GoldenCase("wide_even", 23, 40, 31, format="w16a32", rounding="half_even"),
+    GoldenCase("wide_away_relu", 19, 53, 26, "w16a32", "half_away", "relu"),
+    GoldenCase("wide_away", 24, 33, 24, format="w16a32", rounding="half_away"),
+    GoldenCase("wide_floor", 24, 33, 24, format="w16a32", rounding="floor"),
 )
 
 
@@ -71,42 +86,74 @@ def input_digest(product: Product) -> str:
     return digest.hexdigest()
 
 
-def ptx_digest(text: str) -> str:
-    """Return the SHA-256 over PTX without comments, blank lines and generated names."""
-    lines = (re.sub(r"//.*", "", line).strip() for line in text.splitlines())
-    kept = [line for line in lines if line and not line.startswith(".file")]
-    text = re.sub(r"_ZN\w+", "kernel", "\n".join(kept))
-    # shared arrays are numbered through the life of the compiling process
-    for index, name in enumerate(dict.fromkeys(re.findall(r"_cudapy_smem_\d+", text))):
-        text = re.sub(rf"{name}\b", f"shared_array_{index}", text)
-    return hashlib.sha256(text.encode()).hexdigest()
+def simulate(case: GoldenCase) -> np.ndarray[Any, Any]:
+    """Return the result of ``case`` where Numba compiles the kernel itself, or simulates it."""
+    return run(case.product(), case.format, case.rounding, case.activation, case.table())
 
 
-def record(output: Path, cases: tuple[GoldenCase, ...] = CASES) -> list[Path]:
-    """Run ``cases`` on the GPU (or the simulator); write results and provenance to ``output``."""
-    from workloads.kernels import matmul_int
-
-    output.mkdir(parents=True, exist_ok=True)
+def record(
+    folder: Path, kernels: Mapping[str, Kernel], cases: Sequence[GoldenCase] = CASES
+) -> list[Path]:
+    """Run ``cases`` on the GPU with the code of ``kernels``; write results and provenance."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cubins = {name: Cubin(kernel.code) for name, kernel in kernels.items()}
+    results, launches, waits = [], [], []
+    for case in cases:
+        product, cubin = case.product(), cubins[case.format]
+        given = arguments(product, case.format, case.rounding, case.activation, case.table())
+        out = output(product)
+        launch = cubin.launcher(product, given, out)
+        launch()
+        cubin.wait()
+        results.append(np.asarray(out.copy_to_host()))
+        launches.append(launch)
+        waits.append(cubin.wait)
+    times = _times(launches, waits)
     platform = platform_facts()
     written = []
-    for case in cases:
-        product = case.product()
-        result = matmul_int.run(product, case.format, case.rounding, case.activation, case.table())
-        file = output / f"{case.name}.npz"
-        np.savez_compressed(file, out=result.astype(f"int{BITS[case.format][3]}"))
+    for case, result, us in zip(cases, results, times, strict=True):
+        kernel = kernels[case.format]
+        file = folder / f"{case.name}.npz"
+        np.savez_compressed(file, out=result.astype(f"int{FORMATS[case.format][3]}"))
         meta = {
-            **asdict(case),
-            "_meta": {
-                **platform,
-                "kernel": "workloads.kernels.matmul_int.requantised_product",
-                "ptx_sha256": _ptx_digest(case.format, platform),
-                "input_sha256": input_digest(product),
-                "output_sha256": hashlib.sha256(result.astype("<i8").tobytes()).hexdigest(),
-            },
+            **platform,
+            "kernel": "workloads.kernels.matmul_int.requantised_product",
+            "kernel_us": us,
+            "compiler": kernel.compiler,
+            "ptx_sha256": kernel.ptx_sha256,
+            "cubin_sha256": kernel.cubin_sha256,
+            "input_sha256": input_digest(case.product()),
+            "output_sha256": hashlib.sha256(result.astype("<i8").tobytes()).hexdigest(),
         }
-        file.with_suffix(".json").write_text(json.dumps(meta, indent=2, sort_keys=True) + "\n")
+        text = json.dumps({**asdict(case), "_meta": meta}, indent=2, sort_keys=True)
+        file.with_suffix(".json").write_text(text + "\n")
         written.append(file)
     return written
+
+
+def _times(
+    launches: Sequence[Callable[[], None]], waits: Sequence[Callable[[], None]]
+) -> list[float | None]:
+    """Return each kernel's median time in microseconds; None where PyTorch is missing."""
+    try:
+        import torch
+
+        from workloads.measure.timing import traced
+    except ImportError:
+        return [None] * len(launches)
+    with traced() as events:
+        for launch, wait in zip(launches, waits, strict=True):
+            for _ in range(REPEATS):
+                launch()
+            wait()
+        torch.cuda.synchronize()
+    found = sorted((e for e in events if e["name"] == ENTRY), key=lambda event: event["ts"])
+    us = [float(event["dur"]) for event in found]
+    if len(us) != REPEATS * len(launches):
+        wanted = REPEATS * len(launches)
+        raise RuntimeError(f"the profiler must see {wanted} kernels, not {len(us)}")
+    runs = [us[REPEATS * i : REPEATS * (i + 1)][1:] for i in range(len(launches))]
+    return [round(statistics.median(run), 3) for run in runs]
 
 
 def platform_facts() -> dict[str, Any]:
@@ -114,7 +161,7 @@ def platform_facts() -> dict[str, Any]:
     from numba import config, cuda
 
     versions = {}
-    for name in ("numba", "numba-cuda", "numpy"):
+    for name in ("numba", "numba-cuda", "cuda-core", "numpy"):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -138,19 +185,13 @@ def _driver() -> str:
     return found.group(0) if found else text.splitlines()[0]
 
 
-def _ptx_digest(engine_format: str, platform: dict[str, Any]) -> str:
-    from workloads.kernels import matmul_int
-
-    if platform["driver"] == "none":
-        return "none: the simulator compiles nothing"
-    return ptx_digest(matmul_int.ptx(engine_format))
-
-
 def main() -> None:
     """Record all cases."""
     parser = argparse.ArgumentParser(description="record golden vectors of the integer kernels")
     parser.add_argument("--output", type=Path, required=True)
-    for file in record(parser.parse_args().output):
+    parser.add_argument("--kernels", type=Path, required=True)
+    options = parser.parse_args()
+    for file in record(options.output, load(options.kernels)):
         print(file)
 
 

@@ -33,14 +33,11 @@ def loop(device: Any) -> Loop:
     shapes = [*default_gemms(device), *((c.m, c.k, c.n) for c in golden if c.m * c.k < _SMALL)]
     cases = simulate(device, shapes, seed=golden[0].seed if golden else 0)
     recorded = compare(device.params)
-    rows = [
-        {"golden vector": r.case.name, "recorded on": r.device, "wrong values": r.mismatches}
-        for r in recorded
-    ]
+    rows = [_golden_row(result) for result in recorded]
     return Loop(
         tables=(
             (f"{device.name}: model against RTL", [case_row(c) for c in cases]),
-            (f"{device.name}: reference against a real GPU", rows),
+            (f"{device.name}: reference against a real GPU, its kernel against a bound", rows),
         ),
         exact=all(c.mismatches == 0 for c in cases) and all(r.mismatches == 0 for r in recorded),
         close=close(cases),
@@ -51,6 +48,22 @@ def loop(device: Any) -> Loop:
             ],
         },
     )
+
+
+def _golden_row(result: Any) -> dict[str, Any]:
+    """One golden vector: values that differ, and the kernel's time beside its lower bound."""
+    from archsim.app.rtl.kernel_bound import GPUS, kernel_bound_us
+    from archsim.config import load_device
+
+    case, us = result.case, result.kernel_us
+    row = {
+        "golden vector": case.name, "recorded on": result.device,
+        "wrong values": result.mismatches, "kernel us recorded": us,
+    }  # fmt: skip
+    if us is not None and result.device in GPUS:
+        bound = kernel_bound_us(load_device(GPUS[result.device]), case.m, case.k, case.n)
+        row |= {"us at least (bound)": round(bound, 2), "recorded/bound": round(us / bound, 2)}
+    return row
 
 
 def record(device: Any, synthesis: Mapping[str, Any]) -> Path:

@@ -49,6 +49,7 @@ class ArrayModel:
     def cycles(self, m: int, n: int, k: int) -> Cycles:
         """Return the engine's cycles for ``[m, k] x [k, n]``, as its RTL needs them."""
         key = (m, n, k)
+<<<<<<< HEAD
         if (known := self._products.get(key)) is not None:
             return known
         params = self.device.params
@@ -57,6 +58,16 @@ class ArrayModel:
         except ValueError as error:
             raise UnsupportedOperatorError(f"product {m}x{k}x{n}: {error}") from None
         return self._products.put(key, job_cycles(params, job))
+=======
+        if key not in self._products:
+            params = self.device.params
+            try:
+                job = plan(params, m, n, k)
+            except ValueError as error:
+                raise UnsupportedOperatorError(f"product {m}x{k}x{n}: {error}") from None
+            self._products[key] = job_cycles(params, job, self.device.memory.shared)
+        return self._products[key]
+>>>>>>> 0ce6ac0 (cosim: campaign in shards, one runtime for all simulations; workloads: one kernel for all formats)
 
     def price(self, spec: OpSpec) -> OperatorResult:
         """Return the cost of one operator."""
@@ -109,7 +120,7 @@ class ArrayModel:
             terms_us=tuple(by_name.get(term, 0) * scale for term in TERMS),
             bound_us={
                 "compute": cycles.bound * scale,
-                "hbm": max(cycles.beats_in, cycles.beats_out) * scale,
+                "hbm": self._beats_bound(cycles) * scale,
             },
             flops=2.0 * macs,
             hbm_bytes=float(traffic),
@@ -117,6 +128,11 @@ class ArrayModel:
             energy_j=static_and_dynamic(self.device, product, cycles, us),
             config={"count": product.count, "cycles": cycles.cycles * product.count},
         )
+
+    def _beats_bound(self, cycles: Cycles) -> int:
+        """Return the fewest cycles in which the memory moves the beats of a product."""
+        beats = (cycles.beats_in, cycles.beats_out)
+        return sum(beats) if self.device.memory.shared else max(beats)
 
     def _vector(self, flops: int, moved: int) -> KernelResult:
         hz = float(self.device.clock.frequency_hz)
@@ -161,9 +177,7 @@ class ArrayModel:
             "power_w": energy_j / (latency_us / _US),
             "flops": flops,
             "memory_bytes": sum(count * k.hbm_bytes for count, k in kernels),
-            "sram_bytes": float(
-                device.buffers.a_bytes + device.buffers.b_bytes + device.buffers.out_bytes
-            ),
+            "sram_bytes": float(sum(device.buffers.model_dump().values())),
             "macs_per_cycle": float(engines),
             **fpga_metrics(device),
         }

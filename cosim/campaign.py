@@ -1,0 +1,203 @@
+"""The co-simulation campaign: the ViT-Base products and random designs, in resumable shards.
+
+``python -m cosim.campaign [--shard I] [--minutes 30]`` runs one shard (or all) and prints the
+state of the whole. Each finished point is one line of a file below the build folder, named after
+the hardware sources and the model's: another run goes on where one was stopped, and a changed
+source starts anew. Shapes of one design run on one compiled simulation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import archsim
+from archsim.config import load_device
+from archsim.config.matrix import FORMATS, MatrixParams
+from archsim.mapping.array import plan
+from archsim.models.array import engine_cycles
+from cosim.compiled import Stimulus
+from cosim.operands import draw
+from cosim.place import build_folder
+from cosim.runner import CosimCase, Gemm, run_operands
+from hdl.manifest import sources_digest
+
+SHARDS = 8
+DESIGNS = 200
+ICARUS_CYCLES = 20_000
+"""Longest case that Icarus runs, with every second design."""
+
+VIT = ((197, 768, 2304), (197, 64, 197), (197, 197, 64), (197, 768, 768), (197, 768, 3072),
+       (197, 3072, 768))  # fmt: skip
+"""m, k, n of the products of a ViT-Base encoder layer, 197 tokens."""
+
+TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Point:
+    """One design and the products that it runs, on one simulator, with its memory shared or not."""
+
+    name: str
+    params: MatrixParams
+    gemms: tuple[Gemm, ...]
+    simulator: str = "verilator"
+    shared: bool = False
+
+
+def points() -> list[Point]:
+    """Return all points, always the same."""
+    found = [
+        Point(f"vit {name} {'x'.join(map(str, gemm))}", load_device(name).params, (gemm,))
+        for name in ("os_32x32_int8", "ws_32x32_int8")
+        for gemm in VIT
+    ]
+    for seed in range(DESIGNS):
+        params, gemms = random_design(seed)
+        found.append(Point(f"random {seed}", params, gemms))
+        if seed % 8 in (1, 3):
+            found.append(Point(f"random {seed} shared", params, gemms, shared=True))
+        if seed % 2 == 0:
+            short = (g for g in gemms if _cycles(params, g) <= ICARUS_CYCLES)
+            found.append(Point(f"random {seed} icarus", params, tuple(short), "icarus"))
+    return found
+
+
+def random_design(seed: int) -> tuple[MatrixParams, tuple[Gemm, ...]]:
+    """Return a design of up to 8x8 and four products, sizes 1, primes and no multiples among them.
+
+    Every second pair of seeds keeps weights in the array.
+    """
+    chance = random.Random(seed)
+    rows, columns = chance.choice([1, 2, 3, 4, 5, 7, 8]), chance.choice([1, 2, 3, 4, 6, 7, 8])
+    stays = seed % 4 >= 2
+    engine_format = chance.choice(list(FORMATS))
+    requantise = chance.random() < 0.7
+    activations = ["none", "relu"] + ["gelu"] * (requantise and engine_format == "int8")
+    params = MatrixParams(
+        rows=rows, columns=columns, format=engine_format, requantise=requantise,
+        dataflow="weight_stationary" if stays else "output_stationary",
+        bias=chance.random() < 0.7, activation=chance.choice(activations),
+        rounding=chance.choice(["floor", "half_up", "half_even", "half_away"]),
+        a_depth=chance.choice([8, 32, 100, 512]), b_depth=chance.choice([8, 32, 100, 512]),
+        out_depth=max(rows, chance.choice([8, 16, 40])),
+        acc_depth=chance.choice([2, 5, 16, 33, 64]) if stays else 0,
+        port_bytes=chance.choice([1, 2, 8, 16, 32]),
+        multiplier=chance.choice(["generic", "ecp5"]),
+    )  # fmt: skip
+    sizes = [1, 2, 3, 5, 7, 8, 11, 13, 16, 23, 31, 40, 61, 97]
+    gemms = tuple(tuple(chance.choice(sizes) for _ in range(3)) for _ in range(4))
+    return params, gemms  # type: ignore[return-value]
+
+
+def _cycles(params: MatrixParams, gemm: Gemm) -> int:
+    m, k, n = gemm
+    return engine_cycles(params, plan(params, m, n, k)).cycles
+
+
+def run(shards: range = range(SHARDS), minutes: float = 30.0) -> dict[str, list[dict[str, Any]]]:
+    """Run what is left of ``shards`` for at most ``minutes``; return all results by point."""
+    file = state_file()
+    done = results(file)
+    until = time.monotonic() + 60.0 * minutes
+    for index, point in enumerate(points()):
+        if index % SHARDS not in shards or point.name in done:
+            continue
+        if time.monotonic() > until:
+            break
+        cases = [_row(case) for case in simulate(point)]
+        done[point.name] = cases
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a") as out:
+            out.write(json.dumps({"point": point.name, "cases": cases}) + "\n")
+    return done
+
+
+def simulate(point: Point) -> list[CosimCase]:
+    """Run one point's products."""
+    seed = int(hashlib.sha256(point.name.split(" icarus")[0].encode()).hexdigest()[:6], 16)
+    drawn = [draw(point.params, m, k, n, seed) for m, k, n in point.gemms]
+    stimulus = replace(Stimulus(seed=seed), shared=point.shared)
+    return run_operands(point.params, drawn, point.simulator, stimulus) if drawn else []
+
+
+def _row(case: CosimCase) -> dict[str, Any]:
+    keys = ("name", "rtl_cycles", "model_cycles", "bound_cycles", "mismatches")
+    row = {key: getattr(case, key) for key in keys}
+    return {**row, "counters_equal": case.counters == case.model_counters}
+
+
+def state_file() -> Path:
+    """Return the file of results of these sources of hardware, model and reference."""
+    root = Path(archsim.__file__).parent
+    digest = hashlib.sha256(sources_digest().encode())
+    for pattern in ("models/array/*.py", "mapping/array*.py", "functional/matrix.py"):
+        for source in sorted(root.glob(pattern)):
+            digest.update(source.read_bytes())
+    return build_folder() / "campaign" / f"{digest.hexdigest()[:16]}.jsonl"
+
+
+def results(file: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the results in ``file`` by point; a line cut off by a kill does not count."""
+    found = {}
+    for line in file.read_text().splitlines() if file.exists() else ():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        found[entry["point"]] = entry["cases"]
+    return found
+
+
+def wrong(case: dict[str, Any]) -> bool:
+    """Whether a case has a wrong bit, too many or few cycles, or fewer than the bound."""
+    off = abs(case["model_cycles"] / case["rtl_cycles"] - 1) > TOLERANCE
+    return bool(case["mismatches"]) or off or case["rtl_cycles"] < case["bound_cycles"]
+
+
+def summary(done: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+    """Yield lines that say how far the campaign is and what it found."""
+    total = points()
+    yield f"{len(done)} of {len(total)} points"
+    for title, marker in (("ViT-Base", "vit"), ("random, Icarus", "icarus"),
+                          ("random, shared memory", "shared"), ("random", "random")):  # fmt: skip
+        mine = {name: cases for name, cases in done.items() if marker in name}
+        if marker == "random":
+            mine = {n: c for n, c in mine.items() if "icarus" not in n and "shared" not in n}
+        cases = [case for group in mine.values() for case in group]
+        if not cases:
+            continue
+        worst = max(abs(c["model_cycles"] / c["rtl_cycles"] - 1) for c in cases)
+        yield (
+            f"{title}: {len(mine)} points, {len(cases)} products, "
+            f"{sum(c['rtl_cycles'] for c in cases)} RTL cycles, "
+            f"{sum(c['mismatches'] for c in cases)} wrong values, worst cycle error "
+            f"{100 * worst:.3f} %, {sum(c['counters_equal'] for c in cases)} with equal counters"
+        )
+    yield from (f"WRONG {name}: {case}" for name, g in done.items() for case in g if wrong(case))
+
+
+def main() -> int:
+    """Run; 1 where a case is wrong, 2 where the time was not enough."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shard", type=int, choices=range(SHARDS))
+    parser.add_argument("--minutes", type=float, default=30.0)
+    options = parser.parse_args()
+    shards = range(SHARDS) if options.shard is None else range(options.shard, options.shard + 1)
+    done = run(shards, options.minutes)
+    print("\n".join(summary(done)))
+    if any(wrong(case) for cases in done.values() for case in cases):
+        return 1
+    left = [p for i, p in enumerate(points()) if i % SHARDS in shards and p.name not in done]
+    return 2 if left else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
