@@ -66,9 +66,10 @@ def _build(
     _run([*command, "--Mdir", "obj", "top.v", "models.v"], scratch, "verilator")
     sources = sorted((scratch / "obj").glob("*.cpp"))
     all_in_one = scratch / "obj" / "all.cpp"
-    all_in_one.write_text("".join(f'#include "{source.name}"\n' for source in sources))
+    includes = [*(source.name for source in sources), str(harness.resolve())]
+    all_in_one.write_text("".join(f'#include "{name}"\n' for name in includes))
     program = scratch / "program"
-    inputs = [str(all_in_one), str(harness), *map(str, _runtime(folder, waves))]
+    inputs = [str(all_in_one), *map(str, _runtime(folder, waves))]
     _compile([*inputs, f"-I{scratch / 'obj'}", "-lpthread", "-o", str(program)], waves, scratch)
     return program
 
