@@ -19,6 +19,11 @@ Part = tuple[wiring.Component, str]
 """A component and the name of its Verilog module."""
 
 
+def convert(component: wiring.Component, name: str) -> str:
+    """Return the Verilog of ``component`` as module ``name``, with all those below it."""
+    return convert_all([(component, name)])[name]
+
+
 def convert_all(parts: Sequence[Part]) -> dict[str, str]:
     """Return the Verilog of each of ``parts`` by module name: the module, and all those below it.
 

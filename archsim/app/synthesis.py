@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from archsim.app.hardware import load_hardware
 from archsim.app.output import print_table, write_json
 from archsim.app.rtl import rtl_machine
+from archsim.errors import ConfigError
 
 RESOURCES = ("lut", "ff", "dsp", "bram", "uram")
 
@@ -24,8 +26,14 @@ def synth_and_print(
 ) -> None:
     """Synthesise a device's RTL, print what it needs, and keep the counts if ``record``."""
     from hdl.synth import synth
+    from hdl.synth.asic import TARGET
 
     device = load_hardware(file, overrides)
+    if target == TARGET:
+        if record:
+            raise ConfigError(f"--record must be with an FPGA target, not {target}")
+        write_json(json_file, _standard_cells(device, top))
+        return
     result = synth(device, target, tuple(range(1, seeds + 1)), top=top)
     data = result.to_dict()
     print_table(f"{device.name} ({top}) on {result.part}", resource_rows(data))
@@ -40,6 +48,37 @@ def synth_and_print(
     if record:
         print(f"recorded in {rtl_machine(device).record(device, data)}")
     write_json(json_file, data)
+
+
+def _standard_cells(device: Any, top: str) -> dict[str, Any]:
+    """Map to 180 nm cells and print it beside the estimates at smaller nodes."""
+    from hdl.synth import synth_asic
+
+    result = synth_asic(device, top=top)
+    data = asdict(result)
+    mapped = {**data, "node_nm": 180, "basis": "mapped, before layout"}
+    print_table(
+        f"{device.name} ({top}) in standard cells, power at {result.clock_mhz:g} MHz",
+        [_node_row(row) for row in (mapped, *result.scaled)],
+    )
+    print(f"{result.cells} cells, {result.memory_bits} bits of memory")
+    if result.fmax_mhz is None:
+        print("Not run: timing and power (OpenSTA is not installed, scripts/system-packages sta)")
+    for note in result.notes:
+        print(f"Limit: {note}.")
+    return {**data, "scaled": list(result.scaled), "notes": list(result.notes)}
+
+
+def _node_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    fmax, power = row["fmax_mhz"], row["power_w"]
+    return {
+        "node nm": row["node_nm"],
+        "basis": row["basis"],
+        "logic mm2": f"{row['area_um2'] / 1e6:.4g}",
+        "memory mm2 (estimated)": f"{row['memory_area_um2'] / 1e6:.4g}",
+        "Fmax MHz": "-" if fmax is None else f"{fmax:.0f}",
+        "power mW": "-" if power is None else f"{1e3 * power:.3g}",
+    }
 
 
 def resource_rows(data: dict[str, Any]) -> list[dict[str, Any]]:

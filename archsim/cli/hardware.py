@@ -65,7 +65,10 @@ def synth(
     file: DeviceArgument,
     overrides: SetOption = None,
     target: Annotated[
-        str, typer.Option(help="ecp5-85f (placed and routed), xcup or xc7 (counts only).")
+        str,
+        typer.Option(
+            help="ecp5-85f (placed and routed), xcup or xc7 (counts only), osu018 (180 nm cells)."
+        ),
     ] = "ecp5-85f",
     top: Annotated[
         str, typer.Option(help="core (array, buffers, control) or axi (that with AXI ports).")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import Any
 from hdl.rtl import synthesis_top
 from hdl.synth import counts, timing, tools
 from hdl.synth.harness import HARNESS, harness
+from hdl.synth.kept import Kept, default_cache
 from hdl.synth.pack import pack_netlist
 from hdl.synth.result import SynthError, SynthResult
 from hdl.synth.targets import TARGETS, TOPS, Target
 from hdl.verilog import ports
 
-FLOW = "2"
+FLOW = "3"
 """Counted up when the flow changes, so that kept results of another flow are not taken."""
 
 SEARCH_MHZ = 180
@@ -59,17 +59,10 @@ def synth(
     )  # fmt: skip
 
 
-def default_cache() -> Path:
-    """Return ``$ARCHSIM_BUILD``/synth, else the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    chosen = os.environ.get("ARCHSIM_BUILD")
-    return (Path(chosen) if chosen else user_cache_path("archsim")) / "synth"
-
-
 def _check(target: str, top: str, seeds: Sequence[int]) -> None:
     if target not in TARGETS:
-        raise SynthError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+        names = ", ".join((*TARGETS, "osu018"))
+        raise SynthError(f"target must be one of {names}, not {target!r}")
     if top not in TOPS:
         raise SynthError(f"top must be one of {', '.join(TOPS)}, not {top!r}")
     if not seeds:
@@ -91,36 +84,23 @@ class _Flow:
         self.part = part
         self.module = module
         self.verilog = verilog
-        self.cache = cache
         self.versions = {"yosys": tools.version(tools.YOSYS)}
         if part.place:
             self.versions["nextpnr"] = tools.version(tools.NEXTPNR)
         self.folder = folder
+        wrapped = harness(module, ports(verilog, module)) if part.place else ""
+        identity = [FLOW, part.command, *part.place, module, verilog, wrapped]
+        self.kept = Kept(cache, [*identity, json.dumps(self.versions, sort_keys=True)])
 
     def cells(self) -> dict[str, int]:
         """Return the cells by type."""
-        found: dict[str, int] = self._kept("cells", lambda: self._synthesise()[1])
+        found: dict[str, int] = self.kept.get("cells", lambda: self._synthesise()[1])
         return found
 
     def place(self, seed: int) -> dict[str, Any]:
         """Return ``fmax_mhz`` and ``critical_path`` of one seed."""
-        return self._kept(f"{SEARCH_MHZ}/{seed}", lambda: self._place(seed))
-
-    def _kept(self, what: str, make: Any) -> Any:
-        wrapped = harness(self.module, ports(self.verilog, self.module)) if self.part.place else ""
-        identity = [FLOW, self.part.command, *self.part.place, self.module, self.verilog, wrapped]
-        identity += [what, json.dumps(self.versions, sort_keys=True)]
-        name = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]
-        file = self.cache / f"{name}.json"
-        try:
-            return json.loads(file.read_text())
-        except (OSError, ValueError):
-            result = make()
-        self.cache.mkdir(parents=True, exist_ok=True)
-        new = file.with_suffix(f".{os.getpid()}.new")
-        new.write_text(json.dumps(result))
-        new.replace(file)
-        return result
+        found: dict[str, Any] = self.kept.get(f"{SEARCH_MHZ}/{seed}", lambda: self._place(seed))
+        return found
 
     def _synthesise(self) -> tuple[Path, dict[str, int]]:
         """Run Yosys once; return the folder with ``netlist.json`` and the cells."""

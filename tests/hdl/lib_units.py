@@ -207,8 +207,15 @@ class Replay(Model):
         return {
             "i__ready": int(len(self.live) < self.depth),
             "available": int(self.place < len(self.live)),
+            "soon": int(self.left(x) > 0),
             "data": self.data[-1],
         }
+
+    def left(self, x):
+        """Words that can be read after this cycle."""
+        place = 0 if x["rewind"] else self.place + x["take"]
+        pushed = x["i__valid"] and len(self.live) < self.depth
+        return len(self.live) + pushed - place
 
     def step(self, x):
         push = x["i__valid"] and len(self.live) < self.depth
@@ -228,7 +235,8 @@ class Replay(Model):
     def inputs(rng, model):
         take = int(model.place < len(model.live) and rng.random() < 0.7)
         release = int(take and model.place == 0 and rng.random() < 0.7)
-        return {"take": take, "release": release, "rewind": int(take and rng.random() < 0.3)}
+        rewind = int(take and not release and rng.random() < 0.4)
+        return {"take": take, "release": release, "rewind": rewind}
 
 
 class Splitter(Model):
