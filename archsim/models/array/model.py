@@ -49,7 +49,6 @@ class ArrayModel:
     def cycles(self, m: int, n: int, k: int) -> Cycles:
         """Return the engine's cycles for ``[m, k] x [k, n]``, as its RTL needs them."""
         key = (m, n, k)
-<<<<<<< HEAD
         if (known := self._products.get(key)) is not None:
             return known
         params = self.device.params
@@ -57,17 +56,8 @@ class ArrayModel:
             job = plan(params, m, n, k)
         except ValueError as error:
             raise UnsupportedOperatorError(f"product {m}x{k}x{n}: {error}") from None
-        return self._products.put(key, job_cycles(params, job))
-=======
-        if key not in self._products:
-            params = self.device.params
-            try:
-                job = plan(params, m, n, k)
-            except ValueError as error:
-                raise UnsupportedOperatorError(f"product {m}x{k}x{n}: {error}") from None
-            self._products[key] = job_cycles(params, job, self.device.memory.shared)
-        return self._products[key]
->>>>>>> 0ce6ac0 (cosim: campaign in shards, one runtime for all simulations; workloads: one kernel for all formats)
+        cycles = job_cycles(params, job, self.device.memory.shared)
+        return self._products.put(key, cycles)
 
     def price(self, spec: OpSpec) -> OperatorResult:
         """Return the cost of one operator."""
