@@ -17,6 +17,9 @@ from cosim.errors import CosimError
 from cosim.operands import draw
 from workloads.kernels.golden import CASES, GoldenCase, input_digest
 
+GOLDEN = files("cosim").joinpath("golden")
+"""Where the vectors lie."""
+
 
 @dataclass(frozen=True)
 class GoldenResult:
@@ -40,9 +43,8 @@ def matching(params: MatrixParams) -> list[GoldenCase]:
 
 def recorded(case: GoldenCase) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
     """Return provenance and result of ``case``; ``CosimError`` where a digest is wrong."""
-    folder = files("cosim").joinpath("golden")
-    meta: dict[str, Any] = json.loads(folder.joinpath(f"{case.name}.json").read_text())["_meta"]
-    with np.load(BytesIO(folder.joinpath(f"{case.name}.npz").read_bytes())) as file:
+    meta: dict[str, Any] = json.loads(GOLDEN.joinpath(f"{case.name}.json").read_text())["_meta"]
+    with np.load(BytesIO(GOLDEN.joinpath(f"{case.name}.npz").read_bytes())) as file:
         out = file["out"]
     if hashlib.sha256(out.astype("<i8").tobytes()).hexdigest() != meta["output_sha256"]:
         raise CosimError(f"golden vector {case.name} must have the results that were recorded")

@@ -45,13 +45,18 @@ class Loader(wiring.Component):
         """Build the logic."""
         m = Module()
         self.kind = Signal(3)  # one hot: whose word comes; 0 while idle
+        self.next_kind = Signal(3)  # after this word, or at the start
         self.b_open = Signal(init=1)  # whether the B buffer has room beyond a word
-        self._schedule(m, self._words(m))
+        done = self._words(m)
+        m.d.comb += self.next_kind.eq(self.kind)
+        with m.If(self.start | done):
+            m.d.sync += self.kind.eq(self.next_kind)
+        self._schedule(m, done)
         return m
 
     @abstractmethod
     def _schedule(self, m: Module, done: Value) -> None:
-        """Choose ``kind`` of the next word whenever one is ``done``."""
+        """Choose ``next_kind`` when a word is ``done`` and at the start."""
 
     def _words(self, m: Module) -> Value:
         """Collect beats; return the signal of a word's last beat being taken."""
@@ -61,26 +66,31 @@ class Loader(wiring.Component):
         width = 8 * p.port_bytes
         parts = Signal((max(beats) - 1) * width, reset_less=True)
         beat = Signal(range(max(2, *beats)))
-        ends = Signal(3, init=sum((count == 1) << index for index, count in enumerate(beats)))
-        final = Signal()
+        final = Signal(3)  # one hot: this beat is the last of that kind of word
         targets = (self.a, self.b, self.param)
         wanted = Cat(self.a.ready, self.b.ready & self.b_open, self.param.ready)
+        accept = Signal()
+        done = Signal()
         m.d.comb += [
-            final.eq((self.kind & ends).any()),
-            self.i.ready.eq((self.kind & (~ends | wanted)).any()),
+            self.i.ready.eq(self.busy & ~(final & ~wanted).any()),
+            accept.eq(self.i.valid & self.i.ready),
+            done.eq(self.i.valid & (final & wanted).any()),
         ]
-        for index, target in enumerate(targets):
-            gate = self.b_open if target is self.b else 1
-            m.d.comb += target.valid.eq(self.kind[index] & ends[index] & self.i.valid & gate)
         whole = Cat(parts, self.i.payload)
         for index, target in enumerate(targets):
-            m.d.comb += target.payload.eq(whole[(max(beats) - beats[index]) * width :])
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += [parts.eq(whole[width:]), beat.eq(Mux(final, 0, beat + 1))]
-            for index, count in enumerate(beats):
-                at_next = beat == count - 2 if count > 1 else 0
-                m.d.sync += ends[index].eq(Mux(final, count == 1, at_next))
-        return self.i.valid & (self.kind & ends & wanted).any()
+            gate = self.b_open if target is self.b else 1
+            m.d.comb += [
+                target.valid.eq(final[index] & self.i.valid & gate),
+                target.payload.eq(whole[(max(beats) - beats[index]) * width :]),
+            ]
+        single = Const(sum((count == 1) << index for index, count in enumerate(beats)), 3)
+        last_but_one = Cat(beat == count - 2 if count > 1 else Const(0) for count in beats)
+        with m.If(accept):
+            m.d.sync += [parts.eq(whole[width:]), beat.eq(Mux(done, 0, beat + 1))]
+        with m.If(self.start | accept):
+            following = Mux(self.start | done, self.next_kind & single, self.kind & last_but_one)
+            m.d.sync += final.eq(following)
+        return done
 
 
 class TileLoader(Loader):
@@ -94,7 +104,7 @@ class TileLoader(Loader):
         names = ("k", "groups", "held", "last_held", "n_tiles")
         job = {name: Preset(m, name, getattr(self.job, name)) for name in names}
         stream_a = self.job.stream_a
-        kind = self.kind
+        kind, following = self.kind, self.next_kind
         k, held, n, group = (Countdown(x, COUNT_BITS) for x in ("k", "held", "n", "group"))
         both = Signal()  # A and B in turn
         block_end = Signal()
@@ -106,29 +116,33 @@ class TileLoader(Loader):
             block_end.eq(counts & k.one),
         ]
         with m.If(self.start):
+            m.d.comb += following.eq(first_kind)
             m.d.sync += [
-                self.busy.eq(1), kind.eq(first_kind), both.eq(1), *k.load(job["k"]),
+                self.busy.eq(1), both.eq(1), *k.load(job["k"]),
                 *held.choose(job["groups"].one, job["last_held"], job["held"]),
                 *n.load(job["n_tiles"]), *group.load(job["groups"]),
             ]  # fmt: skip
         with m.Elif(done):
             with m.If(kind[2]):
-                m.d.sync += kind.eq(Mux(both, A, B))
+                m.d.comb += following.eq(Mux(both, A, B))
             with m.Elif(both):
-                m.d.sync += kind.eq(Mux(kind[0], B, A))
+                m.d.comb += following.eq(Mux(kind[0], B, A))
             with m.If(counts):
                 m.d.sync += k.step()
             with m.If(block_end):
                 m.d.sync += k.load(job["k"])
                 with m.If(~held.one):  # more of the group's A
-                    m.d.sync += [kind.eq(A), both.eq(0), *held.step()]
+                    m.d.comb += following.eq(A)
+                    m.d.sync += [both.eq(0), *held.step()]
                 with m.Elif(~n.one):
                     m.d.sync += [both.eq(stream_a), *n.step()]
-                    m.d.sync += kind.eq(Mux(stream_a, first_kind, next_kind))
+                    m.d.comb += following.eq(Mux(stream_a, first_kind, next_kind))
                 with m.Elif(~group.one):
+                    m.d.comb += following.eq(first_kind)
                     m.d.sync += [
-                        *n.load(job["n_tiles"]), both.eq(1), kind.eq(first_kind), *group.step(),
+                        *n.load(job["n_tiles"]), both.eq(1), *group.step(),
                         *held.choose(group.two, job["last_held"], job["held"]),
                     ]  # fmt: skip
                 with m.Else():
-                    m.d.sync += [self.busy.eq(0), kind.eq(0)]
+                    m.d.comb += following.eq(0)
+                    m.d.sync += self.busy.eq(0)

@@ -20,7 +20,7 @@ class BlockLoader(Loader):
     def _schedule(self, m: Module, done: Value) -> None:
         names = ("k", "last_rows", "groups", "held", "n_tiles")
         job = {name: Preset(m, name, getattr(self.job, name)) for name in names}
-        kind = self.kind
+        kind, following = self.kind, self.next_kind
         k, held, n, group = (Countdown(x, COUNT_BITS) for x in ("k", "held", "n", "group"))
         with_a = Signal()
         block_end = Signal()
@@ -28,24 +28,26 @@ class BlockLoader(Loader):
         weights_end = self._weights(m, done & (kind == B))
         m.d.comb += block_end.eq(Mux(kind == A, k.one, weights_end & ~with_a))
         with m.If(self.start):
+            m.d.comb += following.eq(head)
             m.d.sync += [
-                self.busy.eq(1), kind.eq(head), with_a.eq(1), *held.load(job["held"]),
+                self.busy.eq(1), with_a.eq(1), *held.load(job["held"]),
                 *n.load(job["n_tiles"]), *group.load(job["groups"]),
                 *k.choose(job["groups"].one, job["last_rows"], job["k"]),
             ]  # fmt: skip
         with m.Elif(done):
             with m.If(kind == PARAM):
-                m.d.sync += kind.eq(B)
+                m.d.comb += following.eq(B)
             with m.If(weights_end & with_a):
-                m.d.sync += kind.eq(A)
+                m.d.comb += following.eq(A)
             with m.If(kind == A):
                 m.d.sync += k.step()
             with m.If(block_end):
                 m.d.sync += [*k.choose(group.one, job["last_rows"], job["k"]), *held.step()]
-                m.d.sync += kind.eq(B)
+                m.d.comb += following.eq(B)
                 with m.If(held.one):
+                    m.d.comb += following.eq(head)
                     m.d.sync += [
-                        kind.eq(head), with_a.eq(self.job.stream_a), *held.load(job["held"]),
+                        with_a.eq(self.job.stream_a), *held.load(job["held"]),
                         *n.step(),
                     ]  # fmt: skip
                     with m.If(n.one):
@@ -54,7 +56,8 @@ class BlockLoader(Loader):
                             *k.choose(group.two, job["last_rows"], job["k"]),
                         ]  # fmt: skip
                         with m.If(group.one):
-                            m.d.sync += [self.busy.eq(0), kind.eq(0)]
+                            m.d.comb += following.eq(0)
+                            m.d.sync += self.busy.eq(0)
 
     def _weights(self, m: Module, done: Value) -> Value:
         """Count a block's words and the blocks in the buffer; return: this word is a block's last.
