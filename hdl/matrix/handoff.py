@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
+
+from amaranth.lib.wiring import Flow
 
 from archsim.config.array import ArrayDevice
 from archsim.config.matrix import MatrixParams
 from archsim.numeric import gelu_table
 from hdl.arith.product import ECP5_MODEL
-from hdl.ipxact import component
-from hdl.matrix.memory_top import MOVER_REGISTERS
-from hdl.matrix.registers import IDENTITY, JOB_REGISTERS, REGISTERS
+from hdl.ipxact import MEMORY_BUSES, STREAM_BUSES, component
+from hdl.matrix.emit import MEMORY_TOP, TOP
+from hdl.matrix.memory_top import MOVER_REGISTERS, memory_top_signature
+from hdl.matrix.registers import IDENTITY, JOB_REGISTERS, REGISTERS, Register
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -23,6 +27,7 @@ def handoff(device: ArrayDevice, digest: str, ports: list[dict[str, Any]]) -> di
     ``digest`` is the design's, ``ports`` those of the top module.
     """
     values = _values(device, digest)
+    stimulus = _stimulus(device.params)
     hz = float(device.clock.frequency_hz)
     clock = f"create_clock -name clk -period {1e9 / hz:.3f} [get_ports clk]\n"
     return {
@@ -31,10 +36,21 @@ def handoff(device: ArrayDevice, digest: str, ports: list[dict[str, Any]]) -> di
         "constraints/matrix.lpf": f'FREQUENCY PORT "clk" {hz / 1e6:.3f} MHZ;\n',
         "ecp5/build.sh": _fill("ecp5.sh.in", values),
         "vivado/project.tcl": _fill("project.tcl.in", values),
-        "ip/component.xml": component(device.name, ports),
+        "ip/component.xml": component(
+            device.name, TOP, ports, STREAM_BUSES, {"registers": REGISTERS}, ["top.v"]
+        ),
+        "ip/memory_component.xml": component(
+            f"{device.name}_memory",
+            MEMORY_TOP,
+            _memory_ports(device.params),
+            MEMORY_BUSES,
+            {"registers": REGISTERS, "mover": MOVER_REGISTERS},
+            ["top.v", "top_memory.v"],
+        ),
         "sim/ecp5_models.v": ECP5_MODEL,
         "sim/waivers.vlt": _fill("waivers.vlt.in", values),
-        "sim/testbench.v": _fill("testbench.v.in", {**values, **_stimulus(device.params)}),
+        "sim/testbench.v": _fill("testbench.v.in", {**values, **stimulus}),
+        "sim/testbench_memory.v": _fill("testbench_memory.v.in", {**values, **stimulus}),
         "software/driver.py": _fill("driver.py.in", values),
         "software/registers.md": _markdown(device.name),
         "software/matrix_engine.h": _header(digest),
@@ -68,6 +84,7 @@ def _values(device: ArrayDevice, digest: str) -> dict[str, Any]:
         "parameters": p.digest[:8],
         "identity": f"0x{IDENTITY:08X}",
         "offsets": {r.name: r.offset for r in REGISTERS},
+        "mover_offsets": {r.name: r.offset for r in MOVER_REGISTERS},
         "mhz": f"{float(device.clock.frequency_hz) / 1e6:.3f}",
     }
 
@@ -103,6 +120,10 @@ def _stimulus(p: MatrixParams) -> dict[str, Any]:
     writes = [(r.offset, job.get(r.name, 0)) for r in JOB_REGISTERS]
     return {
         "port_bits": port,
+        "port_shift": p.port_bytes.bit_length() - 1,
+        "memory": "\n".join(
+            f"    memory[SOURCE+{i}] = {port}'h{b:x};" for i, b in enumerate(beats)
+        ),
         "port_high": port - 1,
         "tile_rows": m,
         "beats": len(beats),
@@ -125,20 +146,43 @@ def _word(p: MatrixParams, fields: list[tuple[int, int]]) -> list[int]:
     return [(value >> (port * i)) & ((1 << port) - 1) for i in range(p.beats(at))]
 
 
+def _memory_ports(params: MatrixParams) -> list[dict[str, Any]]:
+    """Return name, width and direction of the ports of ``matrix_memory_top``."""
+    ports = [{"name": name, "width": 1, "direction": "input"} for name in ("clk", "rst")]
+    for prefix, bus in memory_top_signature(params).members.items():
+        inward = bus.flow is Flow.In
+        if bus.is_port:
+            direction = "input" if inward else "output"
+            ports.append({"name": prefix, "width": bus.shape, "direction": direction})
+            continue
+        for name, member in bus.signature.members.items():
+            direction = "input" if (member.flow is Flow.In) is inward else "output"
+            ports.append(
+                {"name": f"{prefix}_{name}", "width": member.shape, "direction": direction}
+            )
+    return sorted(ports, key=lambda port: str(port["name"]))
+
+
 def _markdown(name: str) -> str:
-    rows = [f"| 0x{r.offset:02X} | {r.name} | {r.access} | {r.text} |" for r in REGISTERS]
-    head = f"# Registers of {name}\n\n32 bits each, AXI4-Lite, byte offsets.\n\n"
     columns = "| offset | name | access | meaning |\n|---|---|---|---|\n"
-    mover = [
-        f"| 0x{4 * i:02X} | {register} | {access} | {text} |"
-        for i, (register, access, text) in enumerate(MOVER_REGISTERS)
-    ]
+
+    def table(registers: Sequence[Register]) -> str:
+        rows = [f"| 0x{r.offset:02X} | {r.name} | {r.access} | {r.text} |" for r in registers]
+        return columns + "\n".join(rows) + "\n"
+
+    head = f"# Registers of {name}\n\n32 bits each, AXI4-Lite, byte offsets.\n\n"
     note = "\n## Mover: `s_axil_mover` of `matrix_memory_top` (`top_memory.v` with `top.v`)\n\n"
-    return head + columns + "\n".join(rows) + "\n" + note + columns + "\n".join(mover) + "\n"
+    return head + table(REGISTERS) + note + table(MOVER_REGISTERS)
+
+
+def _named() -> list[tuple[str, Register]]:
+    """Return all registers with the names that software knows them by."""
+    mover = [(f"mover_{r.name}", r) for r in MOVER_REGISTERS]
+    return [*((r.name, r) for r in REGISTERS), *mover]
 
 
 def _header(digest: str) -> str:
-    lines = [f"#define MATRIX_{r.name.upper()} 0x{r.offset:02X}u /* {r.text} */" for r in REGISTERS]
+    lines = [f"#define MATRIX_{n.upper()} 0x{r.offset:02X}u /* {r.text} */" for n, r in _named()]
     guard = "MATRIX_ENGINE_H"
     body = "\n".join(lines)
     head = f"/* Register offsets, design {digest[:12]}. */\n#ifndef {guard}\n#define {guard}\n"
@@ -146,5 +190,5 @@ def _header(digest: str) -> str:
 
 
 def _python(digest: str) -> str:
-    lines = [f"{r.name.upper()} = 0x{r.offset:02X}  # {r.text}" for r in REGISTERS]
+    lines = [f"{n.upper()} = 0x{r.offset:02X}  # {r.text}" for n, r in _named()]
     return f'"""Register offsets, design {digest[:12]}."""\n\n' + "\n".join(lines) + "\n"

@@ -11,12 +11,13 @@ from hdl.lib.axi_control import ControlStatus
 from hdl.lib.axi_lite import axi_lite_signature
 from hdl.lib.axi_master import AxiReader, AxiWriter, axi_read_signature, axi_write_signature
 from hdl.lib.modules import place
+from hdl.matrix.registers import Register
 from hdl.matrix.top import ADDRESS_BITS, MatrixTop, top_signature
 
 MEMORY_ADDRESS_BITS = 64
 COUNT_BITS = 32
 
-MOVER_REGISTERS = (
+_MOVER = (
     ("control", "rw", "bit 0 written 1: read and write (after the engine's start)"),
     ("source_low", "rw", "address of the operands, bits 31 to 0, whole beats"),
     ("source_high", "rw", "address of the operands, bits 63 to 32"),
@@ -26,9 +27,29 @@ MOVER_REGISTERS = (
     ("target_beats", "rw", "beats to write"),
     ("status", "ro", "bit 0: all results are in memory; bit 1: a read or write failed"),
 )
-"""Registers of ``s_axil_mover``, 4 bytes each, in order."""
+MOVER_REGISTERS = tuple(
+    Register(name, 4 * i, access, text) for i, (name, access, text) in enumerate(_MOVER)
+)
+"""Registers of ``s_axil_mover``."""
 
 CONTROLS = 7
+MOVER_ADDRESS_BITS = 5
+
+
+def memory_top_signature(params: MatrixParams) -> wiring.Signature:
+    """Return the ports of the top."""
+    width = 8 * params.port_bytes
+    read = axi_read_signature(MEMORY_ADDRESS_BITS, width)
+    write = axi_write_signature(MEMORY_ADDRESS_BITS, width)
+    identifiers = {"awid": Out(1), "arid": Out(1), "bid": In(1), "rid": In(1)}
+    return wiring.Signature(
+        {
+            "m_axi": Out(wiring.Signature(dict(read.members) | dict(write.members) | identifiers)),
+            "s_axil": In(axi_lite_signature(ADDRESS_BITS)),
+            "s_axil_mover": In(axi_lite_signature(MOVER_ADDRESS_BITS)),
+            "interrupt": Out(1),
+        }
+    )
 
 
 class MatrixMemoryTop(wiring.Component):
@@ -44,21 +65,8 @@ class MatrixMemoryTop(wiring.Component):
     def __init__(self, params: MatrixParams, *, engine: str) -> None:
         self.params = params
         self.engine = engine
-        width = 8 * params.port_bytes
-        read = axi_read_signature(MEMORY_ADDRESS_BITS, width)
-        write = axi_write_signature(MEMORY_ADDRESS_BITS, width)
-        identifiers = {"awid": Out(1), "arid": Out(1), "bid": In(1), "rid": In(1)}
         self.control = ControlStatus(controls=CONTROLS, statuses=1)
-        super().__init__(
-            {
-                "m_axi": Out(
-                    wiring.Signature(dict(read.members) | dict(write.members) | identifiers)
-                ),
-                "s_axil": In(axi_lite_signature(ADDRESS_BITS)),
-                "s_axil_mover": In(axi_lite_signature(self.control.registers.address_bits)),
-                "interrupt": Out(1),
-            }
-        )
+        super().__init__(memory_top_signature(params))
 
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""

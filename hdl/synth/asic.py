@@ -57,8 +57,8 @@ NOTES = (
 class AsicResult:
     """A design in standard cells. None where OpenSTA is missing.
 
-    ``fmax_mhz`` is before layout; ``power_w`` at ``clock_mhz``; ``scaled`` has a row a node with
-    ``basis`` estimated.
+    ``fmax_mhz`` is before layout; ``power_w`` at ``clock_mhz``, the device's or Fmax where that is
+    less; ``scaled`` has a row a node with ``basis`` estimated, power at the same clock.
     """
 
     design: str
@@ -93,6 +93,7 @@ def synth_asic(device: Any, *, top: str = "core", cache: Path | None = None) -> 
     fmax = power = None
     if timed is not None:
         fmax = 1e3 / (PERIOD_NS - timed["slack_ns"])
+        clock = min(clock, fmax)
         power = timed["dynamic_w"] * clock * PERIOD_NS / 1e3 + timed["leakage_w"]
     memory = bits * BITCELL_UM2 * MEMORY_FACTOR
     return AsicResult(

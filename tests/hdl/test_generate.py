@@ -19,7 +19,9 @@ from cosim.operands import draw
 from hdl.generate import generate
 from hdl.manifest import Manifest
 from hdl.matrix.emit import emit_core
+from hdl.matrix.memory_top import MOVER_REGISTERS
 from hdl.matrix.registers import JOB_REGISTERS, REGISTERS
+from hdl.verilog import ports
 
 DEVICES = ("os_4x4_int8", "os_8x8_gelu", "ws_4x4_int8", "ws_8x8_w16a32")
 
@@ -67,10 +69,13 @@ def test_verilog_grows_with_distinct_modules_not_with_elements(name):
         assert text.count(f"module {module}") == 1
 
 
-def test_plain_verilog_testbench_passes(generated, require_system, tmp_path):
+@pytest.mark.parametrize("bench", ["testbench", "testbench_memory"])
+def test_plain_verilog_testbenches_pass(generated, bench, require_system, tmp_path):
     require_system("iverilog")
     _, folder, _ = generated
-    sources = [str(folder / f) for f in ("sim/testbench.v", "sim/ecp5_models.v", "top.v")]
+    names = (f"sim/{bench}.v", "sim/ecp5_models.v", "top_memory.v", "top.v")
+    sources = [str(folder / name) for name in names[: 2 if bench == "testbench" else 3]]
+    sources.append(str(folder / "top.v"))
     program = str(tmp_path / "tb")
     subprocess.run([shutil.which("iverilog"), "-g2005", "-o", program, *sources], check=True)
     done = subprocess.run(["vvp", program], capture_output=True, text=True, check=True, timeout=60)
@@ -135,16 +140,77 @@ def test_driver_refuses_another_engine(generated):
         driver_of(folder).Engine(fake, fake)
 
 
-def test_ip_xact_and_headers_name_every_port_and_register(generated):
-    _, folder, manifest = generated
+class Mover:
+    """Registers of the mover, and a memory: the results appear when the control bit is written."""
+
+    def __init__(self, device):
+        self.device, self.values, self.arrays = device, {}, []
+
+    def allocate(self, shape, dtype):
+        class Buffer(np.ndarray):
+            device_address = (1 << 32) + 4096 * len(self.arrays)
+
+        self.arrays.append(np.zeros(shape, dtype=dtype).view(Buffer))
+        return self.arrays[-1]
+
+    def read(self, offset):
+        return self.values.get(offset, 0)
+
+    def write(self, offset, value):
+        self.values[offset] = value
+        if offset == 0:
+            source, target = self.arrays
+            assert self.values[0x04] == 0 and self.values[0x08] == 1
+            assert (self.values[0x0C], self.values[0x18]) == (len(source), len(target))
+            target[:] = self.device.transfer(np.array(source), len(target))
+            self.values[0x1C] = 1
+
+
+def test_driver_moves_through_memory(generated):
+    device, folder, _ = generated
+    driver = driver_of(folder)
+    operands = draw(device.params, 13, 17, 11, 3)
+    fake = Device(device.params, operands)
+    mover = Mover(fake)
+    engine = driver.Engine(fake, driver.MemoryStream(fake, mover, mover.allocate))
+    c = operands.columns
+    out = engine.product(operands.a, operands.b, c.bias, c.multiplier, c.shift)
+    assert np.array_equal(out, unpack(device.params, fake.job, fake.answer))
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [("component.xml", "matrix_top"), ("memory_component.xml", "matrix_memory_top")],
+)
+def test_ip_xact_names_every_port_bus_and_register(generated, file, module):
+    _, folder, _ = generated
     space = "{http://www.accellera.org/XMLSchema/IPXACT/1685-2014}"
-    root = ElementTree.parse(folder / "ip" / "component.xml").getroot()
-    named = {p.findtext(f"{space}name") for p in root.iter(f"{space}port")}
-    assert named == {port["name"] for port in manifest.ports}
-    registers = {r.findtext(f"{space}name") for r in root.iter(f"{space}register")}
-    assert registers == {r.name for r in REGISTERS}
+    root = ElementTree.parse(folder / "ip" / file).getroot()
+    text = (folder / "top.v").read_text() + (folder / "top_memory.v").read_text()
+    named = {
+        (p.findtext(f"{space}name"), int(p.findtext(f".//{space}left") or 0) + 1)
+        for p in root.iter(f"{space}port")
+    }
+    assert named == {(port["name"], port["width"]) for port in ports(text, module)}
+    mapped = [
+        p.findtext(f".//{space}physicalPort/{space}name") for p in root.iter(f"{space}portMap")
+    ]
+    assert len(mapped) == len(set(mapped)) == len(named) - 3  # clk, rst, interrupt
+    registers = [r.findtext(f"{space}name") for r in root.iter(f"{space}register")]
+    wanted = [r.name for r in REGISTERS]
+    if module == "matrix_memory_top":
+        wanted += [r.name for r in MOVER_REGISTERS]
+    assert registers == wanted
+
+
+def test_headers_and_table_name_every_register(generated):
+    _, folder, _ = generated
     header = (folder / "software" / "matrix_engine.h").read_text()
+    python = (folder / "software" / "registers.py").read_text()
     table = (folder / "software" / "registers.md").read_text()
-    for register in REGISTERS:
-        assert f"MATRIX_{register.name.upper()} 0x{register.offset:02X}u" in header
-        assert f"| 0x{register.offset:02X} | {register.name} |" in table
+    for prefix, registers in (("", REGISTERS), ("MOVER_", MOVER_REGISTERS)):
+        for register in registers:
+            name = f"{prefix}{register.name.upper()}"
+            assert f"#define MATRIX_{name} 0x{register.offset:02X}u" in header
+            assert f"\n{name} = 0x{register.offset:02X} " in python
+            assert f"| 0x{register.offset:02X} | {register.name} |" in table
