@@ -102,6 +102,7 @@ class Issuer(wiring.Component):
         self.next_k_one = Mux(self.take, Mux(k.one, k_one, k.two), k.one)
         held_one = Mux(next_last, helds[1].one, helds[0].one)
         self.next_held_one = Mux(turn, Mux(held.one, held_one, held.two), held.one)
+        self.next_group_one = Mux(turn & held.one & n.one, group.two, group.one)
         with m.If(self.start):
             m.d.sync += [
                 self.busy.eq(1), self.first_k.eq(1), *n.load(job["n_tiles"]),
@@ -118,8 +119,10 @@ class Issuer(wiring.Component):
                         m.d.sync += [*n.load(job["n_tiles"]), *group.step()]
 
     @abstractmethod
-    def _reservation(self) -> tuple[Value, Value, Value, Value]:
-        """Return: this take reserves; rows of a tile; of the smaller one; whether it is that."""
+    def _reservation(self) -> tuple[Value, Value, Value, Value, Value]:
+        """Return: this take reserves; rows of a tile; of the smaller one; whether it is that, now
+        and in the next cycle.
+        """
 
     def _room(self, m: Module) -> tuple[Value, Value]:
         """Count free rows of the output buffer; return whether a whole tile fits, now and next.
@@ -128,7 +131,7 @@ class Issuer(wiring.Component):
         that left one cycle later; ``owed``, which ends the job, at once.
         """
         depth = self.params.out_depth
-        reserve, whole, small, is_small = self._reservation()
+        reserve, whole, small, is_small, next_small = self._reservation()
         margin = Signal(range(-depth, depth + 1))
         kept, spent, following, drop, full, less_whole, less_small = (
             Signal.like(margin, name=name)
@@ -140,9 +143,9 @@ class Issuer(wiring.Component):
         m.d.sync += [  # the job is stable
             left.eq(self.row_out), full.eq(depth - whole),
             less_whole.eq(-whole), less_small.eq(-small),
+            drop.eq(Mux(next_small, less_small, less_whole)),
         ]  # fmt: skip
         m.d.comb += [
-            drop.eq(Mux(is_small, less_small, less_whole)),
             kept.eq(margin + left),
             spent.eq(_sum(margin, drop, left)),
             following.eq(Mux(reserve, spent, kept)),
@@ -173,10 +176,11 @@ class TileIssuer(Issuer):
     def _sizes(self, job: dict[str, Preset]) -> tuple[tuple[Preset, Preset], ...]:
         return (job["k"], job["k"]), (job["held"], job["last_held"])
 
-    def _reservation(self) -> tuple[Value, Value, Value, Value]:
+    def _reservation(self) -> tuple[Value, Value, Value, Value, Value]:
         partial = self.held.one & self.group.one
+        following = self.next_held_one & self.next_group_one
         rows = Const(self.params.rows, COUNT_BITS)
-        return self.first, rows, self.job.last_rows, partial
+        return self.first, rows, self.job.last_rows, partial, following
 
     def _issue(self, m: Module, room: tuple[Value, Value]) -> None:
         rows = self.params.rows

@@ -21,9 +21,9 @@ class BlockIssuer(Issuer):
     def _sizes(self, job: dict[str, Preset]) -> tuple[tuple[Preset, Preset], ...]:
         return (job["k"], job["last_rows"]), (job["held"], job["held"])
 
-    def _reservation(self) -> tuple[Value, Value, Value, Value]:
+    def _reservation(self) -> tuple[Value, Value, Value, Value, Value]:
         emits = self.first & self.held.one
-        return emits, self.job.k, self.job.last_rows, self.group.one
+        return emits, self.job.k, self.job.last_rows, self.group.one, self.next_group_one
 
     def _issue(self, m: Module, room: tuple[Value, Value]) -> None:
         loaded = Signal()  # the next block's weights are in the array
