@@ -10,7 +10,6 @@ from typing import Any
 from archsim.app.output import print_table, write_json
 from archsim.app.progress import spinner
 from archsim.app.rtl import MACHINES, CosimRequest, case_row, checked_simulator, rtl_machine
-from archsim.app.vocabulary import vocabulary
 from archsim.config import Device, is_device_file, load_device, load_run
 from archsim.errors import ConfigError
 
@@ -21,6 +20,8 @@ def load_hardware(file: Path, overrides: Sequence[str] = ()) -> Any:
     if file.suffix.lower() not in (".yaml", ".yml") or is_device_file(file):
         device = load_device(str(file), tuple(overrides))
     else:
+        from archsim.app.vocabulary import vocabulary
+
         device = load_run(file, tuple(overrides), vocabulary()).device
     machine = getattr(device, "machine", "")
     if machine not in MACHINES:

@@ -6,8 +6,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from archsim.sweep.run import SweepProgress
+if TYPE_CHECKING:  # only verbs that sweep need it
+    from archsim.sweep.run import SweepProgress
 
 PATIENCE_S = 1.0
 
@@ -34,12 +36,13 @@ def progress_bar() -> Iterator[Callable[[SweepProgress], None]]:
 @contextmanager
 def spinner(what: str) -> Iterator[None]:
     """Show that ``what`` is going on."""
+    if not sys.stderr.isatty():
+        yield
+        return
     from rich.console import Console
 
-    console = Console(file=sys.stderr)
-    status = console.status(what)
-    show = status.start if console.is_terminal else lambda: None
-    with _after_a_second(show, status.stop):
+    status = Console(file=sys.stderr).status(what)
+    with _after_a_second(status.start, status.stop):
         yield
 
 
