@@ -28,9 +28,12 @@ def features(params: MatrixParams) -> tuple[float, ...]:
     ``array``: bits of operands and sums held in processing elements; ``lanes``: bits of all
     columns' post-processing and its parameters; ``words``: bits of a word of every buffer.
     """
-    array = params.rows * params.columns * (params.a_bits + params.b_bits + 2 * params.acc_bits)
+    held = params.a_bits + params.b_bits + 2 * params.acc_bits
+    if params.weights_stay:  # a second weight instead of a second sum
+        held = params.a_bits + 2 * params.b_bits + params.acc_bits
+    array = params.rows * params.columns * held
     lanes = params.columns * (params.acc_bits + MULTIPLIER_BITS) * params.requantise
-    words = params.a_word_bits + params.b_word_bits + params.out_word_bits
+    words = sum(width for width, _ in memories(params))
     return 1.0, float(array), float(lanes), float(words)
 
 
@@ -45,10 +48,12 @@ def dsp(params: MatrixParams) -> int:
 
 def memories(params: MatrixParams) -> tuple[tuple[int, int], ...]:
     """Return width and depth of the buffers."""
+    sums = ((params.columns * params.acc_bits, params.acc_depth),) * params.weights_stay
     return (
         (params.a_word_bits, params.a_depth),
         (params.b_word_bits, params.b_depth),
         (params.out_word_bits, params.out_depth),
+        *sums,
     )
 
 
