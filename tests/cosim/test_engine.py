@@ -39,8 +39,10 @@ def test_idle_and_back_pressure_change_no_bit(name, idle, stall):
     assert all(case.rtl_cycles >= case.model_cycles for case in cases)
 
 
-@pytest.mark.parametrize("name", ["os_4x4_int8", "ws_4x4_int8"])
-@pytest.mark.parametrize("rounding", ["floor", "half_even", "half_away"])
+@pytest.mark.parametrize(
+    ("name", "rounding"),
+    [("os_4x4_int8", "floor"), ("os_4x4_int8", "half_even"), ("ws_4x4_int8", "half_away")],
+)
 def test_roundings(name, rounding):
     params = replace(load_device(name).params, rounding=rounding, activation="relu")
     drawn = [draw(params, m, k, n, 7) for m, k, n in ((9, 30, 10), (4, 5, 4))]
