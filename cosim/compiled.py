@@ -12,8 +12,8 @@ import numpy as np
 from archsim.config.matrix import MatrixParams
 from archsim.mapping.array import Job
 from archsim.mapping.array_layout import Bytes, output_rows
-from cosim import verilated
 from cosim.errors import CosimError, HangError
+from cosim.verilated import verilate
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 COUNTERS = ("cycles", "compute", "stall_input", "stall_output", "stall_drain", "tail")
@@ -45,7 +45,7 @@ class RawRun:
 
 def build(verilog: str, folder: Path, *, waves: bool = False) -> Path:
     """Return the simulation of an engine, built below ``folder`` unless it is there."""
-    return verilated.build(verilog, folder, top="matrix_top", harness=HARNESS, waves=waves)
+    return verilate(verilog, "matrix_top", HARNESS.read_text(), folder, waves=waves)
 
 
 def simulate(

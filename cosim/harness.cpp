@@ -6,13 +6,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <vector>
-#include "Vtop.h"
+#include "Vmatrix_top.h"
 #include "verilated.h"
 #if VM_TRACE
 #include "verilated_vcd_c.h"
 #endif
 
-static Vtop* top;
+static Vmatrix_top* top;
 static VerilatedContext* context;
 static uint64_t clock_cycles = 0;
 #if VM_TRACE
@@ -118,7 +118,7 @@ int main(int count, char** arguments) {
 #if VM_TRACE
     context->traceEverOn(true);
 #endif
-    top = new Vtop{context};
+    top = new Vmatrix_top{context};
 #if VM_TRACE
     trace = new VerilatedVcdC;
     top->trace(trace, 99);

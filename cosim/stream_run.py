@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from cosim.compiled import Stimulus, verilate
+from cosim.compiled import Stimulus
 from cosim.errors import CosimError, HangError
+from cosim.verilated import verilate
 from hdl.verilog import ports
 
 TEMPLATE = Path(__file__).with_name("stream_harness.cpp.in")

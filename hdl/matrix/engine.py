@@ -46,8 +46,8 @@ class MatrixEngine(wiring.Component):
 
     Ports:
 
-    * ``start`` (1, in) with a ``job`` stable from the cycle before; ``busy`` (1, out): from the
-      next cycle until the last result is taken.
+    * ``start`` (1, in) with a stable ``job``; ``busy`` (1, out): from the next cycle until the last
+      result is taken.
     * ``i``: stream of ``8 * port_bytes`` bits, as ``Loader`` says.
     * ``o``: stream of ``8 * port_bytes`` bits: per tile (or, weight-stationary,
       per group of rows and column tile) its rows in order, each row's columns

@@ -26,8 +26,7 @@ class Issuer(wiring.Component):
 
     Ports:
 
-    * ``start`` (1, in) with a ``job`` stable from the cycle before; ``busy`` (1, out) until the
-      last word was issued.
+    * ``start`` (1, in) with a stable ``job``; ``busy`` (1, out) until the last word was issued.
     * ``a_available``, ``b_available`` (1, in): the next word can be taken; ``a_soon``, ``b_soon``
       (1, in): it can in the next cycle.
     * ``take``, ``b_take`` (1, out): a word of A or B is taken in this cycle. Idle 0.
@@ -105,9 +104,10 @@ class Issuer(wiring.Component):
         self.next_group_one = Mux(turn & held.one & n.one, group.two, group.one)
         with m.If(self.start):
             m.d.sync += [
-                self.busy.eq(1), self.first_k.eq(1), *n.load(job["n_tiles"]),
-                *group.load(job["groups"]), *k.choose(job["groups"].one, ks[1], ks[0]),
-                *held.choose(job["groups"].one, helds[1], helds[0]),
+                self.busy.eq(1), self.first_k.eq(1), *n.load(job["n_tiles"].now),
+                *group.load(job["groups"].now),
+                *k.choose(job["groups"].now.one, ks[1].now, ks[0].now),
+                *held.choose(job["groups"].now.one, helds[1].now, helds[0].now),
             ]  # fmt: skip
         with m.Elif(self.take):
             m.d.sync += [self.first_k.eq(k.one), *k.step(), self.busy.eq(~final)]
@@ -133,15 +133,15 @@ class Issuer(wiring.Component):
         depth = self.params.out_depth
         reserve, whole, small, is_small, next_small = self._reservation()
         margin = Signal(range(-depth, depth + 1))
-        kept, spent, following, drop, full, less_whole, less_small = (
+        kept, spent, following, drop, less_whole, less_small = (
             Signal.like(margin, name=name)
-            for name in ("kept", "spent", "following", "drop", "full", "less_whole", "less_small")
+            for name in ("kept", "spent", "following", "drop", "less_whole", "less_small")
         )
         left = Signal()  # a row left in the cycle before
         owed = Signal(range(depth + 1))
         rows = Mux(is_small, small, whole)
         m.d.sync += [  # the job is stable
-            left.eq(self.row_out), full.eq(depth - whole),
+            left.eq(self.row_out),
             less_whole.eq(-whole), less_small.eq(-small),
             drop.eq(Mux(next_small, less_small, less_whole)),
         ]  # fmt: skip
@@ -150,7 +150,7 @@ class Issuer(wiring.Component):
             spent.eq(_sum(margin, drop, left)),
             following.eq(Mux(reserve, spent, kept)),
         ]
-        m.d.sync += margin.eq(Mux(self.start, full, following))
+        m.d.sync += margin.eq(Mux(self.start, depth - whole, following))
         with m.If(reserve):
             m.d.sync += [self.empty.eq(0), self.one_left.eq(0)]
             m.d.sync += owed.eq(owed + rows - self.row_out)

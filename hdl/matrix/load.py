@@ -21,8 +21,8 @@ class Loader(wiring.Component):
 
     A word takes whole beats, the lowest bits first.
 
-    Ports: ``start`` (1, in) with a ``job`` stable from the cycle before; ``i`` stream of
-    ``8 * port_bytes`` bits; ``a``, ``b``, ``param``: streams of words; ``b_freed`` (1, in): a
+    Ports: ``start`` (1, in) with a stable ``job``; ``i`` stream of ``8 * port_bytes`` bits;
+    ``a``, ``b``, ``param``: streams of words; ``b_freed`` (1, in): a
     block of weights has left its buffer; ``busy`` (1, out) until the last word is through.
     """
 
@@ -118,9 +118,9 @@ class TileLoader(Loader):
         with m.If(self.start):
             m.d.comb += following.eq(first_kind)
             m.d.sync += [
-                self.busy.eq(1), both.eq(1), *k.load(job["k"]),
-                *held.choose(job["groups"].one, job["last_held"], job["held"]),
-                *n.load(job["n_tiles"]), *group.load(job["groups"]),
+                self.busy.eq(1), both.eq(1), *k.load(job["k"].now),
+                *held.choose(job["groups"].now.one, job["last_held"].now, job["held"].now),
+                *n.load(job["n_tiles"].now), *group.load(job["groups"].now),
             ]  # fmt: skip
         with m.Elif(done):
             with m.If(kind[2]):

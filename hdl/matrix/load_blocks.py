@@ -30,9 +30,9 @@ class BlockLoader(Loader):
         with m.If(self.start):
             m.d.comb += following.eq(head)
             m.d.sync += [
-                self.busy.eq(1), with_a.eq(1), *held.load(job["held"]),
-                *n.load(job["n_tiles"]), *group.load(job["groups"]),
-                *k.choose(job["groups"].one, job["last_rows"], job["k"]),
+                self.busy.eq(1), with_a.eq(1), *held.load(job["held"].now),
+                *n.load(job["n_tiles"].now), *group.load(job["groups"].now),
+                *k.choose(job["groups"].now.one, job["last_rows"].now, job["k"].now),
             ]  # fmt: skip
         with m.Elif(done):
             with m.If(kind == PARAM):
