@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from archsim.config.ngpc_params import NfpParams
 from archsim.functional.ngpc import FixedGrid, stored_words
 from archsim.models.ngpc.banks import count_cycles, words_of
-from cosim.compiled import verilator_path
 from cosim.errors import CosimError, HangError
+from cosim.verilated import verilator_path
 from hdl.ngpc.engine import EncodingEngine
 
 Array = NDArray[Any]
