@@ -1,6 +1,6 @@
 """Train an application on its procedural scene for a device's grid, and ship the weights.
 
-``python scripts/train_neural.py nerf --device small --steps 1500`` writes
+``python scripts/train_neural.py nerf --device ngpc/small --steps 1500`` writes
 ``workloads/neural/weights/nerf_small.npz``. One CPU core; the file holds how it was made.
 """
 
@@ -19,7 +19,7 @@ from workloads.neural.train import Schedule, train
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("application", choices=APPLICATIONS)
-    parser.add_argument("--device", default="small")
+    parser.add_argument("--device", default="ngpc/small")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch", type=int, default=1 << 14)
     parser.add_argument("--seed", type=int, default=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import archsim
@@ -25,9 +26,14 @@ def configs_dir() -> Path:
 
 
 def device_files() -> dict[str, Path]:
-    """Return the shipped device files by name, sorted."""
+    """Return the shipped device files by name, sorted.
+
+    A name is the file's; where two folders share one, ``folder/file``, such as ``ngpc/small``.
+    """
     files = [f for d in DEVICE_FOLDERS for f in (configs_dir() / d).glob("*.yaml")]
-    return {file.stem: file for file in sorted(files, key=lambda f: f.stem)}
+    count = Counter(file.stem for file in files)
+    named = {f.stem if count[f.stem] == 1 else f"{f.parent.name}/{f.stem}": f for f in files}
+    return dict(sorted(named.items()))
 
 
 def run_files() -> dict[str, Path]:

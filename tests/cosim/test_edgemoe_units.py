@@ -26,7 +26,7 @@ CASE = CASES[0]
 
 @pytest.fixture(scope="module")
 def small():
-    return load_device("small")
+    return load_device("edgemoe/small")
 
 
 def test_model_rtl_reference_and_gpu_agree(small):

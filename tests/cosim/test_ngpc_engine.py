@@ -13,7 +13,7 @@ from cosim.errors import HangError
 from cosim.ngpc_engine import EngineRun, run_engine
 from cosim.place import build_folder
 
-SMALL = load_device("small").params_for("nsdf")
+SMALL = load_device("ngpc/small").params_for("nsdf")
 COUNT = 20_000
 
 

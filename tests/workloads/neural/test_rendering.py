@@ -79,7 +79,7 @@ def test_truth_renders(application):
 def test_shipped_weights_fixed_against_float(application):
     # a silhouette's pixels weigh much in a small picture: the traced one is larger
     size = (144, 108) if application == "nsdf" else (48, 36)
-    result = rendering(application, load_device("small").params_for(application), *size)
+    result = rendering(application, load_device("ngpc/small").params_for(application), *size)
     assert result.float_psnr_db > 25
     assert result.loss_db <= 0.2
     assert result.fixed_to_float_psnr_db > result.float_psnr_db
@@ -87,7 +87,7 @@ def test_shipped_weights_fixed_against_float(application):
 
 def test_shipped_weights_are_what_the_hardware_holds():
     # 16-bit numbers: quantising to the processor's 16 bits keeps every weight as it is
-    params = load_device("small").params_for("nsdf")
+    params = load_device("ngpc/small").params_for("nsdf")
     network, described = shipped.find("nsdf", params)
     data = quantise(params, network, *calibration("nsdf"))
     assert described["_meta"]["steps"] > 0
@@ -98,7 +98,7 @@ def test_shipped_weights_are_what_the_hardware_holds():
 
 
 def test_saved_network_comes_back(tmp_path):
-    params = load_device("small").params_for("gia")
+    params = load_device("ngpc/small").params_for("gia")
     network, _ = shipped.find("gia", params)
     shipped.save(tmp_path / "n.npz", params, network, {"by": "test"})
     again, described = shipped.load(tmp_path / "n.npz")
@@ -108,7 +108,7 @@ def test_saved_network_comes_back(tmp_path):
 
 def test_render_verb(tmp_path, capsys):
     output, data = tmp_path / "out.png", tmp_path / "out.json"
-    arguments = ["render", "gia", "--device", "small", "--size", "32x24"]
+    arguments = ["render", "gia", "--device", "ngpc/small", "--size", "32x24"]
     assert main([*arguments, "--output", str(output), "--json", str(data)]) == 0
     assert output.stat().st_size > 500
     assert '"samples_per_pixel": 1.0' in data.read_text()
@@ -118,12 +118,18 @@ def test_render_verb(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["teapot", "--device", "small"], "the application must be one of nerf"),
+        (["teapot", "--device", "ngpc/small"], "the application must be one of nerf"),
         (["gia", "--device", "h200"], "--device must be of machine ngpc, not 'gpu'"),
-        (["gia", "--device", "small", "--size", "9x7"], "--size must be WxH with sides from 8"),
-        (["gia", "--device", "small", "--output", "a.jpg"], "--output must be a .png file"),
-        (["gia", "--device", "small", "--set", "device.grid.levels=7"], "device.grid must be one"),
-        (["gia", "--device", "small", "--set", "device.grid.levels=99"], "levels must be"),
+        (
+            ["gia", "--device", "ngpc/small", "--size", "9x7"],
+            "--size must be WxH with sides from 8",
+        ),
+        (["gia", "--device", "ngpc/small", "--output", "a.jpg"], "--output must be a .png file"),
+        (
+            ["gia", "--device", "ngpc/small", "--set", "device.grid.levels=7"],
+            "device.grid must be one",
+        ),
+        (["gia", "--device", "ngpc/small", "--set", "device.grid.levels=99"], "levels must be"),
     ],
 )
 def test_render_refuses(arguments, message, capsys):
