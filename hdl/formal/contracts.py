@@ -124,7 +124,15 @@ class ArbiterCheck(Elaboratable):
                 with m.Elif(o.valid & o.ready):
                     m.d.sync += passed.eq(passed + 1)
                 m.d.comb += Assert(passed < dut.count)
+                # for induction: those served meanwhile lie in turn between n and the last one
+                m.d.comb += Assert(passed <= self._after(n, dut.served))
+                with m.If(dut.locked & s.valid & (dut.held != n)):
+                    m.d.comb += Assert(passed < self._after(n, dut.held))
         return m
+
+    def _after(self, n: int, other: Value) -> Value:
+        """How many places in turn stream ``other`` comes after ``n``."""
+        return Mux(other >= n, other - n, other + self.dut.count - n)
 
 
 class SplitterCheck(Elaboratable):
@@ -173,3 +181,74 @@ class SplitterCheck(Elaboratable):
                 following.eq(following + (beats << dut.offset_bits)),
             ]
         return m
+
+
+class ReplayCheck(Elaboratable):
+    """A replay buffer against a list of its live words and a read position.
+
+    Assumed of the reader: ``take`` only while ``available``, ``release`` only of the oldest word,
+    ``rewind`` only with ``take`` and not with ``release``. Asserted: room, ``available``, ``soon``
+    and, with ``words``, the ``data`` of each read two cycles later.
+    """
+
+    def __init__(self, dut: wiring.Component, *, words: bool) -> None:
+        self.dut, self.words = dut, words
+        self.domain = ClockDomain("sync", reset_less=True)
+        self.ports = free_inputs(
+            self.domain, dut.i.valid, dut.i.payload, dut.take, dut.release, dut.rewind
+        )
+
+    def elaborate(self, _platform: object) -> Module:
+        """Build the check."""
+        m = Module()
+        m.domains.sync = self.domain
+        m.submodules.dut = dut = self.dut
+        count, place = Signal(range(dut.depth + 1)), Signal(range(dut.depth + 1))
+        push, free, promised = Signal(), Signal(), Signal()
+        keeps_offer(m, dut.i.valid, dut.i.ready, dut.i.payload, Assume, "i")
+        m.d.comb += [
+            Assume(~dut.take | dut.available),
+            Assume(~dut.release | (dut.take & (place == 0))),
+            Assume(~dut.rewind | (dut.take & ~dut.release)),
+            push.eq(dut.i.valid & (count != dut.depth)),
+            free.eq(dut.take & dut.release),
+            Assert(dut.i.ready == (count != dut.depth)),
+            Assert(dut.available == (place < count)),
+            Assert(dut.available == promised),
+            Cover((count == dut.depth) & dut.rewind),
+        ]
+        m.d.sync += [
+            promised.eq(dut.soon),
+            count.eq(count + push - free),
+            place.eq(Mux(dut.rewind, 0, place + (dut.take & ~dut.release))),
+        ]
+        self._state(m, count, place)
+        if self.words:
+            self._data(m, count, place, push, free)
+        return m
+
+    def _state(self, m: Module, count: Signal, place: Signal) -> None:
+        """Assert what the registers mean, for induction."""
+        dut = self.dut
+        m.d.comb += [
+            Assert(count <= dut.depth), Assert(place <= count), Assert(dut.level == count),
+            Assert(dut.ahead == count - place), Assert(dut.oldest < dut.depth),
+            Assert(dut.level_one == (count == 1)), Assert(dut.ahead_one == (dut.ahead == 1)),
+        ]  # fmt: skip
+
+    def _data(self, m: Module, count: Signal, place: Signal, push: Signal, free: Signal) -> None:
+        """Keep the live words and compare what is read."""
+        dut = self.dut
+        words = [Signal(dut.width, name=f"word_{n}") for n in range(dut.depth)]
+        following = Array([*words[1:], Const(0, dut.width)])
+        for n, word in enumerate(words):
+            with m.If(push & ((count - free) == n)):
+                m.d.sync += word.eq(dut.i.payload)
+            with m.Elif(free):
+                m.d.sync += word.eq(following[n])
+        taken, want = [Signal(), Signal()], [Signal(dut.width), Signal(dut.width)]
+        m.d.sync += [
+            taken[0].eq(dut.take), want[0].eq(Array(words)[place]),
+            taken[1].eq(taken[0]), want[1].eq(want[0]),
+        ]  # fmt: skip
+        m.d.comb += Assert(~taken[1] | (dut.data == want[1]))

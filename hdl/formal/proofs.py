@@ -9,11 +9,12 @@ from amaranth.hdl import Assert, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect
 
-from hdl.formal.contracts import ArbiterCheck, QueueCheck, SplitterCheck
+from hdl.formal.contracts import ArbiterCheck, QueueCheck, ReplayCheck, SplitterCheck
 from hdl.lib.arbiter import StreamArbiter
 from hdl.lib.axi_burst import BurstSplitter
 from hdl.lib.fifo import StreamFifo
 from hdl.lib.narrow import Narrower
+from hdl.lib.replay import ReplayBuffer
 from hdl.lib.skid import SkidBuffer
 from hdl.lib.small_fifo import SmallFifo
 from hdl.lib.widen import Gearbox, Widener
@@ -25,7 +26,7 @@ class Proof:
 
     name: str
     claim: str
-    make: Callable[[], QueueCheck | ArbiterCheck | SplitterCheck]
+    make: Callable[[], QueueCheck | ArbiterCheck | SplitterCheck | ReplayCheck]
     mode: str
     depth: int
     quick: bool = False
@@ -105,6 +106,11 @@ def splitter(beat_bytes: int, max_burst: int) -> SplitterCheck:
     )
 
 
+def replay(depth: int, words: bool) -> ReplayCheck:
+    """A replay buffer against its list of live words."""
+    return ReplayCheck(ReplayBuffer(width=2, depth=depth), words=words)
+
+
 ORDER = "equals a queue; output contract; bounded wait"
 PROOFS = [
     Proof("SkidBuffer", ORDER, skid, "prove", 3, quick=True),
@@ -117,18 +123,28 @@ PROOFS = [
         for d in (2, 3, 4)
     ],
     *[
-        Proof(f"Narrower, Widener {w}/{b}", ORDER, lambda w=w, b=b: round_trip(w, b), "bmc", 12)
+        Proof(f"Narrower, Widener {w}/{b}", ORDER, lambda w=w, b=b: round_trip(w, b), "bmc", 24)
         for w, b in ((8, 4), (7, 3))
     ],
     Proof("Gearbox 3 to 5 to 3", "equals a queue", lambda: gears(3, 5), "bmc", 12),
     *[
         Proof(f"StreamArbiter {p} of {n}", "contract, one served, none starves" if p != "fixed"
-              else "contract, one served", lambda p=p, n=n: arbiter(p, n), "bmc", 12,
+              else "contract, one served", lambda p=p, n=n: arbiter(p, n), "prove", 3,
               quick=n == 2)
-        for p in ("fixed", "round_robin") for n in (2, 3)
+        for p in ("fixed", "round_robin") for n in (2, 3, 4)
     ],
     Proof("BurstSplitter 8 bytes, 256 beats", "4 KB rule, length, order, sum",
           lambda: splitter(8, 256), "prove", 3, quick=True),
     Proof("BurstSplitter 128 bytes, 16 beats", "4 KB rule, length, order, sum",
           lambda: splitter(128, 16), "prove", 3),
+    *[
+        Proof(f"ReplayBuffer control depth {d}", "room, available, soon",
+              lambda d=d: replay(d, False), "prove", 3, quick=d == 3)
+        for d in (2, 3, 5)
+    ],
+    *[
+        Proof(f"ReplayBuffer depth {d}", "equals a list with a read position",
+              lambda d=d: replay(d, True), "bmc", 10)
+        for d in (2, 3)
+    ],
 ]  # fmt: skip

@@ -16,20 +16,26 @@ from amaranth.hdl import Elaboratable
 
 @dataclass(frozen=True)
 class Outcome:
-    """``status`` is PASS, FAIL, UNKNOWN or ERROR; ``cpu_seconds`` of all programs."""
+    """``status`` is PASS, FAIL, UNKNOWN, TIMEOUT or ERROR; ``cpu_seconds`` of all programs."""
 
     status: str
     cpu_seconds: float
     log: str
 
 
-def check(top: Elaboratable, ports: list[object], mode: str, depth: int, folder: Path) -> Outcome:
-    """Check all assertions and covers of ``top``; ``mode`` is bmc, prove (k-induction) or cover."""
+def check(
+    top: Elaboratable, ports: list[object], mode: str, depth: int, folder: Path, limit_s: int = 0
+) -> Outcome:
+    """Check all assertions and covers of ``top``; ``mode`` is bmc, prove (k-induction) or cover.
+
+    After ``limit_s`` seconds of wall time (0: no limit) the status is TIMEOUT.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "top.il").write_text(rtlil.convert(top, ports=ports, name="top", emit_src=False))
+    timeout = f"timeout {limit_s}\n" if limit_s else ""
     (folder / "run.sby").write_text(
-        f"[options]\nmode {mode}\ndepth {depth}\n[engines]\nsmtbmc z3\n"
+        f"[options]\nmode {mode}\ndepth {depth}\n{timeout}[engines]\nsmtbmc z3\n"
         "[script]\nread_rtlil top.il\nprep -top top\n[files]\ntop.il\n"
     )
     scripts = Path(sysconfig.get_path("scripts"))

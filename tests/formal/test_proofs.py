@@ -1,11 +1,12 @@
 # amaranth: UnusedElaboratable=no
 import pytest
 
-from hdl.formal.contracts import ArbiterCheck, QueueCheck, SplitterCheck
+from hdl.formal.contracts import ArbiterCheck, QueueCheck, ReplayCheck, SplitterCheck
 from hdl.formal.proofs import PROOFS
 from hdl.formal.sby import check
 from hdl.lib.arbiter import StreamArbiter
 from hdl.lib.axi_burst import BurstSplitter
+from hdl.lib.replay import ReplayBuffer
 from hdl.lib.skid import SkidBuffer
 
 
@@ -47,6 +48,25 @@ class HastyArbiter(StreamArbiter):
         return m
 
 
+class ForgetfulReplay(ReplayBuffer):
+    """Rewinds to the word after the oldest."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.take & self.rewind):
+            m.d.sync += self.ahead.eq(self.level - 1)
+        return m
+
+
+class StaleReplay(ReplayBuffer):
+    """Frees a word without moving on."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.sync += self.oldest.eq(self.oldest)
+        return m
+
+
 def queue_of(dut):
     return QueueCheck(dut, dut.i, dut.o, capacity=2)
 
@@ -62,8 +82,10 @@ def test_an_unchanged_buffer_passes(tmp_path):
         lambda: queue_of(ChangingSkid(width=2)),
         lambda: queue_of(LosingSkid(width=2)),
         lambda: ArbiterCheck(HastyArbiter(width=2, count=2, policy="fixed")),
+        lambda: ReplayCheck(ForgetfulReplay(width=2, depth=2), words=False),
+        lambda: ReplayCheck(StaleReplay(width=2, depth=2), words=True),
     ],
-    ids=["changes", "loses", "hasty"],
+    ids=["changes", "loses", "hasty", "forgets", "stays"],
 )
 def test_a_seeded_bug_is_found(make, tmp_path):
     top = make()
