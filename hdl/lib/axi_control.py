@@ -14,7 +14,7 @@ class ControlStatus(wiring.Component):
     """``controls`` registers that software writes and reads, then ``statuses`` that it reads.
 
     Register ``n`` is at byte address ``4 * n``. Byte strobes count. Writes to a status register
-    change nothing; reads above the last register return the highest one.
+    change nothing; reads above the last register return 0.
 
     Parameters: ``controls`` (1 or more), ``statuses`` (0 or more); 32 bits each.
 

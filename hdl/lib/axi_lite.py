@@ -27,7 +27,7 @@ class AxiLiteRegisters(wiring.Component):
 
     Ports: ``bus``; ``write`` (1, out): register ``index`` gets ``data`` in this cycle, idle 0;
     ``strobe`` (4, out): the bytes of ``data`` that count, with ``write``;
-    ``values`` (32 * count, in): what a read returns, register 0 lowest.
+    ``values`` (32 * count, in): what a read returns, register 0 lowest; above the last 0.
     """
 
     def __init__(self, *, count: int) -> None:

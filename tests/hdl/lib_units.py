@@ -7,8 +7,6 @@ from collections import deque
 from unit_harness import Model, Unit
 
 from hdl.lib.arbiter import StreamArbiter
-from hdl.lib.axi_burst import BurstSplitter
-from hdl.lib.axi_stream import AxiStreamReceiver
 from hdl.lib.fifo import StreamFifo
 from hdl.lib.narrow import Narrower
 from hdl.lib.replay import ReplayBuffer
@@ -239,72 +237,8 @@ class Replay(Model):
         return {"take": take, "release": release, "rewind": rewind}
 
 
-class Splitter(Model):
-    def __init__(self, address_bits, beat_bytes, max_burst):
-        self.bits, self.bytes, self.most, self.address, self.left = (
-            address_bits, beat_bytes, max_burst, 0, 0,
-        )  # fmt: skip
-
-    def burst(self):
-        room = (4096 - self.address % 4096) // self.bytes
-        return min(self.left, room, self.most)
-
-    def outputs(self, x):
-        word = None
-        if self.left:
-            n = self.burst()
-            last = int(n == self.left)
-            word = self.address | ((n - 1) << self.bits) | (last << (self.bits + 8))
-        return {"i__ready": int(not self.left), "o__valid": int(self.left > 0), "o__payload": word}
-
-    def step(self, x):
-        if not self.left:
-            if x["i__valid"]:
-                word = x["i__payload"]
-                self.address = word & ((1 << self.bits) - 1) & -self.bytes
-                self.left = word >> self.bits
-        elif x["o__ready"]:
-            n = self.burst()
-            self.address = (self.address + n * self.bytes) % (1 << self.bits)
-            self.left -= n
-
-
-def transfers(bits, count_bits):
-    def draw(rng):
-        for _ in range(200):
-            beats = rng.choice([0, 1, 2, 255, 256, 257, 512, rng.getrandbits(count_bits)])
-            page = rng.getrandbits(bits) & -4096
-            address = rng.choice([page, page - 64, page + 8, rng.getrandbits(bits)])
-            yield (address % (1 << bits)) | ((beats % (1 << count_bits)) << bits)
-
-    return draw
-
-
 def _stream(name, block, make, model, bits, **more):
     return Unit(name, make, model, {"i": (bits, words(bits))}, block=block, **more)
-
-
-class _AxiStream(Queue):
-    names = {"axis__tready": "i__ready"}
-
-    def outputs(self, x):
-        y = super().outputs(x)
-        return {
-            "axis__tready": y["i__ready"],
-            "o__valid": y["o__valid"],
-            "o__payload": y["o__payload"],
-        }
-
-    def step(self, x):
-        word = x["axis__tdata"] | x["axis__tkeep"] << 16 | x["axis__tlast"] << 18
-        super().step({"i__valid": x["axis__tvalid"], "i__payload": word, "o__ready": x["o__ready"]})
-
-
-def _axis_inputs(rng, _model):
-    return {
-        "axis__tvalid": rng.getrandbits(1), "axis__tdata": rng.getrandbits(16),
-        "axis__tkeep": rng.getrandbits(2), "axis__tlast": rng.getrandbits(1),
-    }  # fmt: skip
 
 
 UNITS = [
@@ -351,14 +285,4 @@ UNITS = [
              {"i": (6, words(6))}, (), Replay.inputs, block="replay" if d == 5 else "")
         for d in (2, 5, 8)
     ],
-    *[
-        Unit(f"splitter_{b}_{n}",
-             lambda b=b, n=n: BurstSplitter(
-                 address_bits=16, count_bits=12, beat_bytes=b, max_burst=n),
-             lambda b=b, n=n: Splitter(16, b, n), {"i": (28, transfers(16, 12))},
-             block="splitter" if b == 8 else "")
-        for b, n in ((8, 256), (1, 256), (128, 16), (4, 1))
-    ],
-    Unit("axi_stream", lambda: AxiStreamReceiver(data_bits=16), lambda: _AxiStream(2), {},
-         ("o",), _axis_inputs),
 ]  # fmt: skip

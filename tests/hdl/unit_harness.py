@@ -34,7 +34,12 @@ def ports_of(component: wiring.Component) -> dict[str, tuple[str, Value]]:
 
 
 class Model:
-    """Naive behaviour: ``outputs`` of this cycle (None: not checked), then ``step``."""
+    """Naive behaviour: ``outputs`` of this cycle (None: not checked), then ``step``.
+
+    ``offered`` and ``taken``: how often the trace's sources offer a word and its sinks take one.
+    """
+
+    offered = taken = 1.0
 
     def outputs(self, x: dict[str, int]) -> dict[str, int | None]:
         raise NotImplementedError
@@ -105,6 +110,7 @@ class Unit:
         rng = random.Random(f"{self.name} {seed} {mode}")
         offer, take = _RATES[mode]
         model = self.model()
+        model.offered, model.taken = offer, take
         sources = [Source(p, deque(w(rng)), b) for p, (b, w) in self.sources.items()]
         steps = []
         for _ in range(self.cycles):
