@@ -33,13 +33,13 @@ def operators(
     nominal = times[0]
     change = np.abs(times[1:-2] - nominal) / nominal
     edges = np.maximum(change[0::2], change[1::2])
-    edges[edges < SENSITIVE] = 0.0
+    edges *= edges >= SENSITIVE
     spread = np.sqrt((edges * edges).sum(axis=0)).tolist()
     rows = out[0].tolist()
     check_resources(specs, lowered, times, devices.rows[0])
     named = [
-        {devices.paths[i]: float(edges[i, k]) for i in np.flatnonzero(edges[:, k])}
-        for k in range(len(specs))
+        {path: edge for path, edge in zip(devices.paths, column, strict=True) if edge}
+        for column in edges.T.tolist()
     ]
     answers = []
     for k, (spec, kernels) in enumerate(zip(specs, lowered, strict=True)):

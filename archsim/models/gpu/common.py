@@ -133,7 +133,7 @@ def overlap(a: float, b: float, power: float) -> float:
     longest = max(a, b)
     if longest <= 0.0:
         return 0.0
-    return longest * ((a / longest) ** power + (b / longest) ** power) ** (1.0 / power)
+    return longest * (1.0 + (min(a, b) / longest) ** power) ** (1.0 / power)
 
 
 @njit

@@ -156,7 +156,7 @@ def _older(spec: Conv2d, dev: Any) -> list[Plan]:
     table = table_for(spec.dtype, p, dev)
     if spec.r * spec.s > MOST_WGMMA_TAPS:
         table = table[table[:, 0] != XMMA + 1]
-    row, split = cheapest(dev, p, table, 1.0, np.zeros(OUTPUTS))
+    row, split = cheapest(dev.reshape(1), p, table, 1.0, np.zeros(OUTPUTS))
     fill(table[row], p, split, dev["sm_count"], size)
     title = kernel_name(p, spec.dtype).replace("gemm", "fprop_implicit_gemm")
     return [Plan(title, GEMM, tuple(p.tolist()), spec.flops / spec.groups, describe(p))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from math import ceil, log
+from math import ceil, floor, log
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +52,7 @@ def fill(row: Any, p: Any, split: float, sms: float, out_bytes: float) -> None:
     down, across = ceil(p[g.M] / p[g.TM]), ceil(p[g.N] / p[g.TN])
     if row[_ENGINE] <= 1.0:
         size = row[_CM] * row[_CN]
-        most = max((sms * row[_ROOM]) // size * size, size)
+        most = max(floor(sms * row[_ROOM] / size) * size, size)
         down = ceil(down / row[_CM]) * row[_CM]
         across = ceil(across / row[_CN]) * row[_CN]
         p[g.CTAS] = min(most, down * across * p[g.BATCH] * split)
@@ -82,11 +82,13 @@ def reduction_us(dev: Any, p: Any, split: float, out_bytes: float) -> float:
 
 
 @njit
-def cheapest(dev: Any, p: Any, table: Any, most: float, scratch: Any) -> tuple[int, float]:
+def cheapest(devices: Any, p: Any, table: Any, most: float, scratch: Any) -> tuple[int, float]:
     """Return the row of ``table`` and the split of K (at most ``most``) that the library takes.
 
-    That is the least time, each weighed by how readily the library takes the row.
+    That is the least time, each weighed by how readily the library takes the row. ``devices``
+    holds one record: an array, whose type is looked up a hundred times as fast as a record's.
     """
+    dev = devices[0]
     best, row, parts = 1e300, 0, 1.0
     out_bytes = p[g.OUT_BYTES]
     for i in range(table.shape[0]):
@@ -124,7 +126,8 @@ def busy_clk(dev: Any, row: Any, p: Any, most: float) -> float:
     steps = g.k_steps(p)
     split = 1.0
     if p[g.BATCH] == 1.0:
-        split = max(min(dev.sm_count * row[_ROOM] // tiles, steps // LEAST_STEPS, most), 1.0)
+        wave = floor(dev.sm_count * row[_ROOM] / tiles)
+        split = max(min(wave, floor(steps / LEAST_STEPS), most), 1.0)
     clk = max(wgmma_step(dev, p), load) * per_sm * steps / split
     if split > 1.0:
         clk += dev.tensor_kernels_gemm_reduce_us * dev.clock_boost_hz * 1e-6
@@ -172,20 +175,23 @@ def dot(a: Any, b: Any) -> float:
 
 @njit
 def add_rows(x: Any, weights: Any, into: Any) -> None:
-    """Add ``x @ weights`` to ``into``."""
-    for f in range(x.shape[0]):
-        if x[f] != 0.0:
-            for h in range(into.shape[0]):  # in this order, so that it vectorises
-                into[h] += x[f] * weights[f, h]
+    """Add ``x @ weights`` to ``into``, four rows at a time (both descriptions have 4n numbers)."""
+    for f in range(0, x.shape[0], 4):
+        a, b, c, d = x[f], x[f + 1], x[f + 2], x[f + 3]
+        for h in range(into.shape[0]):  # in this order, so that it vectorises
+            first = a * weights[f, h] + b * weights[f + 1, h]
+            into[h] += first + (c * weights[f + 2, h] + d * weights[f + 3, h])
 
 
 @njit
 def rate(
     dev: Any, p: Any, row: Any, i: int, net: Any, most: float, out_bytes: float, bias: float,
-    scratch: Any, runs: Any, likings: Any, times: Any, splits: Any,
+    scratch: Any, x: Any, runs: Any, likings: Any, times: Any, splits: Any,
 ) -> float:  # fmt: skip
-    """Price candidate ``row`` (number ``i``) at every split of K; keep and return its best."""
-    x = np.empty(RUN)
+    """Price candidate ``row`` (number ``i``) at every split of K; keep and return its best.
+
+    ``scratch`` and ``x`` are room for a price and for the description of a run.
+    """
     split = 1.0
     while True:
         fill(row, p, split, dev.sm_count, out_bytes)
@@ -199,7 +205,8 @@ def rate(
         liking = dot(net.short_run, x) + net.short_kernel[i]
         if liking > likings[i]:
             likings[i], times[i], splits[i] = liking, us, split
-            runs[i] = x
+            for f in range(RUN):
+                runs[i, f] = x[f]
         grown = p[g.CTAS] / split * (split + 1.0)
         split += 1.0
         few = g.k_steps(p) < LEAST_STEPS * split or split > min(most, MOST_PARTS)
@@ -213,10 +220,15 @@ def liking_of(net: Any, i: int, run: Any, operator: Any, hidden: Any) -> float:
     for h in range(hidden.shape[0]):
         hidden[h] = operator[h] + net.inner_kernel[i, h]
     add_rows(run, net.inner_run, hidden)
-    liking = dot(net.linear_run, run) + net.linear_kernel[i]
-    for h in range(hidden.shape[0]):
-        liking += net.outer[h] * hidden[h] / (1.0 + abs(hidden[h]))
-    return float(liking)
+    for h in range(hidden.shape[0]):  # apart from the sum, so that it vectorises
+        hidden[h] = net.outer[h] * hidden[h] / (1.0 + abs(hidden[h]))
+    even = odd = 0.0
+    for h in range(0, hidden.shape[0] - 1, 2):
+        even += hidden[h]
+        odd += hidden[h + 1]
+    if hidden.shape[0] % 2:
+        even += hidden[-1]
+    return float(dot(net.linear_run, run) + net.linear_kernel[i] + even + odd)
 
 
 @njit
@@ -228,7 +240,7 @@ def pair(p: Any, row: Any) -> int:
 
 @njit
 def preferred(
-    dev: Any, p: Any, table: Any, net: Any, most: float, bias: float, scratch: Any, runs: Any,
+    devices: Any, p: Any, table: Any, net: Any, most: float, bias: float, scratch: Any, runs: Any,
     likings: Any, times: Any, splits: Any,
 ) -> int:  # fmt: skip
     """Return the row of ``table`` that the library likes best; K in at most ``most`` parts.
@@ -236,7 +248,9 @@ def preferred(
     Fills, per row, the ``likings`` (-1e300 where not ranked), predicted ``times`` and ``splits``.
     Rows come in blocks of one tile with all its clusters: every tile that is not hopeless is
     priced with a pair of CTAs, the best ``FINALISTS`` with all clusters; these the network ranks.
+    ``devices`` is as for ``cheapest``.
     """
+    dev = devices[0]
     tiles = table.shape[0] // CLUSTERS
     out_bytes = p[g.OUT_BYTES]
     likings[:] = -1e300
@@ -244,13 +258,13 @@ def preferred(
     for k in range(tiles):
         busy[k] = busy_clk(dev, table[k * CLUSTERS], p, most)
     limit = LOOSE * busy.min() + LOOSE_CLK
-    best_of = np.full(tiles, -1e300)
+    best_of, run = np.full(tiles, -1e300), np.empty(RUN)
     for k in range(tiles):
         if busy[k] <= limit:
             i = k * CLUSTERS + pair(p, table[k * CLUSTERS])
             best_of[k] = rate(
-                dev, p, table[i], i, net, most, out_bytes, bias, scratch, runs, likings, times,
-                splits,
+                dev, p, table[i], i, net, most, out_bytes, bias, scratch, run, runs, likings,
+                times, splits,
             )  # fmt: skip
     x, operator = np.empty(OPERATOR), np.zeros(net.outer.shape[0])
     describe_operator(p, bias, x)
@@ -258,14 +272,16 @@ def preferred(
     hidden = np.empty(net.outer.shape[0])
     best, chosen = -1e300, 0
     final = np.full(likings.shape[0], -1e300)
-    for k in np.argsort(-best_of)[:FINALISTS]:
+    for _ in range(FINALISTS):
+        k = int(np.argmax(best_of))
         if best_of[k] == -1e300:
             break
+        best_of[k] = -1e300
         for i in range(k * CLUSTERS, (k + 1) * CLUSTERS):
             if likings[i] == -1e300:
                 rate(
-                    dev, p, table[i], i, net, most, out_bytes, bias, scratch, runs, likings, times,
-                    splits,
+                    dev, p, table[i], i, net, most, out_bytes, bias, scratch, run, runs, likings,
+                    times, splits,
                 )  # fmt: skip
             final[i] = liking_of(net, i, runs[i], operator, hidden)
             if final[i] > best:
@@ -281,7 +297,7 @@ def ranked(dev: Any, p: Any, kind: str, bias: float) -> tuple[Any, Any, Any]:
     n = len(table)
     likings, times, splits = np.empty(n), np.empty(n), np.ones(n)
     preferred(
-        dev, p.copy(), table, ranking(kind), float(MOST_SPLITS), bias, np.zeros(OUTPUTS),
+        dev.reshape(1), p.copy(), table, ranking(kind), float(MOST_SPLITS), bias, np.zeros(OUTPUTS),
         np.empty((n, RUN)), likings, times, splits,
     )  # fmt: skip
     return likings, times, splits

@@ -11,7 +11,7 @@ from typing import Any
 from archsim.engine.jit import njit
 from archsim.mapping.gpu import tiles as t
 from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.gemm_wgmma import store_align
+from archsim.models.gpu.gemm_wgmma import off, store_align
 
 _TM, _TN, _CM, _CN, _COOP, _M_SIDE = t.TM, t.TN, t.CM, t.CN, t.COOP, t.M_SIDE
 
@@ -37,7 +37,7 @@ def describe_run(dev: Any, p: Any, us: float, split: float, hbm_us: float, x: An
     x[9], x[10] = log(p[g.CTAS] / dev.sm_count), hbm_us / us
     x[11], x[12] = log(g.k_steps(p) / split), log(tiles)
     align = store_align(p)
-    x[13], x[14] = align % 32.0 != 0.0, align % 128.0 != 0.0
+    x[13], x[14] = off(align, 32), off(align, 128)
     x[15] = tiles > MEMSET_ABOVE_TILES * p[g.CTAS]
 
 
@@ -71,6 +71,6 @@ def describe_operator(p: Any, bias: float, x: Any) -> None:
     x[0], x[1], x[2] = log(p[g.M] / 512.0), log(p[g.N] / 512.0), log(depth / 1024.0)
     x[3], x[4] = p[g.BATCH] > 1.0, log(p[g.BATCH])
     x[5], x[6] = p[g.IN_BYTES] == 1.0, bias
-    x[7], x[8] = p[g.ALIGN_A] % 32.0 != 0.0, p[g.ALIGN_A] % 128.0 != 0.0
+    x[7], x[8] = off(p[g.ALIGN_A], 32), off(p[g.ALIGN_A], 128)
     x[9], x[10] = p[g.M] <= 64.0, p[g.N] <= 64.0
     x[11] = log(ceil(depth / 128.0) * 128.0 / depth)

@@ -71,12 +71,12 @@ def matrix_plans(
         runs, likings, times, splits = _buffers(len(table))
         scratch = np.zeros(OUTPUTS)
         row = preferred(
-            dev, p, table, net, most, float(bias), scratch, runs, likings, times, splits
+            dev.reshape(1), p, table, net, most, float(bias), scratch, runs, likings, times, splits
         )
         split = splits[row]
     else:
         table = table_for(dtype, p, dev)
-        row, split = cheapest(dev, p, table, most, np.zeros(OUTPUTS))
+        row, split = cheapest(dev.reshape(1), p, table, most, np.zeros(OUTPUTS))
     fill(table[row], p, split, dev["sm_count"], out_bytes)
     if p[g.ENGINE] == names.WGMMA:
         p[g.BIAS] = float(bias)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, log
+from math import ceil, exp, log
 from typing import Any
 
 from archsim.engine.jit import njit
@@ -51,13 +51,19 @@ FEW_ROWS = 8
 
 
 @njit
+def off(align: float, boundary: int) -> bool:
+    """Return whether rows that begin at multiples of ``align`` bytes miss a ``boundary`` (2^n)."""
+    return int(align) & (boundary - 1) != 0
+
+
+@njit
 def stride_factor(dev: Any, align: float) -> float:
     """Return the slowdown of loads whose rows start off 32, 64 or 128 B boundaries."""
-    if align % 32.0:
+    if off(align, 32):
         return float(dev.tensor_kernels_gemm_align16_factor)
-    if align % 64.0:
+    if off(align, 64):
         return float(dev.tensor_kernels_gemm_align32_factor)
-    if align % 128.0:
+    if off(align, 128):
         return float(dev.tensor_kernels_gemm_align64_factor)
     return 1.0
 
@@ -69,11 +75,8 @@ def store_align(p: Any) -> float:
     Warpgroups that share a tile along wgmma's N store half its columns each.
     """
     halves = 2.0 if p[COOP] == 2.0 and p[M_SIDE] else 1.0
-    width = p[TN] * p[OUT_BYTES] / halves
-    align = p[ALIGN_OUT]
-    while align > 1.0 and width % align:
-        align *= 0.5
-    return float(align)
+    width = int(p[TN] * p[OUT_BYTES] / halves)
+    return float(min(p[ALIGN_OUT], width & -width))
 
 
 @njit
@@ -88,7 +91,7 @@ def start_us(dev: Any, p: Any) -> float:
 @njit
 def throttle(dev: Any, tensor_us: float, kernel_us: float) -> float:
     """Return the slowdown by the power limit: it grows with time and with busy tensor cores."""
-    settled = 1.0 - 2.718281828 ** (-kernel_us / dev.tensor_kernels_gemm_throttle_us)
+    settled = 1.0 - exp(-kernel_us / dev.tensor_kernels_gemm_throttle_us)
     share = tensor_us / kernel_us
     return float(1.0 + dev.tensor_kernels_gemm_throttle_fraction * share * settled)
 
@@ -111,10 +114,10 @@ def load_clk(dev: Any, p: Any, rows: float, columns: float) -> float:
 def store_clk(dev: Any, p: Any, align: float) -> tuple[float, float]:
     """Return the clocks of a tile's epilogue from end to end, and those its store port is busy."""
     late = busy = 1.0
-    if align % 32.0:
+    if off(align, 32):
         late = dev.tensor_kernels_gemm_store16_factor
         busy = dev.tensor_kernels_gemm_port16_factor
-    elif align % 64.0:
+    elif off(align, 64):
         late = dev.tensor_kernels_gemm_store32_factor
     stored = min(p[TM], p[M]) * min(p[TN], p[N]) * p[OUT_BYTES]
     store = stored * late / dev.tensor_kernels_gemm_store_bytes_per_clk
@@ -183,7 +186,7 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     l2_bytes = operand_traffic(p, fat_a, fat_b)
     shared_us = l2_us(dev, l2_bytes)
     read, written = compulsory(p, out)
-    rough = dev.tensor_kernels_gemm_port16_factor if align % 32.0 else 1.0
+    rough = dev.tensor_kernels_gemm_port16_factor if off(align, 32) else 1.0
     hbm_us = memory_us(dev, sms, read, written * rough)
     busy_us = max(own_us, shared_us)
     if p[ENGINE] == 1.0:
