@@ -136,7 +136,8 @@ def busy_clk(dev: Any, row: Any, p: Any, most: float) -> float:
 
 class Ranking(NamedTuple):
     """The network with what it makes of every kernel of a table worked out: one number or one row
-    of hidden inputs a kernel, and the weights of what depends on the run and on the operator."""
+    of hidden inputs a kernel, and the weights of what depends on the run and on the operator. The
+    hidden layer is in single precision, of which a register holds twice as many."""
 
     short_run: np.ndarray[Any, Any]
     short_kernel: np.ndarray[Any, Any]
@@ -157,10 +158,11 @@ def ranking(kind: str) -> Ranking:
         describe_kernel(row, x)
     run, kernel, operator = slice(RUN), slice(RUN, RUN + KERNEL), slice(RUN + KERNEL, None)
     inner = np.ascontiguousarray(net.inner.T)
+    hidden = (inner[run], kernels @ inner[kernel] + net.offset, inner[operator], net.outer)
     return Ranking(
         net.short[run].copy(), kernels @ net.short[kernel],
         net.linear[run].copy(), kernels @ net.linear[kernel],
-        inner[run].copy(), kernels @ inner[kernel] + net.offset, inner[operator].copy(), net.outer,
+        *(weights.astype(np.float32) for weights in hidden),
     )  # fmt: skip
 
 
@@ -177,7 +179,8 @@ def dot(a: Any, b: Any) -> float:
 def add_rows(x: Any, weights: Any, into: Any) -> None:
     """Add ``x @ weights`` to ``into``, four rows at a time (both descriptions have 4n numbers)."""
     for f in range(0, x.shape[0], 4):
-        a, b, c, d = x[f], x[f + 1], x[f + 2], x[f + 3]
+        a, b = np.float32(x[f]), np.float32(x[f + 1])
+        c, d = np.float32(x[f + 2]), np.float32(x[f + 3])
         for h in range(into.shape[0]):  # in this order, so that it vectorises
             first = a * weights[f, h] + b * weights[f + 1, h]
             into[h] += first + (c * weights[f + 2, h] + d * weights[f + 3, h])
@@ -221,14 +224,11 @@ def liking_of(net: Any, i: int, run: Any, operator: Any, hidden: Any) -> float:
         hidden[h] = operator[h] + net.inner_kernel[i, h]
     add_rows(run, net.inner_run, hidden)
     for h in range(hidden.shape[0]):  # apart from the sum, so that it vectorises
-        hidden[h] = net.outer[h] * hidden[h] / (1.0 + abs(hidden[h]))
-    even = odd = 0.0
-    for h in range(0, hidden.shape[0] - 1, 2):
-        even += hidden[h]
-        odd += hidden[h + 1]
-    if hidden.shape[0] % 2:
-        even += hidden[-1]
-    return float(dot(net.linear_run, run) + net.linear_kernel[i] + even + odd)
+        hidden[h] = net.outer[h] * hidden[h] / (np.float32(1.0) + abs(hidden[h]))
+    found = 0.0
+    for h in range(hidden.shape[0]):
+        found += hidden[h]
+    return float(dot(net.linear_run, run) + net.linear_kernel[i] + found)
 
 
 @njit
@@ -266,10 +266,10 @@ def preferred(
                 dev, p, table[i], i, net, most, out_bytes, bias, scratch, run, runs, likings,
                 times, splits,
             )  # fmt: skip
-    x, operator = np.empty(OPERATOR), np.zeros(net.outer.shape[0])
+    x, operator = np.empty(OPERATOR), np.zeros(net.outer.shape[0], dtype=np.float32)
     describe_operator(p, bias, x)
     add_rows(x, net.inner_operator, operator)
-    hidden = np.empty(net.outer.shape[0])
+    hidden = np.empty(net.outer.shape[0], dtype=np.float32)
     best, chosen = -1e300, 0
     final = np.full(likings.shape[0], -1e300)
     for _ in range(FINALISTS):

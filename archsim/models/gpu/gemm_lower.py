@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from math import ceil
 from typing import Any
@@ -108,15 +109,15 @@ def launches(
     p: np.ndarray[Any, Any], dtype: str, out_bytes: float, bias: bool = False
 ) -> list[Plan]:
     """Return memset, tile kernel and reduction of the chosen candidate ``p``."""
-    m, n, k, batch = (int(v) for v in p[:4])
-    tiles = ceil(m / p[4]) * ceil(n / p[5]) * batch
+    row = p.tolist()
+    m, n, k, batch = (int(v) for v in row[:4])
+    tiles = ceil(m / row[g.TM]) * ceil(n / row[g.TN]) * batch
     plans = []
-    if p[13] == names.WGMMA and tiles > MEMSET_ABOVE_TILES * p[g.CTAS]:
+    if row[g.ENGINE] == names.WGMMA and tiles > MEMSET_ABOVE_TILES * row[g.CTAS]:
         plans.append(memset())
-    config = describe(p)
-    name = kernel_name(p, dtype, bias)
-    plans.append(Plan(name, GEMM, tuple(p.tolist()), 2.0 * batch * m * n * k, config))
-    if p[10] > 1:
+    name = kernel_name(row, dtype, bias)
+    plans.append(Plan(name, GEMM, tuple(row), 2.0 * batch * m * n * k, describe(row)))
+    if row[g.SPLIT] > 1:
         plans.append(reduction(p, out_bytes, serial=p[g.ENGINE] in (names.FFMA, names.DMMA)))
     return plans
 
@@ -137,7 +138,7 @@ def reduction(p: np.ndarray[Any, Any], out_bytes: float, serial: bool) -> Plan:
     return Plan(name, GEMM, tuple(q.tolist()), 0.0)
 
 
-def describe(p: np.ndarray[Any, Any]) -> dict[str, Any]:
+def describe(p: Sequence[float] | np.ndarray[Any, Any]) -> dict[str, Any]:
     """Return the kernel's shape for people."""
     return {
         "tile": [int(p[4]), int(p[5]), int(p[6])], "stages": int(p[7]),
@@ -145,7 +146,7 @@ def describe(p: np.ndarray[Any, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def kernel_name(p: np.ndarray[Any, Any], dtype: str, bias: bool = False) -> str:
+def kernel_name(p: Sequence[float] | np.ndarray[Any, Any], dtype: str, bias: bool = False) -> str:
     """Return the library's name of the chosen kernel."""
     tm, tn, tk, stages, cm, cn = (int(v) for v in p[4:10])
     if p[13] == names.WGMMA:
