@@ -12,7 +12,7 @@ pytest.importorskip("numba.cuda")
 from numba import cuda
 
 from archsim.models.gpu.sm.execute import run
-from workloads.kernels import matmul_int, ngpc_golden, ngpc_half
+from workloads.kernels import matmul_int, ngpc_golden, ngpc_half, products
 from workloads.kernels.golden import CASES
 from workloads.kernels.ngpc_grid import THREADS, level_rows
 
@@ -27,22 +27,20 @@ def ordinary(names, quick):
 
 @pytest.mark.parametrize(
     "name",
-    ordinary(("primes", "relu_even", "gelu", "half_away", "int16_even"), ("relu_even", "gelu")),
+    ordinary(
+        ("primes", "relu_even", "gelu", "half_away", "int16_even", "wide_even"),
+        ("relu_even", "gelu", "wide_even"),
+    ),
 )
 def test_requantised_products_are_those_of_the_gpu(name):
     case = PRODUCTS[name]
     out = np.zeros((case.m, case.n), np.int32)
-    arguments = (
-        *matmul_int.arrays(case.product(), case.format),
-        np.array(case.table(), np.int32),
-        np.int32(matmul_int.ROUNDING_CODES[case.rounding]),
-        np.int32(matmul_int.ACTIVATION_CODES[case.activation]),
-        np.int32(matmul_int.OUT_BITS[case.format]),
-        out,
+    arrays, codes = products.host_arguments(
+        case.product(), case.format, case.rounding, case.activation, case.table()
     )
-    grid = (-(-case.n // matmul_int.TILE), -(-case.m // matmul_int.TILE))
-    run(cuda.jit(matmul_int.requantised_product), grid, (matmul_int.TILE,) * 2, arguments,
-        check=True)  # fmt: skip
+    block = (matmul_int.TILE, matmul_int.TILE)
+    run(cuda.jit(matmul_int.requantised_product), products.grid(case.product()), block,
+        (*arrays, *codes, out), check=True)  # fmt: skip
     np.testing.assert_array_equal(out, np.load(GOLDEN / f"{name}.npz")["out"])
 
 

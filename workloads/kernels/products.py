@@ -67,7 +67,15 @@ def ptx(engine_format: str, cc: tuple[int, int] = (9, 0)) -> str:
 def arguments(
     product: Any, engine_format: str, rounding: str, activation: str, table: tuple[int, ...]
 ) -> list[Any]:
-    """Return the kernel's arguments but the output, arrays on the device.
+    """Return the kernel's arguments but the output, arrays on the device; see `host_arguments`."""
+    arrays, codes = host_arguments(product, engine_format, rounding, activation, table)
+    return [*(cuda.to_device(array) for array in arrays), *codes]
+
+
+def host_arguments(
+    product: Any, engine_format: str, rounding: str, activation: str, table: tuple[int, ...]
+) -> tuple[list[Array], list[Any]]:
+    """Return the kernel's arrays but the output, and its scalars.
 
     ``product`` is an ``archsim.numeric.drawing.Product``; ``table`` the activation's table by raw
     result, any one entry where there is none.
@@ -81,10 +89,7 @@ def arguments(
         np.array(table, dtype=np.int32),
     )  # fmt: skip
     codes = (ROUNDING_CODES[rounding], ACTIVATION_CODES[activation], kernel.out_bits)
-    return [
-        *(cuda.to_device(np.ascontiguousarray(array)) for array in arrays),
-        *(np.int32(code) for code in codes),
-    ]
+    return [np.ascontiguousarray(array) for array in arrays], [np.int32(code) for code in codes]
 
 
 def output(product: Any) -> Any:
