@@ -297,7 +297,7 @@ def drawn(rng, model):
     return model.inputs(rng)
 
 
-def words(bits, count=700):
+def words(bits, count=1000):
     return bits, lambda rng: [rng.getrandbits(bits) for _ in range(count)]
 
 
@@ -323,17 +323,21 @@ def short(rng):
     return [0, 1, 2, 3, 5, 8, 17, rng.randrange(40)]
 
 
+def various(rng):
+    return [*short(rng), rng.choice([129, 254, 255, 256, 257, 300])]
+
+
 def manager(name, make, model, sources, data_bits, outstanding, max_burst, beats, block=""):
     shape = (data_bits, outstanding, max_burst)
     return Unit(
         name,
         lambda: make(address_bits=ADDRESS, data_bits=data_bits, count_bits=COUNT,
                      outstanding=outstanding, max_burst=max_burst),
-        lambda: model(*shape), {"i": transfers(beats)} | sources, ("o",), drawn, 700, block,
+        lambda: model(*shape), {"i": transfers(beats)} | sources, ("o",), drawn, 1000, block,
     )  # fmt: skip
 
 
-SHAPES = [(32, 4, 256, short), (8, 1, 4, short), (128, 2, 16, long), (64, 3, 1, short)]
+SHAPES = [(32, 4, 256, various), (8, 1, 4, short), (128, 2, 16, long), (64, 3, 1, short)]
 UNITS = [
     *[
         Unit(f"splitter_{b}_{n}",

@@ -16,7 +16,7 @@ from hdl.lib.sram import DoubleBuffer
 from hdl.lib.widen import Gearbox, Widener
 
 
-def words(bits, count=400):
+def words(bits, count=800):
     return lambda rng: [rng.getrandbits(bits) for _ in range(count)]
 
 
@@ -271,7 +271,7 @@ UNITS = [
     *[
         Unit(f"arbiter_{p}_{n}", lambda n=n, p=p: StreamArbiter(width=6, count=n, policy=p),
              lambda n=n, p=p: Arbiter(n, p), {f"i__{k}": (6, words(6)) for k in range(n)},
-             block=f"arbiter_{p}" if n == 3 else "")
+             cycles=800, block=f"arbiter_{p}" if n == 3 else "")
         for n in (1, 2, 3, 4) for p in ("fixed", "round_robin")
     ],
     *[
@@ -282,7 +282,7 @@ UNITS = [
     ],
     *[
         Unit(f"replay_{d}", lambda d=d: ReplayBuffer(width=6, depth=d), lambda d=d: Replay(d),
-             {"i": (6, words(6))}, (), Replay.inputs, block="replay" if d == 5 else "")
+             {"i": (6, words(6))}, (), Replay.inputs, 800, "replay" if d == 5 else "")
         for d in (2, 5, 8)
     ],
 ]  # fmt: skip

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from amaranth.hdl import Value
+from amaranth.hdl import ResetInserter, Signal, Value
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
+
+from hdl.formal.mutants import WARM_CYCLES
 
 Step = tuple[dict[str, int], dict[str, int | None]]
 MODES = ("full", "pressed", "starved", "mixed")
@@ -130,14 +132,27 @@ class Unit:
 
 
 def mismatches(component: wiring.Component, steps: list[Step]) -> Iterator[str]:
-    """Run the trace in Amaranth's simulator and yield what differs."""
+    """Run the trace in Amaranth's simulator and yield what differs.
+
+    Before it come a few of its cycles, unchecked, and a reset that must undo them.
+    """
     ports = ports_of(component)
     found: list[str] = []
+    reset = Signal()
+
+    def drive(ctx, x):
+        for name, value in x.items():
+            ctx.set(ports[name][1].as_unsigned(), value & ((1 << len(ports[name][1])) - 1))
 
     async def bench(ctx):
+        for x, _ in steps[:WARM_CYCLES]:
+            drive(ctx, x)
+            await ctx.tick()
+        ctx.set(reset, 1)
+        await ctx.tick()
+        ctx.set(reset, 0)
         for cycle, (x, y) in enumerate(steps):
-            for name, value in x.items():
-                ctx.set(ports[name][1].as_unsigned(), value & ((1 << len(ports[name][1])) - 1))
+            drive(ctx, x)
             for name, value in y.items():
                 if value is None:
                     continue
@@ -148,7 +163,7 @@ def mismatches(component: wiring.Component, steps: list[Step]) -> Iterator[str]:
                     return
             await ctx.tick()
 
-    simulator = Simulator(component)
+    simulator = Simulator(ResetInserter(reset)(component))
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
