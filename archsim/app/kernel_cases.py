@@ -6,8 +6,9 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -70,8 +71,19 @@ def _code_case(path: Path, entry: str) -> KernelCase:
     return KernelCase(kernel.name, kernel, (1,), (32,), ())
 
 
+class _Source(SourceFileLoader):
+    """Compiles what the file says now: bytecode beside it may be that of an earlier edit."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the compiled text of the module's file."""
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
 def _module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"archsim_kernels_{path.stem}", path)
+    name = f"archsim_kernels_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Source(name, str(path)))
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} must be a Python module")
     module = importlib.util.module_from_spec(spec)
