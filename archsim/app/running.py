@@ -96,7 +96,8 @@ def run_and_print(request: Request, json_file: Path | None) -> None:
     """
     outcome = run(request)
     _print(outcome.report, outcome.folder)
-    write_json(json_file, _as_json(outcome.folder))
+    if json_file is not None:  # all points in memory, so only where asked for
+        write_json(json_file, _as_json(outcome.folder))
     summary = outcome.summary
     for failure in summary.by_class:
         if failure.error == CheckError.__name__:
@@ -111,7 +112,8 @@ def report_and_print(folder: Path, json_file: Path | None) -> None:
     data = report_data(folder)
     _write_report(folder, data)
     _print(data, folder)
-    write_json(json_file, _as_json(folder))
+    if json_file is not None:
+        write_json(json_file, _as_json(folder))
 
 
 def evaluate_run(described: Path | Mapping[str, Any]) -> dict[str, Any]:
