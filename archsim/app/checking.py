@@ -43,6 +43,7 @@ def _print_run(run: RunFile, graph: Graph) -> None:
         "points": run.sweep.count,
         **{f"sweep {path}": values for path, values in swept.items()},
         "minimize": ", ".join(run.minimize),
+        **({"constraints": ", ".join(map(str, run.constraints))} if run.constraints else {}),
         "digest": run.digest,
     }
     print_table("Run", [{"what": k, "value": v} for k, v in rows.items()])

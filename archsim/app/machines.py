@@ -22,7 +22,9 @@ METRICS = {
     "array": (
         *COMMON_METRICS, "matrix_cycles", "bound_cycles", "utilisation", "flops",
         "memory_bytes", "sram_bytes", "macs_per_cycle", "lut", "ff", "dsp", "bram", "uram",
-        "fmax_mhz", "fpga_power_w",
+        "fmax_mhz", "min_period_ns", "fpga_power_w",
+        "asic_area_180nm_mm2", "asic_power_180nm_w", "asic_area_45nm_mm2", "asic_power_45nm_w",
+        "asic_area_7nm_mm2", "asic_power_7nm_w",
     ),
     "edgemoe": (
         *COMMON_METRICS, "cycles", "bound_cycles", "utilisation", "weight_wait_us",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archsim.config.constraint import Constraint
 from archsim.errors import ConfigError
 from archsim.report.data import rank
 
@@ -52,9 +53,14 @@ class Sample:
     reasons: dict[str, int]
 
 
-def sampled(file: Path, front: Collection[str], minimize: Sequence[str]) -> Sample:
+def sampled(
+    file: Path,
+    front: Collection[str],
+    minimize: Sequence[str],
+    constraints: Sequence[Constraint] = (),
+) -> Sample:
     """Return the points a report shows; the best ones and those of ``front`` are among them."""
-    finished, reasons, keep = _looked_over(file, minimize)
+    finished, reasons, keep = _looked_over(file, minimize, constraints)
     keep.update(front)
     step = max(-(-finished // SHOWN), 1)
     shown: list[dict[str, Any]] = []
@@ -72,24 +78,26 @@ def sampled(file: Path, front: Collection[str], minimize: Sequence[str]) -> Samp
     return Sample(shown, done - kept, reasons)
 
 
-def _looked_over(file: Path, minimize: Sequence[str]) -> tuple[int, dict[str, int], set[str]]:
+def _looked_over(
+    file: Path, minimize: Sequence[str], constraints: Sequence[Constraint]
+) -> tuple[int, dict[str, int], set[str]]:
     """Return how many points finished, the reasons of the others, and the keys of the best."""
     reasons: dict[str, int] = {}
     finished = 0
 
-    def ranks() -> Iterator[tuple[tuple[float, ...], str]]:
+    def ranks() -> Iterator[tuple[float, tuple[float, ...], str]]:
         nonlocal finished
         for point in points(file):
             if point["status"] == "ok":
                 finished += 1
-                yield rank(point, minimize)
+                yield rank(point, minimize, constraints)
                 continue
             reason = str(point["reason"])
             if reason not in reasons and len(reasons) >= REASONS:
                 reason = OTHER_REASONS
             reasons[reason] = reasons.get(reason, 0) + 1
 
-    best = {key for _, key in heapq.nsmallest(BEST, ranks())}
+    best = {key for *_, key in heapq.nsmallest(BEST, ranks())}
     return finished, reasons, best
 
 

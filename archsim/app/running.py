@@ -16,6 +16,7 @@ from archsim.app.points import evaluate
 from archsim.app.results import sampled
 from archsim.app.vocabulary import vocabulary
 from archsim.config import RunFile, load_run
+from archsim.config.constraint import from_plain
 from archsim.config.load import run_from_document
 from archsim.config.paths import run_files
 from archsim.config.yaml_strict import parse_document
@@ -81,7 +82,7 @@ def run(request: Request) -> Outcome:
         summary = run_sweep(
             space_of(loaded), loaded.context(), evaluate=EVALUATE, identify=IDENTIFY, forget=FORGET,
             store_path=folder / STORE, workers=request.workers, progress=progress,
-            minimize=loaded.minimize, output=folder,
+            minimize=loaded.minimize, constraints=loaded.constraints, output=folder,
         )  # fmt: skip
     _describe(folder, loaded)
     data = report_data(folder)
@@ -152,15 +153,17 @@ def report_data(folder: Path) -> ReportData:
     """Collect what a report shows from a finished run's output folder."""
     described = _read_run(folder)
     front = _front(folder)
-    sample = sampled(_results_file(folder), set(front), described["minimize"])
+    limits = from_plain(described.get("constraints", {}))
+    sample = sampled(_results_file(folder), set(front), described["minimize"], limits)
     points = [_shown(point) for point in sample.points]
     wanted = dict.fromkeys(front[:DETAILED])
-    if (top := best(points, described["minimize"])) is not None:
+    if (top := best(points, described["minimize"], limits)) is not None:
         wanted[top["key"]] = None
     looked = {p["key"]: _detail(folder, p) for p in points if p["key"] in wanted}
     details = {key: detail for key, detail in looked.items() if detail is not None}
     return ReportData(
-        title=described["title"], minimize=described["minimize"], axes=described["axes"],
+        title=described["title"], minimize=described["minimize"], constraints=limits,
+        axes=described["axes"],
         points=points, pareto=front, details=details, device=described["device_summary"],
         config=described["context"],
         left_out=sample.left_out, reasons=sample.reasons,
@@ -201,6 +204,7 @@ def _describe(folder: Path, loaded: RunFile) -> None:
     described = {
         "title": loaded.name,
         "minimize": list(loaded.minimize),
+        "constraints": {c.metric: c.to_dict() for c in loaded.constraints},
         "axes": list(loaded.sweep.axes),
         "device_summary": device_summary(loaded.device),
         "context": loaded.context(),
@@ -294,7 +298,12 @@ def _print(data: ReportData, folder: Path) -> None:
 def _as_json(folder: Path) -> dict[str, Any]:
     described = _read_run(folder)
     results = _read_json(_results_file(folder), ("points",))
-    return {"run": described["context"], "minimize": described["minimize"], **results}
+    return {
+        "run": described["context"],
+        "minimize": described["minimize"],
+        "constraints": described.get("constraints", {}),
+        **results,
+    }
 
 
 def _progress() -> Any:

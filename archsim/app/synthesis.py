@@ -30,9 +30,13 @@ def synth_and_print(
 
     device = load_hardware(file, overrides)
     if target == TARGET:
+        data = _standard_cells(device, top)
         if record:
-            raise ConfigError(f"--record must be with an FPGA target, not {target}")
-        write_json(json_file, _standard_cells(device, top))
+            if data["power_w"] is None:
+                raise ConfigError("--record must be with OpenSTA (scripts/system-packages sta)")
+            energy = data["power_w"] / data["clock_mhz"] * 1e6  # W / MHz in pJ
+            print(f"recorded in {rtl_machine(device).record(device, data | {'energy_pj': energy})}")
+        write_json(json_file, data)
         return
     result = synth(device, target, tuple(range(1, seeds + 1)), top=top)
     data = result.to_dict()

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from archsim.config.constraint import parse_constraints
 from archsim.config.device import Device
 from archsim.config.explain import explain
 from archsim.config.load_sweep import check_sweep
@@ -73,6 +74,9 @@ def run_from_document(
             )
     check_sweep(document, sweep, values, workload, device, devices, vocabulary)
     _check_metrics(document, data.minimize, device, vocabulary)
+    constraints = parse_constraints(document)
+    for limit in constraints:
+        _check_metric(document, ("constraints", limit.metric), limit.metric, device, vocabulary)
     return RunFile(
         workload=workload,
         device=device,
@@ -81,6 +85,7 @@ def run_from_document(
         name=name,
         sweep=sweep,
         minimize=data.minimize,
+        constraints=constraints,
         source=path,
         sweep_place=document.where(("sweep",)),
     )
@@ -174,12 +179,19 @@ def _edited(device: Device, edits: list[Override]) -> Device:
 def _check_metrics(
     document: Document, metrics: tuple[str, ...], device: Device, vocabulary: Vocabulary | None
 ) -> None:
-    machine = getattr(device, "machine", "")
-    known = vocabulary.metrics.get(machine, ()) if vocabulary else ()
     for index, metric in enumerate(metrics):
         place = ("minimize", index)
-        if known and metric not in known:
-            sentence = f"minimize must name metrics of a {machine}, not {show(metric)}"
-            raise document.error(place, sentence + hint(metric, known))
+        _check_metric(document, place, metric, device, vocabulary)
         if metric in metrics[:index]:
             raise document.error(place, f"minimize must name {show(metric)} once, not twice")
+
+
+def _check_metric(
+    document: Document, place: Path, metric: str, device: Device, vocabulary: Vocabulary | None
+) -> None:
+    machine = getattr(device, "machine", "")
+    known = vocabulary.metrics.get(machine, ()) if vocabulary else ()
+    if known and metric not in known:
+        article = "an" if machine[:1] in "aeio" else "a"
+        sentence = f"{place[0]} must name metrics of {article} {machine}, not {show(metric)}"
+        raise document.error(place, sentence + hint(metric, known), key=place[0] == "constraints")

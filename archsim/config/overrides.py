@@ -12,7 +12,7 @@ from archsim.config.yaml_strict import Document, Scalar, parse_value, shorten, s
 from archsim.errors import ConfigError
 
 _PLACE = re.compile(r"^value(:\d+:\d+)?: ")
-_TOP_LEVEL = ("device", "minimize", "name", "execution")
+_TOP_LEVEL = ("device", "minimize", "constraints", "name", "execution")
 
 Overrides = Mapping[str, Scalar] | Iterable[str]
 """Either ``path=value`` texts or values by path."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from archsim.config.constant import NAME_PATTERN, Group
+from archsim.config.constraint import Constraint
 from archsim.config.device import Device
 from archsim.config.digest import digest, plain
 from archsim.config.machines import machine_class
@@ -37,6 +38,9 @@ class RunData(Group):
         min_length=1,
         max_length=8,
         description="metrics of the Pareto front",
+    )
+    constraints: Any = Field(
+        default=None, description="limits of metrics; designs that break one are no answer"
     )
     execution: Execution = Field(
         default="graph",
@@ -124,6 +128,7 @@ class RunFile(Design):
     name: str = "run"
     sweep: Sweep = field(default_factory=Sweep)
     minimize: tuple[str, ...] = ("latency_us", "energy_j")
+    constraints: tuple[Constraint, ...] = ()
     source: Path | None = None
     sweep_place: str = "sweep"
 
@@ -135,7 +140,10 @@ class RunFile(Design):
             "axes": list(self.sweep.axes.items()),
             "rows": [dict(row) for row in self.sweep.rows],
         }
-        return digest({**self.context(), "sweep": sweep, "minimize": self.minimize})
+        goal: dict[str, Any] = {"minimize": self.minimize}
+        if self.constraints:
+            goal["constraints"] = {c.metric: c.to_dict() for c in self.constraints}
+        return digest({**self.context(), "sweep": sweep, **goal})
 
     def confirm_size(self, yes: bool = False, limit: int = MAX_POINTS_WITHOUT_YES) -> None:
         """Raise ``ConfigError`` where the sweep has more than ``limit`` points and not ``yes``."""

@@ -15,6 +15,12 @@ from archsim.config.yaml_strict import show
 from archsim.errors import ConfigError
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_LIMITS = {
+    "type": "object",
+    "minProperties": 1,
+    "properties": {"min": {"type": "number"}, "max": {"type": "number"}},
+    "additionalProperties": False,
+}
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 
 
@@ -65,10 +71,21 @@ def _run_schema(vocabulary: Vocabulary | None) -> dict[str, Any]:
     fields["device"] |= _device(definitions)
     fields["sweep"] |= _sweep(definitions)
     if vocabulary and vocabulary.metrics:
-        fields["minimize"]["items"] = {
-            "enum": sorted({name for names in vocabulary.metrics.values() for name in names})
-        }
+        names = sorted({name for names in vocabulary.metrics.values() for name in names})
+        fields["minimize"]["items"] = {"enum": names}
+        fields["constraints"] |= _constraints(dict.fromkeys(names, _LIMITS), False)
+    else:
+        fields["constraints"] |= _constraints({}, _LIMITS)
     return {"$schema": DRAFT, **schema, "title": "archsim run file", "$defs": definitions}
+
+
+def _constraints(properties: dict[str, Any], others: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "properties": properties,
+        "additionalProperties": others,
+    }
 
 
 def _workload(vocabulary: Vocabulary | None) -> dict[str, Any]:

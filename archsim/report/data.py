@@ -7,23 +7,29 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from archsim.config.constraint import Constraint, all_kept
+from archsim.metrics.labels import basis
+
 Point = Mapping[str, Any]
 """A design point: ``key``, ``overrides`` (axis path -> value), ``status`` (``done`` or
 ``failed``), ``metrics`` (name -> number) of a finished one, ``error`` of a failed one."""
 
 _UNITS = {
     "us": "µs", "s": "s", "j": "J", "mj": "mJ", "pj": "pJ", "w": "W", "bytes": "B", "hz": "Hz",
-    "mhz": "MHz", "cycles": "cycles", "flops": "FLOP", "mm2": "mm²",
+    "mhz": "MHz", "ns": "ns", "cycles": "cycles", "flops": "FLOP", "mm2": "mm²",
 }  # fmt: skip
+
+_BLOCKS = {"bram": "36 Kb", "uram": "288 Kb"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportData:
     """Everything the terminal summary and the HTML page are made of.
 
-    ``minimize`` are the objectives in order, ``axes`` the swept paths. ``points`` may be any
-    collection. ``pareto`` lists keys of Pareto-optimal points, ``details`` maps keys to
-    ``PointResult.to_dict()`` of the designs to show in depth (at least the best one).
+    ``minimize`` are the objectives in order, ``constraints`` the limits, ``axes`` the swept
+    paths. ``points`` may be any collection. ``pareto`` lists keys of Pareto-optimal points,
+    ``details`` maps keys to ``PointResult.to_dict()`` of the designs to show in depth (at least
+    the best one).
 
     ``device`` describes the base design's device: ``name``, ``machine``, ``peaks`` (dtype ->
     operations per second), ``bandwidth`` (bytes per second of device memory); absent entries
@@ -35,6 +41,7 @@ class ReportData:
 
     title: str
     minimize: Sequence[str]
+    constraints: Sequence[Constraint] = ()
     axes: Sequence[str]
     points: Collection[Point]
     pareto: Sequence[str] = ()
@@ -44,6 +51,11 @@ class ReportData:
     validation: Mapping[str, Any] | None = None
     left_out: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def machine(self) -> str:
+        """The base device's machine, "" where it is not said."""
+        return str(self.device.get("machine", ""))
 
     def failed_by_reason(self) -> Mapping[str, int]:
         """Return how many points of the run failed, by reason."""
@@ -56,6 +68,8 @@ class ReportData:
 
 def split_unit(metric: str) -> tuple[str, str]:
     """Return the readable name and unit of a metric, ``latency_us`` -> ``("latency", "µs")``."""
+    if metric in _BLOCKS:
+        return metric, _BLOCKS[metric]
     if metric.endswith("_per_s"):
         name, unit = split_unit(metric.removesuffix("_per_s"))
         return name, f"{unit}/s" if unit else "1/s"
@@ -65,10 +79,11 @@ def split_unit(metric: str) -> tuple[str, str]:
     return metric.replace("_", " "), ""
 
 
-def label(metric: str) -> str:
-    """Return the axis label of a metric, ``latency_us`` -> ``latency (µs)``."""
+def label(metric: str, machine: str = "") -> str:
+    """Return the axis label of a metric with unit and basis, ``latency_us`` -> ``latency (µs)``."""
     name, unit = split_unit(metric)
-    return f"{name} ({unit})" if unit else name
+    inside = ", ".join(part for part in (unit, basis(metric, machine)) if part)
+    return f"{name} ({inside})" if inside else name
 
 
 def finished(points: Iterable[Point]) -> list[Point]:
@@ -76,18 +91,31 @@ def finished(points: Iterable[Point]) -> list[Point]:
     return [p for p in points if p.get("status", "done") == "done"]
 
 
-def best(points: Iterable[Point], minimize: Sequence[str]) -> Point | None:
-    """Return the finished point with the least first objective; ties by the others, then key."""
-    done = finished(points)
+def best(
+    points: Iterable[Point], minimize: Sequence[str], constraints: Sequence[Constraint] = ()
+) -> Point | None:
+    """Return the point with the least first objective among those that keep all constraints.
+
+    Ties by the other objectives, then by key. None where no finished point keeps them.
+    """
+    done = [p for p in finished(points) if all_kept(constraints, p["metrics"])]
     return min(done, key=lambda p: rank(p, minimize)) if done else None
 
 
-def ranked(points: Iterable[Point], minimize: Sequence[str]) -> list[Point]:
-    """Return the finished points, best first, in the order of ``best``."""
-    return sorted(finished(points), key=lambda p: rank(p, minimize))
+def ranked(
+    points: Iterable[Point], minimize: Sequence[str], constraints: Sequence[Constraint] = ()
+) -> list[Point]:
+    """Return the finished points, best first, in the order of ``rank``."""
+    return sorted(finished(points), key=lambda p: rank(p, minimize, constraints))
 
 
-def rank(point: Point, minimize: Sequence[str]) -> tuple[tuple[float, ...], str]:
-    """Return what orders finished points, best first: their objectives, then their key."""
-    values = tuple(float(point["metrics"].get(name, float("inf"))) for name in minimize)
-    return values, str(point["key"])
+def rank(
+    point: Point, minimize: Sequence[str], constraints: Sequence[Constraint] = ()
+) -> tuple[float, tuple[float, ...], str]:
+    """Return what orders finished points, best first: by how much they break a constraint (0 where
+    they keep all), then their objectives, then their key.
+    """
+    metrics = point["metrics"]
+    broken = [c.excess(metrics) for c in constraints if not c.kept(metrics)]
+    values = tuple(float(metrics.get(name, float("inf"))) for name in minimize)
+    return sum(broken), values, str(point["key"])

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from archsim.config.constraint import all_kept
 from archsim.metrics import TERMS
 from archsim.report.data import Point, ReportData, best, finished, label, ranked
 
@@ -32,17 +33,22 @@ def build(data: ReportData) -> dict[str, Any]:
     done = finished(points)
     failed = [p for p in points if p.get("status", "done") != "done"]
     row = {str(p["key"]): i for i, p in enumerate(done)}
-    top = best(done, data.minimize)
+    top = best(done, data.minimize, data.constraints)
     metrics = _metrics(done, data.minimize, len(data.axes))
     return {
         "title": data.title,
         "terms": list(TERMS),
         "minimize": [m for m in data.minimize if m in metrics],
-        "metrics": [{"name": m, "label": label(m), "values": _column(done, m)} for m in metrics],
+        "metrics": [
+            {"name": m, "label": label(m, data.machine), "values": _column(done, m)}
+            for m in metrics
+        ],
         "axes": [_axis(done, axis) for axis in data.axes],
         "keys": [str(p["key"])[:12] for p in done],
         "pareto": sorted(row[k] for k in data.pareto if k in row),
         "best": row[str(top["key"])] if top else None,
+        "constraints": [str(constraint) for constraint in data.constraints],
+        "broken": [i for i, p in enumerate(done) if not all_kept(data.constraints, p["metrics"])],
         "details": _details(data, done, row),
         "failed": {
             "count": sum(data.failed_by_reason().values()),
@@ -118,9 +124,9 @@ def _axis(points: Sequence[Point], axis: str) -> dict[str, Any]:
 
 def _details(data: ReportData, done: list[Point], row: Mapping[str, int]) -> dict[str, Any]:
     front = set(data.pareto)
-    have = [p for p in ranked(done, data.minimize) if p["key"] in data.details]
+    have = [p for p in ranked(done, data.minimize, data.constraints) if p["key"] in data.details]
     have.sort(key=lambda p: p["key"] not in front)
-    top = best(done, data.minimize)
+    top = best(done, data.minimize, data.constraints)
     have.sort(key=lambda p: top is None or p["key"] != top["key"])
     return {str(row[str(p["key"])]): _detail(data.details[p["key"]]) for p in have[:MAX_DETAILS]}
 

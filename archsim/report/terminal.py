@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archsim.config.constraint import all_kept
 from archsim.metrics import TERMS
+from archsim.metrics.labels import MEANING, basis
 from archsim.report.data import Point, ReportData, best, finished, ranked, split_unit
 from archsim.units import duration
 
@@ -28,7 +30,7 @@ def render_run(
 ) -> RenderableType:
     """Return the summary of a run, ``width`` columns wide: works from 60 on, without colour."""
     points = list(data.points)
-    done, top = finished(points), best(points, data.minimize)
+    done, top = finished(points), best(points, data.minimize, data.constraints)
     parts: list[RenderableType] = [render_points(data, points, width)]
     detail = data.details.get(str(top["key"])) if top else None
     if detail is not None:
@@ -58,21 +60,24 @@ def number(value: Any) -> str:
 
 def render_points(data: ReportData, points: Sequence[Point], width: int = 80) -> RenderableType:
     """Return the table of designs, best first; ``*`` marks the Pareto-optimal ones."""
-    rows = ranked(points, data.minimize)
+    rows = ranked(points, data.minimize, data.constraints)
     front = set(data.pareto)
     shown = rows[:TOP] if len(rows) > 2 * TOP else rows
     shown = shown + [p for p in rows[len(shown) :] if p["key"] in front][: 2 * TOP]
     names = short_paths(data.axes)
     table = Table(box=None, pad_edge=False, header_style="bold", width=None)
-    if front:
+    marked = bool(front or data.constraints)
+    if marked:
         table.add_column("", no_wrap=True)
     for axis in data.axes:
         table.add_column(Text(names[axis]), justify="right", overflow="fold")
+    stated = {basis(metric, data.machine) for metric in data.minimize} - {""}
     for metric in data.minimize:
         name, unit = split_unit(metric)
-        table.add_column(Text(f"{name}\n{unit}" if unit else name), justify="right")
+        lines = [name, unit, basis(metric, data.machine)] if stated else [name, unit]
+        table.add_column(Text("\n".join(lines).rstrip()), justify="right")
     for point in shown:
-        cells = [Text("*" if point["key"] in front else " ")] if front else []
+        cells = [Text(_mark(data, point, front))] if marked else []
         cells += [Text(number(point["overrides"].get(axis))) for axis in data.axes]
         cells += [Text(number(point["metrics"].get(m))) for m in data.minimize]
         table.add_row(*cells)
@@ -81,7 +86,29 @@ def render_points(data: ReportData, points: Sequence[Point], width: int = 80) ->
     head = f"{data.title}: {count}" + (f", {len(front)} Pareto-optimal (*)" if front else "")
     rest = total - len(shown)
     more = [Text(f"… {rest} more in the report and the results files")] if rest else []
-    return Group(Text(head, style="bold"), table, *more)
+    return Group(Text(head, style="bold"), table, *more, *_explained(data, rows, stated))
+
+
+def _mark(data: ReportData, point: Point, front: Collection[str]) -> str:
+    if point["key"] in front:
+        return "*"
+    return " " if all_kept(data.constraints, point["metrics"]) else "x"
+
+
+def _explained(
+    data: ReportData, rows: Sequence[Point], stated: Collection[str]
+) -> list[RenderableType]:
+    """Return lines on the constraints and on what the objectives' numbers rest on."""
+    lines = []
+    if data.constraints:
+        broken = sum(not all_kept(data.constraints, p["metrics"]) for p in rows)
+        limits = ", ".join(map(str, data.constraints))
+        of = "designs shown in the report" if data.left_out else "designs"
+        lines.append(f"constraints: {limits}; broken (x) by {broken} of {len(rows)} {of}")
+        if rows and broken == len(rows):
+            lines.append("no design keeps all constraints: the first ones miss them by least")
+    lines += [MEANING[word] for word in MEANING if word in stated]
+    return [Text(line) for line in lines]
 
 
 def short_paths(paths: Iterable[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from archsim.config.constraint import Constraint, all_kept
 from archsim.errors import ConfigError
 from archsim.sweep.columns import Table
 from archsim.sweep.objectives import check_objectives
@@ -26,21 +27,25 @@ FILES = ("results.csv", "results.json", "results.parquet", "pareto.csv")
 
 
 def export(
-    store: Store, space: Space, folder: Path, minimize: Sequence[str] = ()
+    store: Store,
+    space: Space,
+    folder: Path,
+    minimize: Sequence[str] = (),
+    constraints: Sequence[Constraint] = (),
 ) -> tuple[int, dict[str, Path]]:
     """Write the result files of the run in ``store``; return the front's size and the files.
 
-    A point that lacks one of the objectives is not on the front. Raises ``ConfigError`` where an
-    objective is no point's metric or the folder cannot be written.
+    A point that lacks one of the objectives or breaks a constraint is not on the front. Raises
+    ``ConfigError`` where an objective is no point's metric or the folder cannot be written.
     """
     metrics = store.metric_names()
     if metrics:
-        check_objectives(minimize, metrics)
+        check_objectives(minimize, metrics, constraints)
     table = Table(space, metrics)
     files = {name: folder / name for name in FILES}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        keys = _write_results(store, table, files, minimize)
+        keys = _write_results(store, table, files, minimize, constraints)
         with _whole(files["pareto.csv"]) as file:
             writer = _csv_writer(file, table)
             for row in store.select(keys):
@@ -51,7 +56,11 @@ def export(
 
 
 def _write_results(
-    store: Store, table: Table, files: dict[str, Path], minimize: Sequence[str]
+    store: Store,
+    table: Table,
+    files: dict[str, Path],
+    minimize: Sequence[str],
+    constraints: Sequence[Constraint],
 ) -> list[str]:
     """Write CSV, JSON and Parquet in one pass; return the keys of the Pareto front."""
     front = FrontStream(len(minimize))
@@ -71,7 +80,8 @@ def _write_results(
             plain.write(separator + _json(row, overrides))
             columns.add(row, overrides, metrics)
             separator = ",\n"
-            if minimize and row.status == OK and all(name in metrics for name in minimize):
+            known = minimize and row.status == OK and all(name in metrics for name in minimize)
+            if known and all_kept(constraints, metrics):
                 front.add(row.key, tuple(metrics[name] for name in minimize))
         plain.write("\n]}\n")
     return front.front()

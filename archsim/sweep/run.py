@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archsim.config.constraint import Constraint
 from archsim.sweep import worker
 from archsim.sweep.dispatch import Crew, Item, dispatch
 from archsim.sweep.executor import ExecutorFactory, local_executor
@@ -87,6 +88,7 @@ def run_sweep(
     workers: int = 1,
     progress: Callable[[SweepProgress], None] | None = None,
     minimize: Sequence[str] = (),
+    constraints: Sequence[Constraint] = (),
     output: Path | None = None,
     keep_detail: bool = True,
     forget: str = "",
@@ -97,8 +99,9 @@ def run_sweep(
     ``evaluate`` and ``identify`` are dotted names ``module:function``, called in the workers as
     ``evaluate(context, overrides) -> {"metrics": {name: finite number}, ...}`` and
     ``identify(context, overrides) -> key``. A point that raises is recorded as failed with its
-    reason. ``minimize`` names the metrics of the Pareto front; ``output`` is the folder of
-    ``results.{csv,json,parquet}`` and ``pareto.csv``. ``keep_detail`` stores what ``evaluate``
+    reason. ``minimize`` names the metrics of the Pareto front, on which no point is that breaks one
+    of ``constraints``; ``output`` is the folder of ``results.{csv,json,parquet}`` and
+    ``pareto.csv``. ``keep_detail`` stores what ``evaluate``
     answers beside the metrics. ``forget`` names a function that gives up what the other two keep
     between points in the driver's process; it is called before the results are written.
 
@@ -112,13 +115,15 @@ def run_sweep(
         uuid.uuid4().hex, context, space, evaluate, identify, keep_detail, forget
     )
     with Store(store_path) as store:
-        sweep = _Sweep(store, setup, Crew(executor, setup, workers), progress, minimize)
+        sweep = _Sweep(
+            store, setup, Crew(executor, setup, workers), progress, minimize, constraints
+        )
         evaluated = sweep.run()
         front, files = 0, dict[str, Path]()
         if output is not None:
             from archsim.sweep.export import export
 
-            front, files = export(store, space, output, minimize)
+            front, files = export(store, space, output, minimize, constraints)
         return _summary(store, evaluated, front, files, time.perf_counter() - began)
 
 
@@ -150,13 +155,15 @@ class _Sweep:
         crew: Crew,
         progress: Callable[[SweepProgress], None] | None,
         minimize: Sequence[str],
+        constraints: Sequence[Constraint],
     ) -> None:
         self._store = store
         self._setup = setup
         self._crew = crew
         self._progress = progress
         self._minimize = minimize
-        self._unchecked = bool(minimize)
+        self._constraints = constraints
+        self._unchecked = bool(minimize or constraints)
         self._pairs: list[tuple[str, int]] = []
         self._unkeyed: list[Item] = []
         self._phase = "evaluate"
@@ -251,7 +258,7 @@ class _Sweep:
     def _check_minimize(self, names: list[str]) -> None:
         """Refuse a misspelt objective with the first answer, not after the whole sweep."""
         self._unchecked = False
-        check_objectives(self._minimize, names)
+        check_objectives(self._minimize, names, self._constraints)
 
     def _tell(self, last: bool = False) -> None:
         if self._progress is None:

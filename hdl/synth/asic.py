@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archsim.config.node_scaling import NODES, factors
+from archsim.config.standard_cells import BITCELL_UM2, MEMORY_FACTOR, memory_um2
 from hdl.lib.memory import MODULE
 from hdl.rtl import synthesis_top
 from hdl.synth import tools
 from hdl.synth.kept import Kept, default_cache
 from hdl.synth.result import SynthError
-from hdl.synth.scaling import NODES, factors
 
 TARGET = "osu018"
 LIBERTY = "osu018_stdcells.lib"
@@ -37,12 +38,6 @@ ACTIVITY = 0.1
 
 PERIOD_NS = 10.0
 """Of the clock that power is computed at; dynamic power is proportional to the frequency."""
-
-BITCELL_UM2 = 4.65
-"""A six-transistor cell of a 180 nm logic process. Estimated; uncertainty 20 %."""
-
-MEMORY_FACTOR = 2.5
-"""A second port and the periphery of small memories. Estimated; uncertainty 50 %."""
 
 NOTES = (
     "logic is mapped to 180 nm standard cells without layout: no wires in area, Fmax or power",
@@ -95,7 +90,7 @@ def synth_asic(device: Any, *, top: str = "core", cache: Path | None = None) -> 
         fmax = 1e3 / (PERIOD_NS - timed["slack_ns"])
         clock = min(clock, fmax)
         power = timed["dynamic_w"] * clock * PERIOD_NS / 1e3 + timed["leakage_w"]
-    memory = bits * BITCELL_UM2 * MEMORY_FACTOR
+    memory = memory_um2(bits)
     return AsicResult(
         design=device.name, top=top, target=TARGET, clock_mhz=clock, cells=areas["cells"],
         area_um2=areas["area"], sequential_area_um2=areas["sequential"], memory_bits=bits,

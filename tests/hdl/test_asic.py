@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from archsim.config import load_device
+from archsim.config import node_scaling as scaling
 from hdl.rtl import rtl_of
-from hdl.synth import SynthError, asic, scaling, synth_asic
+from hdl.synth import SynthError, asic, synth_asic
 
 DEVICE = load_device("os_4x4_int8")
 

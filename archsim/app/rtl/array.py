@@ -67,9 +67,12 @@ def _golden_row(result: Any) -> dict[str, Any]:
 
 
 def record(device: Any, synthesis: Mapping[str, Any]) -> Path:
-    """Keep a synthesis result among the counts that the FPGA model is fitted to."""
+    """Keep a result among the rows that the FPGA or the standard-cell model is fitted to."""
+    from archsim.models.asic.fit import COUNTS, KEPT
     from archsim.models.fpga.counts import record as keep
 
+    if "energy_pj" in synthesis:
+        return keep(device.params, synthesis, COUNTS, KEPT)
     return keep(device.params, synthesis)
 
 

@@ -13,6 +13,7 @@ from archsim.metrics import TERMS, KernelResult, OperatorResult, PointResult
 from archsim.models.array.energy import static_and_dynamic
 from archsim.models.array.periodic import job_cycles
 from archsim.models.array.timing import Cycles
+from archsim.models.asic import asic_metrics
 from archsim.models.fpga import fpga_metrics
 from archsim.recent import Recent
 
@@ -21,7 +22,8 @@ PRICED_KEPT = 1024
 """Products and operators whose price a model keeps."""
 FPGA_NOTE = (
     "lut, ff, dsp, bram, uram, fmax_mhz and fpga_power_w are a model of ZCU102-class parts, "
-    "fitted to synthesis counts of small engines (docs/synthesis.md)"
+    "asic_* of standard cells (180 nm; 45 and 7 nm scaled), both fitted to synthesis results of "
+    "small engines (docs/synthesis.md)"
 )
 
 
@@ -170,6 +172,7 @@ class ArrayModel:
             "sram_bytes": float(sum(device.buffers.model_dump().values())),
             "macs_per_cycle": float(engines),
             **fpga_metrics(device),
+            **asic_metrics(device),
         }
         estimated = {path: edge for op in priced for path, edge in op.sensitive.items()}
         return PointResult("array", metrics, priced, estimated, (FPGA_NOTE,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ def load(file: Path = FILE) -> list[dict[str, Any]]:
     return rows
 
 
-def record(params: MatrixParams, result: Mapping[str, Any], file: Path = FILE) -> Path:
+def record(
+    params: MatrixParams, result: Mapping[str, Any], file: Path = FILE, kept: Sequence[str] = KEPT
+) -> Path:
     """Add a synthesis result, replacing one of the same design, target and top."""
-    row = {"params": asdict(params), **{key: result[key] for key in KEPT}}
+    row = {"params": asdict(params), **{key: result[key] for key in kept}}
     identity = ("params", "target", "top")
     rows = [old for old in load(file) if any(old[key] != row[key] for key in identity)]
     text = ",\n".join(json.dumps(entry, sort_keys=True) for entry in [*rows, row])

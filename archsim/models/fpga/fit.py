@@ -30,13 +30,16 @@ def fit() -> dict[str, list[float]]:
     rows, _ = split()
     matrix = np.array([features(MatrixParams(**row["params"])) for row in rows])
     return {
-        name: _nonnegative(matrix, np.array([float(row[name]) for row in rows]))
+        name: nonnegative(matrix, np.array([float(row[name]) for row in rows]))
         for name in ("lut", "ff")
     }
 
 
-def _nonnegative(matrix: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> list[float]:
-    """Drop the most negative coefficient until none is left (the exact method is not needed)."""
+def nonnegative(matrix: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> list[float]:
+    """Return coefficients >= 0 of the columns of ``matrix`` (n, k) that give ``counts`` (n).
+
+    Least relative squares; the most negative coefficient is dropped until none is left.
+    """
     scaled = matrix / counts[:, None]
     kept = list(range(matrix.shape[1]))
     while True:

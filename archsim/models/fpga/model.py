@@ -32,7 +32,8 @@ UW_PER_MHZ = {"lut": 0.02, "ff": 0.01, "dsp": 2.5, "bram": 5.0}
 
 
 def fpga_metrics(device: ArrayDevice) -> dict[str, float]:
-    """Return ``lut``, ``ff``, ``dsp``, ``bram``, ``uram``, ``fmax_mhz`` and ``fpga_power_w``.
+    """Return ``lut``, ``ff``, ``dsp``, ``bram``, ``uram``, ``fmax_mhz``, ``min_period_ns``,
+    the time of a cycle at ``fmax_mhz``, and ``fpga_power_w``.
 
     ``bram`` counts 36 Kbit blocks, without UltraRAM; ``uram`` is what the deep buffers would take
     instead. Power is at the device's own clock, at most ``fmax_mhz``.
@@ -42,7 +43,8 @@ def fpga_metrics(device: ArrayDevice) -> dict[str, float]:
     fmax = FMAX_MHZ - (FMAX_MHZ - FMAX_FULL_MHZ) * min(1.0, max(0.0, 2.0 * fill - 1.0))
     clock = min(fmax, float(device.clock.frequency_hz) / 1e6)
     dynamic = sum(microwatts * used[name] for name, microwatts in UW_PER_MHZ.items())
-    return {**used, "fmax_mhz": fmax, "fpga_power_w": STATIC_W + dynamic * clock * 1e-6}
+    speed = {"fmax_mhz": fmax, "min_period_ns": 1e3 / fmax}
+    return {**used, **speed, "fpga_power_w": STATIC_W + dynamic * clock * 1e-6}
 
 
 def resources(params: MatrixParams) -> dict[str, float]:

@@ -28,22 +28,28 @@ function drawPareto(state, onPick) {
   const all = plotted();
   const many = all.length > MANY;
   const pick = (rows, values) => rows.map((i) => values[i]);
+  const broken = new Set(DATA.broken);
+  const kept = all.filter((i) => !broken.has(i));
+  const rest = all.filter((i) => broken.has(i));
   const marks = { size: many ? 4 : 8, opacity: many ? 0.5 : 0.85, color: hue(1) };
   if (colour && colour.values.length > 1) {
-    Object.assign(marks, { color: pick(all, colour.index), cmin: 0, cmax: colour.values.length - 1, colorscale: SCALES[dark() ? "dark" : "light"],
+    Object.assign(marks, { color: pick(kept, colour.index), cmin: 0, cmax: colour.values.length - 1, colorscale: SCALES[dark() ? "dark" : "light"],
       colorbar: { title: { text: shorten(colour.name, 24), side: "right" }, thickness: 12,
         ...ticks(colour) } });
   }
   const front = DATA.pareto.slice().sort((a, b) => mx.values[a] - mx.values[b]);
   const cloud = { type: many ? "scattergl" : "scatter", mode: "markers", name: "designs",
-    x: pick(all, mx.values), y: pick(all, my.values), marker: marks, hoverinfo: "none", customdata: all };
+    x: pick(kept, mx.values), y: pick(kept, my.values), marker: marks, hoverinfo: "none", customdata: kept };
+  const out = { type: many ? "scattergl" : "scatter", mode: "markers", name: "break a constraint",
+    x: pick(rest, mx.values), y: pick(rest, my.values), customdata: rest, hoverinfo: "none",
+    marker: { size: many ? 4 : 8, symbol: "x", opacity: 0.35, color: css("--ink") } };
   const best = { type: "scatter", mode: state.frontLine ? "lines+markers" : "markers", name: "Pareto-optimal",
     x: pick(front, mx.values), y: pick(front, my.values), customdata: front,
     line: { color: css("--mark"), width: 1.5, dash: "dot", shape: "hv" },
     marker: { size: 11, symbol: "diamond-open", color: css("--mark"), line: { width: 2 } }, hoverinfo: "none" };
   const now = { type: "scatter", mode: "markers", name: "selected", x: [mx.values[state.row]], y: [my.values[state.row]],
     marker: { size: 19, symbol: "circle-open", color: css("--ink"), line: { width: 2.5 } }, hoverinfo: "skip" };
-  draw("pareto-chart", [cloud, best, now], {
+  draw("pareto-chart", [...(rest.length ? [out] : []), cloud, best, now], {
     xaxis: axis(mx.label, state.log ? "log" : "linear"), yaxis: axis(my.label, state.log ? "log" : "linear"),
     legend: { orientation: "h", y: 1.02, x: 0, yanchor: "bottom" }, margin: { l: 60, r: 16, t: 40, b: 50 },
   });

@@ -75,13 +75,14 @@ function showYaml(id, text) {
 
 function showDesign(row) {
   const front = DATA.pareto.includes(row) ? ", Pareto-optimal" : "";
+  const broken = DATA.broken.includes(row) ? `, breaks a constraint (${DATA.constraints.join(", ")})` : "";
   const best = row === DATA.best ? ", best by the first objective" : "";
   const cards = [
     ...DATA.axes.map((a) => card(showValue(axisValue(a, row)), a.name)),
     ...DATA.metrics.filter((m) => DATA.minimize.includes(m.name)).map((m) => card(num(m.values[row]), m.label)),
   ];
   $("design-head").replaceChildren(
-    el("p", { class: "hint" }, `Design ${DATA.keys[row]}${best}${front}.`), el("div", { class: "cards" }, ...cards));
+    el("p", { class: "hint" }, `Design ${DATA.keys[row]}${best}${front}${broken}.`), el("div", { class: "cards" }, ...cards));
   showYaml("design-yaml", yaml(designConfig(row)));
 }
 
@@ -94,6 +95,9 @@ function showSummary() {
   if (DATA.left_out) cards.push(card(num(count, 7), "of them shown here, the Pareto front included"));
   if (DATA.failed.count) cards.push(card(num(DATA.failed.count, 7), "failed, see below"));
   if (count > 1) cards.push(card(num(DATA.pareto.length, 7), "Pareto-optimal"));
+  if (DATA.constraints.length) {
+    cards.push(card(num(count - DATA.broken.length, 7), `shown designs keep ${DATA.constraints.join(", ")}`));
+  }
   for (const name of DATA.minimize) {
     const metric = DATA.metrics.find((m) => m.name === name);
     const least = metric.values.reduce((low, v) => v !== null && v < low ? v : low, Infinity);
