@@ -231,8 +231,8 @@ def linear_case(params: EdgeMoeParams, name: str, x: Ints, layer: Layer, exact: 
         words["linear_score"] = [int(layer.scores[r]) for r, _ in order]
         words["linear_old"] = [packed(layer.old[r, c : c + tile]) for r, c in order]
     expected = {"linear_o": [packed(exact[r, c : c + tile]) for r, c in order]}
-    # the engine's own start takes the cycle that the stream of jobs does
-    cycles = engine_cycles(engine, job).cycles - 1 + EPILOGUE_CYCLES
+    # the stream of jobs takes a cycle before the engine starts
+    cycles = engine_cycles(engine, job).cycles + EPILOGUE_CYCLES
     return UnitCase(name, "linear", words, expected, cycles)
 
 

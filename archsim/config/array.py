@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from archsim.config.constant import Constant, Group, constant, rule_error
 from archsim.config.device import Device
-from archsim.config.matrix import MatrixParams
+from archsim.config.matrix import LEAST_WORDS, MatrixParams
 
 Bytes = Annotated[int, Field(ge=1, le=1 << 32)]
 
@@ -123,7 +123,7 @@ class ArrayDevice(Device):
         """Raise unless each buffer holds what the dataflow needs, and at most 2**20 words."""
         rows, stays = self.array.rows, self.array.dataflow == "weight_stationary"
         least = {
-            "a_bytes": 2, "b_bytes": max(2, rows) if stays else 2,
+            "a_bytes": LEAST_WORDS, "b_bytes": max(LEAST_WORDS, rows * stays),
             "out_bytes": 2 if stays else max(2, rows),
         }  # fmt: skip
         if stays:
@@ -144,7 +144,7 @@ class ArrayDevice(Device):
     @property
     def _word_bytes(self) -> dict[str, int]:
         """Bytes of one word of each buffer."""
-        rows = max(2, self.array.rows)
+        rows = max(LEAST_WORDS, self.array.rows)
         probe = self._params(rows, rows, rows, rows)
         return {
             "a_bytes": probe.a_word_bits // 8,

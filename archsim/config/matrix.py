@@ -23,6 +23,9 @@ COUNT_BITS = 16
 MULTIPLIER_BITS = 15
 """Bits of the unsigned requantisation multiplier of a column."""
 
+LEAST_WORDS = 8
+"""Words of the smallest operand buffer: fewer cannot hide the way from a read to a new word."""
+
 ACCUMULATE_CYCLES = 4
 """Cycles from a read of a row of sums until the next read of the same row may begin."""
 
@@ -81,7 +84,7 @@ class MatrixParams:
         _one_of("multiplier", self.multiplier, MULTIPLIERS)
         _range("table_fraction_bits", self.table_fraction_bits, 0, 7)
         for name in ("a_depth", "b_depth"):
-            _range(name, getattr(self, name), 2, 1 << 20)
+            _range(name, getattr(self, name), LEAST_WORDS, 1 << 20)
         least = 2 if self.weights_stay else self.rows
         _range("out_depth", self.out_depth, least, 1 << 20)
         if self.weights_stay:

@@ -73,9 +73,10 @@ class OutputStationaryPe(wiring.Component):
         last = Signal(2)
         total = Signal(signed(self.acc_bits), reset_less=True)
         held = Signal()
+        a, b, drain = _data(m, self)
         m.d.sync += [
-            self.a_o.eq(self.a_i),
-            self.b_o.eq(self.b_i),
+            a.eq(self.a_i),
+            b.eq(self.b_i),
             self.first_o.eq(self.first_i),
             self.last_o.eq(self.last_i),
             first.eq(self.first_o),
@@ -84,12 +85,12 @@ class OutputStationaryPe(wiring.Component):
         ]
         m.d.comb += [product.a.eq(self.a_i), product.b.eq(self.b_i)]
         with m.If(last[1]):
-            m.d.sync += [self.drain_o.eq(total), held.eq(~self.shift)]
+            m.d.sync += [drain.eq(total), held.eq(~self.shift)]
         with m.Else():
             with m.If(self.shift):
                 m.d.sync += held.eq(0)
             with m.If(~held):
-                m.d.sync += self.drain_o.eq(self.drain_i)
+                m.d.sync += drain.eq(self.drain_i)
         return m
 
 
@@ -132,17 +133,29 @@ class WeightStationaryPe(wiring.Component):
             verilog=self.verilog,
         )
         aside = Signal(signed(self.b_bits), reset_less=True)
+        a, b, drain = _data(m, self)
         m.d.sync += [
-            self.a_o.eq(self.a_i),
+            a.eq(self.a_i),
             self.first_o.eq(self.first_i),
             self.last_o.eq(self.last_i),
-            self.drain_o.eq(self.drain_i + product.p),
+            drain.eq(self.drain_i + product.p),
         ]
         with m.If(self.shift):
-            m.d.sync += self.b_o.eq(self.b_i)
+            m.d.sync += b.eq(self.b_i)
         with m.If(self.capture):
             m.d.sync += aside.eq(self.b_i)
         m.d.comb += [
             product.a.eq(self.a_i), product.b.eq(aside), product.load_b.eq(self.first_i),
         ]  # fmt: skip
         return m
+
+
+def _data(m: Module, pe: OutputStationaryPe | WeightStationaryPe) -> tuple[Signal, Signal, Signal]:
+    """Return the registers of ``a_o``, ``b_o`` and ``drain_o``, which need no reset."""
+    outputs = {"a": pe.a_o, "b": pe.b_o, "drain": pe.drain_o}
+    registers = {
+        name: Signal(port.shape(), name=f"{name}_kept", reset_less=True)
+        for name, port in outputs.items()
+    }
+    m.d.comb += [port.eq(registers[name]) for name, port in outputs.items()]
+    return registers["a"], registers["b"], registers["drain"]

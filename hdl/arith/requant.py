@@ -54,14 +54,14 @@ class PostLane(wiring.Component):
         total = Signal(signed(p.acc_bits + 1))
         m.d.comb += total.eq(self.sum + (self.param[: p.acc_bits].as_signed() if p.bias else 0))
         m.d.comb += value.eq(Mux(total < 0, 0, total) if p.activation == "relu" else total)
-        narrow = Signal(signed(p.out_bits), name="narrow")
+        narrow = Signal(signed(p.out_bits), name="narrow", reset_less=True)
         if p.requantise:
             scale = self.param[p.acc_bits if p.bias else 0 :]
             shift = scale[16 : 16 + SHIFT_BITS]
             fine, fits = self._rescale(m, value, scale[:MULTIPLIER_BITS], shift)
             m.d.sync += narrow.eq(saturated(fine, p.out_bits, fits))
         else:
-            value = delayed(m, value, 1, "kept")
+            value = delayed(m, value, 1, "kept", reset_less=True)
             m.d.sync += narrow.eq(saturated(value, p.out_bits))
         if p.activation == "gelu":
             m.submodules.table = table = Memory(
@@ -83,17 +83,17 @@ class PostLane(wiring.Component):
         Return the result and whether the bits beyond ``saturated``'s view are all its sign.
         """
         bits = len(value) + MULTIPLIER_BITS
-        settled = Signal(signed(bits), name="settled")
-        rounded = Signal(signed(bits + 1), name="rounded")
-        coarse = Signal(signed(bits + 1), name="coarse")
-        fine = Signal(signed(bits + 1), name="fine")
-        fits = Signal(name="fits")
+        settled = Signal(signed(bits), name="settled", reset_less=True)
+        rounded = Signal(signed(bits + 1), name="rounded", reset_less=True)
+        coarse = Signal(signed(bits + 1), name="coarse", reset_less=True)
+        fine = Signal(signed(bits + 1), name="fine", reset_less=True)
+        fits = Signal(name="fits", reset_less=True)
         parts = self._products(m, value, multiplier)
-        shift_2 = delayed(m, shift, 2, "shift_to_2")
-        shift_3 = delayed(m, shift_2, 1, "shift_to_3")
-        shift_4 = delayed(m, shift_3, 1, "shift_to_4")
-        shift_5 = delayed(m, shift_4[:3], 1, "shift_to_5")
-        half = Signal(signed(bits), name="half")
+        shift_2 = delayed(m, shift, 2, "shift_to_2", reset_less=True)
+        shift_3 = delayed(m, shift_2, 1, "shift_to_3", reset_less=True)
+        shift_4 = delayed(m, shift_3, 1, "shift_to_4", reset_less=True)
+        shift_5 = delayed(m, shift_4[:3], 1, "shift_to_5", reset_less=True)
+        half = Signal(signed(bits), name="half", reset_less=True)
         m.d.sync += [
             settled.eq(sum(part << (LIMB_BITS * i) for i, part in enumerate(parts))),
             half.eq((Const(1) << shift_2) >> 1),

@@ -19,6 +19,8 @@ from amaranth.hdl import (
 )  # fmt: skip
 from amaranth.lib import wiring
 
+from hdl.lib.counting import delayed
+
 Invariant = Callable[[Module, Sequence[Signal], Signal], None]
 
 
@@ -188,7 +190,7 @@ class ReplayCheck(Elaboratable):
 
     Assumed of the reader: ``take`` only while ``available``, ``release`` only of the oldest word,
     ``rewind`` only with ``take`` and not with ``release``. Asserted: room, ``available``, ``soon``
-    and, with ``words``, the ``data`` of each read two cycles later.
+    and, with ``words``, the ``data`` of each read three cycles later.
     """
 
     def __init__(self, dut: wiring.Component, *, words: bool) -> None:
@@ -246,9 +248,8 @@ class ReplayCheck(Elaboratable):
                 m.d.sync += word.eq(dut.i.payload)
             with m.Elif(free):
                 m.d.sync += word.eq(following[n])
-        taken, want = [Signal(), Signal()], [Signal(dut.width), Signal(dut.width)]
-        m.d.sync += [
-            taken[0].eq(dut.take), want[0].eq(Array(words)[place]),
-            taken[1].eq(taken[0]), want[1].eq(want[0]),
-        ]  # fmt: skip
-        m.d.comb += Assert(~taken[1] | (dut.data == want[1]))
+        read = Signal(dut.width)
+        m.d.comb += read.eq(Array(words)[place])
+        taken = delayed(m, dut.take, dut.LATENCY, "taken")
+        want = delayed(m, read, dut.LATENCY, "want")
+        m.d.comb += Assert(~taken | (dut.data == want))

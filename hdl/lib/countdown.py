@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.hdl._ast import Assign
 
 
 class Preset:
-    """A value to count down from; whether it is 1 or 2 are registers, right after one cycle.
-
-    ``now`` has the same compared in this cycle, for the cycle in which the value may be new.
-    """
+    """A value to count down from; whether it is 1 or 2 are registers, right after one cycle."""
 
     def __init__(self, m: Module, name: str, value: Value) -> None:
         self.value = value
         self.one = Signal(name=f"{name}_is_one")
         self.two = Signal(name=f"{name}_is_two")
-        self.now = SimpleNamespace(value=value, one=value == 1, two=value == 2)
-        m.d.sync += [self.one.eq(self.now.one), self.two.eq(self.now.two)]
+        m.d.sync += [self.one.eq(value == 1), self.two.eq(value == 2)]
 
 
 class Countdown:
@@ -33,13 +27,11 @@ class Countdown:
         self.one = Signal(name=f"{name}_one", init=int(init == 1))
         self.two = Signal(name=f"{name}_two", init=int(init == 2))
 
-    def load(self, preset: Preset | SimpleNamespace) -> list[Assign]:
+    def load(self, preset: Preset) -> list[Assign]:
         """Return the start at ``preset``."""
         return [self.value.eq(preset.value), self.one.eq(preset.one), self.two.eq(preset.two)]
 
-    def choose(
-        self, condition: Value, preset: Preset | SimpleNamespace, other: Preset | SimpleNamespace
-    ) -> list[Assign]:
+    def choose(self, condition: Value, preset: Preset, other: Preset) -> list[Assign]:
         """Return the start at ``preset`` if ``condition``, else at ``other``."""
         return [
             self.value.eq(Mux(condition, preset.value, other.value)),

@@ -26,10 +26,10 @@ class ReplayBuffer(wiring.Component):
     * ``soon`` (1, out): ``available`` of the next cycle, so that ``take`` can be a register.
     * ``take``, ``release``, ``rewind`` (1, in): read now; ``take`` only while ``available``, the
       others only with ``take``.
-    * ``data`` (width, out): the word, in the second cycle after its ``take``.
+    * ``data`` (width, out): the word, in the third cycle after its ``take``.
     """
 
-    LATENCY = 2
+    LATENCY = 3
 
     def __init__(self, *, width: int, depth: int, verilog: bool = False) -> None:
         if depth < 2:
@@ -64,13 +64,13 @@ class ReplayBuffer(wiring.Component):
         position = Signal(range(self.depth))
         room = Signal(init=1)  # level is not depth
         push = Signal()
-        m.d.comb += [
-            self.i.ready.eq(room),
-            push.eq(self.i.valid & room),
+        arriving = Signal(self.width, reset_less=True)
+        m.d.comb += [self.i.ready.eq(room), push.eq(self.i.valid & room)]
+        m.d.comb += [memory.read_en.eq(1), memory.write_data.eq(arriving)]
+        m.d.sync += [  # registers on the way to the memory, which may be far
             memory.write_en.eq(push),
             memory.write_addr.eq(head),
-            memory.write_data.eq(self.i.payload),
-            memory.read_en.eq(1),
+            arriving.eq(self.i.payload),
             memory.read_addr.eq(position),
         ]
         word = Signal(self.width, reset_less=True)  # packs into a block memory's output register

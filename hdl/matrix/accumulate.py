@@ -22,8 +22,8 @@ class Accumulator(wiring.Component):
     * ``valid`` (1, in): ``EARLY`` cycles before a ``row``. Idle 0. With it ``info``: the first
       block of its sums; the last block; a block's last row.
     * ``row`` (columns * acc_bits, in).
-    * ``o_valid`` (1, out), ``o_end`` (1, out): a finished row; it is its block's last. Idle 0.
-      ``LATENCY`` cycles after ``row``.
+    * ``o_valid`` (1, out): a finished row. Idle 0. ``LATENCY`` cycles after ``row``.
+    * ``o_end`` (1, out): in the cycle before: it is its block's last. Idle 0.
     * ``o`` (columns * acc_bits, out): the row, with ``o_valid``.
     """
 
@@ -66,8 +66,8 @@ class Accumulator(wiring.Component):
             word.eq(memory.read_data),
             memory.write_en.eq(valid & ~final),
             self.o_valid.eq(valid & final),
-            self.o_end.eq(valid & final & end),
         ]
+        m.d.comb += self.o_end.eq(valid & final & end)
         for j in range(p.columns):
             new = self.row.word_select(j, p.acc_bits)
             old = word.word_select(j, p.acc_bits)

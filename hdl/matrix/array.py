@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from archsim.config.matrix import MatrixParams
 from hdl.arith.mac import OutputStationaryPe, WeightStationaryPe, pe_signature
 from hdl.lib.modules import place
+from hdl.matrix.accumulate import Accumulator
 
 PE = "matrix_pe"
 ROW = "matrix_row"
@@ -105,18 +106,16 @@ class SystolicArray(wiring.Component):
       word of A. Idle 0. ``info`` (any width, in): anything, taken with ``last``.
     * ``shift``, ``capture`` (1, in): weight-stationary: ``b`` is a weight word; the block's last.
     * ``start`` (1, out): ``latency`` cycles after ``last``; idle 0. ``start_info``: its ``info``.
-      Output-stationary: in this cycle and the next ``rows - 1``, ``row`` is row 0, 1, ... of the
-      tile. Weight-stationary: ``row`` follows after ``EARLY`` cycles.
-    * ``row`` (columns * acc_bits, out).
+    * ``row`` (columns * acc_bits, out): after ``early`` more cycles. Weight-stationary: the word's
+      row of sums; output-stationary: row 0 of the tile, row 1 in the cycle after, and so on.
     """
-
-    EARLY = 2
 
     def __init__(self, params: MatrixParams, *, info_bits: int, verilog: bool = False) -> None:
         self.params = params
         self.info_bits = info_bits
         self.verilog = verilog
-        self.latency = latency(params) - self.EARLY * params.weights_stay
+        self.early = Accumulator.EARLY if params.weights_stay else 1
+        self.latency = latency(params) - self.early
         super().__init__(
             {
                 "a": In(params.a_word_bits),
@@ -138,7 +137,7 @@ class SystolicArray(wiring.Component):
         p = self.params
         width = self.info_bits
         ends = Signal(self.latency)
-        infos = Signal(width * self.latency)
+        infos = Signal(width * self.latency, reset_less=True)
         m.d.sync += [
             ends.eq(Cat(self.last, ends)),
             infos.eq(Cat(self.info, infos)),

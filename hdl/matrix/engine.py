@@ -10,8 +10,9 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from archsim.config.matrix import MatrixParams
 from hdl.arith.requant import PostLane, lane_signature, latency
-from hdl.lib.counting import delayed
+from hdl.lib.counting import delayed, increment
 from hdl.lib.fifo import StreamFifo
+from hdl.lib.memory import BufferMemory
 from hdl.lib.modules import place
 from hdl.lib.narrow import Narrower
 from hdl.lib.replay import ReplayBuffer
@@ -20,11 +21,8 @@ from hdl.matrix.array import SystolicArray
 from hdl.matrix.issue import Issuer, TileIssuer
 from hdl.matrix.issue_blocks import BlockIssuer
 from hdl.matrix.job import JOB
-from hdl.matrix.load import Loader, TileLoader
+from hdl.matrix.load import PARAM_DEPTH, Loader, TileLoader
 from hdl.matrix.load_blocks import BlockLoader
-
-PARAM_DEPTH = 16
-"""Column tiles whose parameters can wait."""
 
 LANE = "matrix_lane"
 """Name of the Verilog module of ``PostLane``."""
@@ -34,7 +32,9 @@ COUNTERS = ("cycles", "compute", "stall_input", "stall_output", "stall_drain", "
 
 
 class _Rows(NamedTuple):
-    """Rows of finished sums: ``row``, whether it is one, whether it is its column tile's last."""
+    """Rows of finished sums: ``row``; whether it is one; whether the next cycle's is its column
+    tile's last.
+    """
 
     row: Value
     valid: Value
@@ -88,23 +88,28 @@ class MatrixEngine(wiring.Component):
             p, info_bits=issuer.INFO_BITS, verilog=self.verilog
         )
         connect(m, flipped(self.i), loader.i)
-        connect(m, loader.a, a.i)
-        connect(m, loader.b, b.i)
+        begin = Signal()  # presets of the job are registers, valid one cycle after it
+        m.d.sync += begin.eq(self.start)
         for block in (loader, issuer):
-            m.d.comb += [block.start.eq(self.start), block.job.eq(self.job)]
+            m.d.comb += [block.start.eq(begin), block.job.eq(self.job)]
         m.d.comb += [
             issuer.a_available.eq(a.available), issuer.b_available.eq(b.available),
             issuer.a_soon.eq(a.soon), issuer.b_soon.eq(b.soon),
             a.take.eq(issuer.take), b.take.eq(issuer.b_take),
             a.release.eq(issuer.a_release), a.rewind.eq(issuer.a_rewind),
             b.release.eq(issuer.b_release), b.rewind.eq(issuer.b_rewind),
-            loader.b_freed.eq(issuer.b_capture),
+            a.i.valid.eq(loader.a_valid), a.i.payload.eq(loader.a),
+            b.i.valid.eq(loader.b_valid), b.i.payload.eq(loader.b),
+            loader.a_freed.eq(issuer.take & issuer.a_release),
+            loader.b_freed.eq(
+                issuer.b_capture if p.weights_stay else issuer.b_take & issuer.b_release
+            ),
         ]  # fmt: skip
         self._feed(m, issuer, a, b, array)
         sums = self._blocks(m, array) if p.weights_stay else self._tiles(m, array)
         rows = self._results(m, sums, loader)
         self._output(m, rows, issuer)
-        self._count(m, issuer)
+        self._count(m, issuer, begin)
         return m
 
     def _feed(
@@ -124,7 +129,7 @@ class MatrixEngine(wiring.Component):
             m.d.comb += [array.a.eq(Mux(take, a.data, 0)), array.b.eq(Mux(take, b.data, 0))]
 
     def _tiles(self, m: Module, array: SystolicArray) -> _Rows:
-        """Count out the rows of each tile."""
+        """Count out the rows of each tile, one cycle before they come."""
         p = self.params
         left = Signal(range(p.rows + 1))  # rows of the tile still to come, this one not counted
         kept = Signal(range(p.rows))  # rows of it still to come that are results
@@ -141,7 +146,7 @@ class MatrixEngine(wiring.Component):
             with m.If(kept != 0):
                 m.d.sync += kept.eq(kept - 1)
         last_row = (left == 1) & pop if p.rows > 1 else array.start_info[1]
-        return _Rows(array.row, valid, running & last_row)
+        return _Rows(array.row, delayed(m, valid, 1, "row"), running & last_row)
 
     def _blocks(self, m: Module, array: SystolicArray) -> _Rows:
         """Add up the rows of each block of weights."""
@@ -176,17 +181,26 @@ class MatrixEngine(wiring.Component):
         ]
         return rows
 
-    def _columns(self, m: Module, loader: Loader, pop: object) -> Signal:
-        """Keep the column parameters until ``pop``; return those of the current tile."""
+    def _columns(self, m: Module, loader: Loader, pop: Value) -> Signal:
+        """Keep the column parameters; return those of the current tile, the next two cycles after
+        ``pop``. The loader counts the places.
+        """
         p = self.params
         if not p.has_params:
             return Signal(p.columns, name="no_params")
-        m.submodules.columns = fifo = StreamFifo(
+        m.submodules.columns = memory = BufferMemory(
             width=p.param_word_bits, depth=PARAM_DEPTH, verilog=self.verilog
         )
-        connect(m, loader.param, fifo.i)
-        m.d.comb += fifo.o.ready.eq(pop)
-        return fifo.o.payload
+        for name, moves in (("write", loader.param_valid), ("read", pop)):
+            place = Signal(range(PARAM_DEPTH), name=f"columns_{name}")
+            m.d.comb += getattr(memory, f"{name}_addr").eq(place)
+            with m.If(moves):
+                m.d.sync += place.eq(increment(place, PARAM_DEPTH))
+        m.d.comb += [
+            memory.write_en.eq(loader.param_valid), memory.write_data.eq(loader.param),
+            memory.read_en.eq(1), loader.param_freed.eq(pop),
+        ]  # fmt: skip
+        return memory.read_data
 
     def _output(self, m: Module, rows: stream.Interface, issuer: Issuer) -> None:
         p = self.params
@@ -207,16 +221,16 @@ class MatrixEngine(wiring.Component):
         connect(m, buffer.o, narrower.i)
         connect(m, narrower.o, flipped(self.o))
 
-    def _count(self, m: Module, issuer: Issuer) -> None:
+    def _count(self, m: Module, issuer: Issuer, begin: Signal) -> None:
         with m.If(self.start):
             m.d.sync += self.busy.eq(1)
-        with m.Elif(~issuer.busy & issuer.empty):
+        with m.Elif(~issuer.busy & issuer.empty & ~begin):
             m.d.sync += self.busy.eq(0)
-        tail = self.busy & ~issuer.busy
+        tail = self.busy & ~issuer.busy & ~begin
         events = {
             "cycles": self.busy,
             "compute": issuer.take,
-            "stall_input": issuer.stall_input,
+            "stall_input": issuer.stall_input | begin,
             "stall_output": issuer.stall_output,
             "stall_drain": issuer.stall_drain,
             "tail": tail,

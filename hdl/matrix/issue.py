@@ -26,7 +26,8 @@ class Issuer(wiring.Component):
 
     Ports:
 
-    * ``start`` (1, in) with a stable ``job``; ``busy`` (1, out) until the last word was issued.
+    * ``start`` (1, in), a cycle after ``job`` is stable; ``busy`` (1, out) until the last word was
+      issued.
     * ``a_available``, ``b_available`` (1, in): the next word can be taken; ``a_soon``, ``b_soon``
       (1, in): it can in the next cycle.
     * ``take``, ``b_take`` (1, out): a word of A or B is taken in this cycle. Idle 0.
@@ -104,10 +105,10 @@ class Issuer(wiring.Component):
         self.next_group_one = Mux(turn & held.one & n.one, group.two, group.one)
         with m.If(self.start):
             m.d.sync += [
-                self.busy.eq(1), self.first_k.eq(1), *n.load(job["n_tiles"].now),
-                *group.load(job["groups"].now),
-                *k.choose(job["groups"].now.one, ks[1].now, ks[0].now),
-                *held.choose(job["groups"].now.one, helds[1].now, helds[0].now),
+                self.busy.eq(1), self.first_k.eq(1), *n.load(job["n_tiles"]),
+                *group.load(job["groups"]),
+                *k.choose(job["groups"].one, ks[1], ks[0]),
+                *held.choose(job["groups"].one, helds[1], helds[0]),
             ]  # fmt: skip
         with m.Elif(self.take):
             m.d.sync += [self.first_k.eq(k.one), *k.step(), self.busy.eq(~final)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
+from archsim.config.matrix import ACCUMULATE_CYCLES
 from hdl.lib.countdown import Countdown, Preset
 from hdl.matrix.issue import Issuer
 
@@ -13,7 +14,8 @@ class BlockIssuer(Issuer):
 
     A block's weights, ``rows`` words of B, move into the array while the block before computes;
     the last of them waits until that one's weights are in use. Blocks start at least
-    ``interval`` cycles apart. ``info``: the first block of its sums; the last; a block's last row.
+    ``interval`` cycles apart, and the same row of two blocks ``ACCUMULATE_CYCLES``, however late
+    a row of A came. ``info``: the first block of its sums; the last; a block's last row.
     """
 
     INFO_BITS = 3
@@ -29,9 +31,11 @@ class BlockIssuer(Issuer):
         loaded = Signal()  # the next block's weights are in the array
         fresh = Signal(init=1)
         word_one, begun = self._weights(m)
+        settled, next_settled = self._settled(m)
         emits = self.first_k & self.held.one
-        ready = ~self.first_k | loaded
-        operands = self.a_available & (ready | (word_one & self.b_available))
+        there = ~self.first_k | loaded
+        ready = there & (~self.first_k | settled)
+        operands = self.a_available & (there | (word_one & self.b_available))
         space = ~emits | room[0]
         stalled = self.busy & operands
         next_loaded = self.b_capture | (loaded & ~begun)
@@ -39,7 +43,10 @@ class BlockIssuer(Issuer):
             loaded.eq(next_loaded),
             self.take.eq(
                 self.next_busy & self.a_soon
-                & (~self.next_first | (next_loaded & (~self.next_held_one | room[1])))
+                & (
+                    ~self.next_first
+                    | (next_loaded & next_settled & (~self.next_held_one | room[1]))
+                )
             ),
         ]  # fmt: skip
         with m.If(self.start):
@@ -57,6 +64,28 @@ class BlockIssuer(Issuer):
             self.b_release.eq(1),
             self.b_rewind.eq(0),
         ]
+
+    def _settled(self, m: Module) -> tuple[Value, Value]:
+        """Return whether the sums of the block before may be read, now and in the next cycle.
+
+        Its first row's are there in time after four rows; fewer wait after the last of them.
+        """
+        waits = []
+        for name in ("k", "last_rows"):  # rows of a group, the last group's
+            rows = getattr(self.job, name)
+            waits.append(Signal(range(ACCUMULATE_CYCLES), name=f"{name}_wait"))
+            m.d.sync += waits[-1].eq(Mux(rows < ACCUMULATE_CYCLES, ACCUMULATE_CYCLES - rows, 0))
+        wait = Signal(range(ACCUMULATE_CYCLES))
+        settled = Signal(init=1)  # wait is 0
+        ends = self.take & self.k.one
+        following = Mux(self.group.one, waits[1], waits[0])
+        next_settled = Mux(ends, following == 0, settled | (wait == 1))
+        m.d.sync += settled.eq(next_settled)
+        with m.If(ends):
+            m.d.sync += wait.eq(following)
+        with m.Elif(~settled):
+            m.d.sync += wait.eq(wait - 1)
+        return settled, next_settled
 
     def _weights(self, m: Module) -> tuple[Signal, Signal]:
         """Take the words of the next block; the last only when it may overwrite the one before.

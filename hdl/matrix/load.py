@@ -10,87 +10,144 @@ from amaranth.lib.wiring import In, Out
 
 from archsim.config.matrix import COUNT_BITS, MatrixParams
 from hdl.lib.countdown import Countdown, Preset
+from hdl.lib.counting import delayed
+from hdl.lib.credits import Credits
+from hdl.lib.skid import SkidBuffer
 from hdl.matrix.job import JOB
 
 A, B, PARAM = 1, 2, 4
 """Kinds of word, one hot."""
 
+PARAM_DEPTH = 16
+"""Column tiles whose parameters can wait."""
+
 
 class Loader(wiring.Component):
     """Cuts the input stream into words and sends each to its buffer, in order of first use.
 
-    A word takes whole beats, the lowest bits first.
+    A word takes whole beats, the lowest bits first. The schedule runs ahead of the words by up to
+    three, and the places left in each buffer are counted here, so that ``i.ready`` is a register:
+    whether a beat fits is known one cycle before.
 
-    Ports: ``start`` (1, in) with a stable ``job``; ``i`` stream of ``8 * port_bytes`` bits;
-    ``a``, ``b``, ``param``: streams of words; ``b_freed`` (1, in): a
-    block of weights has left its buffer; ``busy`` (1, out) until the last word is through.
+    Ports:
+
+    * ``start`` (1, in), a cycle after ``job`` is stable; ``i``: stream of ``8 * port_bytes`` bits.
+    * ``a_valid``, ``b_valid``, ``param_valid`` (1, out): a word for that buffer, which must take
+      it. Idle 0. With them ``a``, ``b``, ``param``, the words.
+    * ``a_freed``, ``b_freed``, ``param_freed`` (1, in): a place is free again; weight-stationary,
+      ``b_freed`` is those of a whole block of weights.
     """
 
     def __init__(self, params: MatrixParams) -> None:
         self.params = params
-        super().__init__(
-            {
-                "start": In(1),
-                "job": In(JOB),
-                "busy": Out(1),
-                "i": In(stream.Signature(8 * params.port_bytes)),
-                "a": Out(stream.Signature(params.a_word_bits)),
-                "b": Out(stream.Signature(params.b_word_bits)),
-                "param": Out(stream.Signature(max(1, params.param_word_bits))),
-                "b_freed": In(1),
-            }
-        )
+        widths = (params.a_word_bits, params.b_word_bits, max(1, params.param_word_bits))
+        ports = {"start": In(1), "job": In(JOB), "i": In(stream.Signature(8 * params.port_bytes))}
+        for name, width in zip(("a", "b", "param"), widths, strict=True):
+            ports |= {name: Out(width), f"{name}_valid": Out(1), f"{name}_freed": In(1)}
+        super().__init__(ports)
+
+    @property
+    def b_places(self) -> int:
+        """Places of the B buffer, as ``b_freed`` counts them."""
+        return self.params.b_depth
 
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        self.kind = Signal(3)  # one hot: whose word comes; 0 while idle
-        self.next_kind = Signal(3)  # after this word, or at the start
-        self.b_open = Signal(init=1)  # whether the B buffer has room beyond a word
-        done = self._words(m)
-        m.d.comb += self.next_kind.eq(self.kind)
-        with m.If(self.start | done):
+        self.kind = Signal(3)  # one hot: what the schedule is at; 0 while idle
+        self.next_kind = Signal(3)  # after that, or at the start
+        self.asks = Signal(init=1)  # whether it needs a place of its buffer
+        m.submodules.order = order = SkidBuffer(width=4)
+        step = Signal()
+        m.d.comb += [
+            order.i.valid.eq(self.kind.any()),
+            order.i.payload.eq(Cat(self.kind, self.asks)),
+            step.eq(order.i.valid & order.i.ready),
+            self.next_kind.eq(self.kind),
+        ]
+        with m.If(self.start | step):
             m.d.sync += self.kind.eq(self.next_kind)
-        self._schedule(m, done)
+        self._schedule(m, step)
+        self._words(m, order.o)
         return m
 
     @abstractmethod
-    def _schedule(self, m: Module, done: Value) -> None:
-        """Choose ``next_kind`` when a word is ``done`` and at the start."""
+    def _schedule(self, m: Module, step: Value) -> None:
+        """Choose ``next_kind`` and ``asks`` at every ``step`` and at the start."""
 
-    def _words(self, m: Module) -> Value:
-        """Collect beats; return the signal of a word's last beat being taken."""
+    def _words(self, m: Module, order: stream.Interface) -> None:
+        """Collect the beats of one word after the other."""
         p = self.params
-        sizes = (p.a_word_bits, p.b_word_bits, p.param_word_bits)
-        beats = [p.beats(size) or 1 for size in sizes]
-        width = 8 * p.port_bytes
-        parts = Signal((max(beats) - 1) * width, reset_less=True)
-        beat = Signal(range(max(2, *beats)))
-        final = Signal(3)  # one hot: this beat is the last of that kind of word
-        targets = (self.a, self.b, self.param)
-        wanted = Cat(self.a.ready, self.b.ready & self.b_open, self.param.ready)
-        accept = Signal()
-        done = Signal()
+        beats = [p.beats(x) or 1 for x in (p.a_word_bits, p.b_word_bits, p.param_word_bits)]
+        most, width = max(beats), 8 * p.port_bytes
+        kind, asks = Signal(3), Signal()  # of the word whose beats come; 0 for none
+        idle, go = Signal(init=1), Signal()  # no word is open; a beat may come
+        accept, done, advance = Signal(), Signal(), Signal()
+        then = order.payload[:3] & order.valid.replicate(3)
         m.d.comb += [
-            self.i.ready.eq(self.busy & ~(final & ~wanted).any()),
-            accept.eq(self.i.valid & self.i.ready),
-            done.eq(self.i.valid & (final & wanted).any()),
+            self.i.ready.eq(go),
+            accept.eq(self.i.valid & go),
+            advance.eq(idle | done),
+            order.ready.eq(advance),
         ]
-        whole = Cat(parts, self.i.payload)
-        for index, target in enumerate(targets):
-            gate = self.b_open if target is self.b else 1
+        with m.If(advance):
+            m.d.sync += [kind.eq(then), asks.eq(order.payload[3]), idle.eq(~order.valid)]
+        soon = self._places(m, done & asks, kind)
+        fits = Mux(advance, ~order.payload[3] | (then & soon).any(), ~asks | (kind & soon).any())
+        ends = Const(1)  # the next cycle's beat is its word's last
+        if most == 1:
+            m.d.comb += done.eq(accept)
+        else:
+            final = Signal()
+            m.d.comb += done.eq(accept & final)
+            ends = self._ends(m, beats, kind, then, accept, advance, final)
+            m.d.sync += final.eq(ends)
+        m.d.sync += go.eq(Mux(advance, order.valid, 1) & (fits | ~ends))
+        whose = Signal(3)  # one hot: this beat ends a word of that kind
+        m.d.comb += whose.eq(Mux(done, kind, 0))
+        self._send(m, beats, accept, whose, width)
+
+    def _places(self, m: Module, take: Value, kind: Signal) -> Value:
+        """Count the places of the buffers; return a bit each: whether any is left next cycle."""
+        places = {"a": self.params.a_depth, "b": self.b_places, "param": PARAM_DEPTH}
+        credits = [
+            Credits(m, name, count, take=take & kind[n], freed=getattr(self, f"{name}_freed"))
+            for n, (name, count) in enumerate(places.items())
+        ]
+        return Cat(credit.soon for credit in credits)
+
+    def _ends(
+        self, m: Module, beats: list[int], kind: Signal, then: Value, accept: Signal,
+        advance: Signal, final: Signal,
+    ) -> Value:  # fmt: skip
+        """Count a word's beats; return whether the next cycle's is its last."""
+        beat = Signal(range(max(beats)))
+        with m.If(advance):
+            m.d.sync += beat.eq(0)
+        with m.Elif(accept):
+            m.d.sync += beat.eq(beat + 1)
+        single = Const(sum((count == 1) << n for n, count in enumerate(beats)), 3)
+        one_more = Cat(beat == count - 2 if count > 1 else Const(0, 1) for count in beats)
+        going = Mux(accept, (kind & one_more).any(), final)
+        return Mux(advance, (then & single).any(), going)
+
+    def _send(self, m: Module, beats: list[int], accept: Signal, done: Value, width: int) -> None:
+        """Shift the beats together, and say whose word they are when the last is there.
+
+        A beat is registered before, so that the wide register's enable is a register too.
+        """
+        beat = Signal(width, reset_less=True)
+        word = Signal(max(beats) * width, reset_less=True)
+        arrived = delayed(m, accept, 1, "arrived")
+        m.d.sync += beat.eq(self.i.payload)
+        with m.If(arrived if max(beats) > 1 else Const(1)):
+            m.d.sync += word.eq(Cat(word, beat)[width:])
+        valid = delayed(m, done, 2, "valid")
+        for n, (name, count) in enumerate(zip(("a", "b", "param"), beats, strict=True)):
             m.d.comb += [
-                target.valid.eq(final[index] & self.i.valid & gate),
-                target.payload.eq(whole[(max(beats) - beats[index]) * width :]),
+                getattr(self, f"{name}_valid").eq(valid[n]),
+                getattr(self, name).eq(word[(max(beats) - count) * width :]),
             ]
-        single = Const(sum((count == 1) << index for index, count in enumerate(beats)), 3)
-        last_but_one = Cat(beat == count - 2 if count > 1 else Const(0) for count in beats)
-        with m.If(accept):
-            m.d.sync += [parts.eq(whole[width:]), beat.eq(Mux(done, 0, beat + 1))]
-        with m.If(self.start | accept):
-            following = Mux(self.start | done, self.next_kind & single, self.kind & last_but_one)
-            m.d.sync += final.eq(following)
-        return done
 
 
 class TileLoader(Loader):
@@ -100,7 +157,7 @@ class TileLoader(Loader):
     tile of A.
     """
 
-    def _schedule(self, m: Module, done: Value) -> None:
+    def _schedule(self, m: Module, step: Value) -> None:
         names = ("k", "groups", "held", "last_held", "n_tiles")
         job = {name: Preset(m, name, getattr(self.job, name)) for name in names}
         stream_a = self.job.stream_a
@@ -118,11 +175,11 @@ class TileLoader(Loader):
         with m.If(self.start):
             m.d.comb += following.eq(first_kind)
             m.d.sync += [
-                self.busy.eq(1), both.eq(1), *k.load(job["k"].now),
-                *held.choose(job["groups"].now.one, job["last_held"].now, job["held"].now),
-                *n.load(job["n_tiles"].now), *group.load(job["groups"].now),
+                both.eq(1), *k.load(job["k"]),
+                *held.choose(job["groups"].one, job["last_held"], job["held"]),
+                *n.load(job["n_tiles"]), *group.load(job["groups"]),
             ]  # fmt: skip
-        with m.Elif(done):
+        with m.Elif(step):
             with m.If(kind[2]):
                 m.d.comb += following.eq(Mux(both, A, B))
             with m.Elif(both):
@@ -145,4 +202,3 @@ class TileLoader(Loader):
                     ]  # fmt: skip
                 with m.Else():
                     m.d.comb += following.eq(0)
-                    m.d.sync += self.busy.eq(0)

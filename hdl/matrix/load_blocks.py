@@ -17,7 +17,7 @@ class BlockLoader(Loader):
     The first word of a block waits until the B buffer has room for the whole block.
     """
 
-    def _schedule(self, m: Module, done: Value) -> None:
+    def _schedule(self, m: Module, step: Value) -> None:
         names = ("k", "last_rows", "groups", "held", "n_tiles")
         job = {name: Preset(m, name, getattr(self.job, name)) for name in names}
         kind, following = self.kind, self.next_kind
@@ -25,16 +25,16 @@ class BlockLoader(Loader):
         with_a = Signal()
         block_end = Signal()
         head = Const(PARAM if self.params.has_params else B, 3)
-        weights_end = self._weights(m, done & (kind == B))
+        weights_end = self._weights(m, step & (kind == B))
         m.d.comb += block_end.eq(Mux(kind == A, k.one, weights_end & ~with_a))
         with m.If(self.start):
             m.d.comb += following.eq(head)
             m.d.sync += [
-                self.busy.eq(1), with_a.eq(1), *held.load(job["held"].now),
-                *n.load(job["n_tiles"].now), *group.load(job["groups"].now),
-                *k.choose(job["groups"].now.one, job["last_rows"].now, job["k"].now),
+                with_a.eq(1), *held.load(job["held"]),
+                *n.load(job["n_tiles"]), *group.load(job["groups"]),
+                *k.choose(job["groups"].one, job["last_rows"], job["k"]),
             ]  # fmt: skip
-        with m.Elif(done):
+        with m.Elif(step):
             with m.If(kind == PARAM):
                 m.d.comb += following.eq(B)
             with m.If(weights_end & with_a):
@@ -57,34 +57,26 @@ class BlockLoader(Loader):
                         ]  # fmt: skip
                         with m.If(group.one):
                             m.d.comb += following.eq(0)
-                            m.d.sync += self.busy.eq(0)
 
-    def _weights(self, m: Module, done: Value) -> Value:
-        """Count a block's words and the blocks in the buffer; return: this word is a block's last.
+    @property
+    def b_places(self) -> int:
+        """Blocks of weights that fit the B buffer."""
+        return self.params.b_depth // self.params.rows
 
-        ``done``: a word of B was taken.
+    def _weights(self, m: Module, taken: Value) -> Value:
+        """Count a block's words; return whether this word is a block's last.
+
+        ``taken``: a word of B was scheduled.
         """
         rows = self.params.rows
-        blocks = self.params.b_depth // rows
-        word = Signal(range(max(2, rows)))  # words of the block taken
+        word = Signal(range(max(2, rows)))  # words of the block scheduled
         last = Signal(init=int(rows == 1))  # the next word is its block's last
-        room = Signal(range(blocks + 1), init=blocks)
-        begins = Signal()
-        inside = Signal()  # a block has begun and not ended
-        next_room = Signal.like(room)
-        m.d.comb += [
-            begins.eq(done & ~inside),
-            next_room.eq(room - begins + self.b_freed),
-        ]
-        next_inside = Mux(done, ~last, inside)
-        m.d.sync += [
-            room.eq(next_room),
-            inside.eq(next_inside),
-            self.b_open.eq(next_inside | (next_room != 0)),
-        ]
-        with m.If(done):
+        first = Signal(init=1)  # it is its block's first
+        m.d.comb += self.asks.eq((self.kind != B) | first)
+        with m.If(taken):
             m.d.sync += [
                 word.eq(Mux(last, 0, word + 1)),
                 last.eq(int(rows == 1) | (~last & (word == rows - 2))),
+                first.eq(last),
             ]
         return (self.kind == B) & last

@@ -199,7 +199,7 @@ class Replay(Model):
     """A list of live words and a read position."""
 
     def __init__(self, depth):
-        self.depth, self.live, self.place, self.data = depth, deque(), 0, deque([None, None])
+        self.depth, self.live, self.place, self.data = depth, deque(), 0, deque([None] * 3)
 
     def outputs(self, x):
         return {

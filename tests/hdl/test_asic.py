@@ -43,7 +43,7 @@ def test_missing_cells_are_one_sentence(monkeypatch, tmp_path):
 def test_a_tiny_engine_in_standard_cells(require_system, tmp_path):
     require_system("sta")
     params = replace(
-        DEVICE.params, rows=1, columns=1, requantise=False, bias=False, a_depth=4, b_depth=4,
+        DEVICE.params, rows=1, columns=1, requantise=False, bias=False, a_depth=8, b_depth=8,
         out_depth=4,
     )  # fmt: skip
     device = SimpleNamespace(name="tiny", params=params, clock=DEVICE.clock)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from archsim.config.matrix import MatrixParams
+from collections.abc import Iterator
+
+from archsim.config.matrix import ACCUMULATE_CYCLES, MatrixParams
 from archsim.mapping.array import Job
 from archsim.models.array import latency
 from archsim.models.array.buffers import Heads, Output, Ring
@@ -34,6 +36,7 @@ class Walk:
         self.stall_input = self.stall_output = self.stall_drain = 0
         self._captures: list[int] = []  # cycle in which each block's last weights were taken
         self._begun = _NEVER  # first issue of the block before
+        self._settled = _NEVER  # the cycle before its sums may be read
 
     def run(self) -> None:
         """Walk all blocks."""
@@ -57,13 +60,17 @@ class Walk:
         capture = max(arrived, begun + self.params.min_interval_cycles - 1)
         self._captures.append(capture)
         first_a = last_a = 0
-        if with_a:
+        mixed = with_a and emits and self.port.shared  # the block's results delay its own A
+        if mixed:
+            self.time = first_a = self.a.enter(self.time, self.a_beats)
+            self.beats_in += self.a_beats * rows
+        elif with_a:
             self.a.load(self.time, self.a_beats, self.a_beats)
             self.time = self.a.last
             self.beats_in += self.a_beats * rows
             first_a, last_a = self.a.first, self.a.last
         supplied = max(self.now, first_a, arrived - 1)
-        drained = max(supplied, capture)
+        drained = max(supplied, capture, self._settled)
         room = self.output.room(self.job.depth) if emits else 0
         first = max(drained, room) + 1
         self.stall_input += supplied - self.now
@@ -71,12 +78,25 @@ class Walk:
         self.stall_output += first - 1 - drained
         steady = first + rows - 1
         last = max(steady, last_a + 1)
+        if mixed:
+            last = self.output.row_by_row(self._mixed(first, rows))
+        elif emits:
+            self.output.tile(first, last, rows)
         self.stall_input += last - steady
         self.now, self._begun = last, first
+        self._settled = last + max(0, ACCUMULATE_CYCLES - rows)
         if release:
             self.a.release(first, last)
-        if emits:
-            self.output.tile(first, last, rows)
+
+    def _mixed(self, first: int, rows: int) -> Iterator[int]:
+        """Issue a block while its results leave through the port that its A comes through.
+
+        The first row's word is there, and issued in cycle ``first``.
+        """
+        yield (issue := first)
+        for _ in range(rows - 1):
+            self.time = self.a.enter(self.time, self.a_beats)
+            yield (issue := max(issue, self.time) + 1)
 
     def _weights(self) -> int:
         """Load a block's words; return the first cycle in which the last could be taken."""
@@ -84,7 +104,7 @@ class Walk:
         freed = len(captures) - self.params.b_depth // rows  # the block whose place is taken
         first = self.port.after(self.time, self.b_beats)
         if freed >= 0:
-            first = max(first, captures[freed] + 1)
+            first = max(first, captures[freed] + latency.REUSE)
         self.time = self.port.after(first, self.b_beats * (rows - 1))
         self.beats_in += self.b_beats * rows
         return max(self.time + 1, captures[-1] + rows if captures else 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from archsim.config.matrix import MatrixParams
 from archsim.models.array import latency
 from archsim.models.array.port import Port
@@ -26,12 +28,12 @@ class Ring:
         self._slope = 1
         self._own = -1
         self._before = (0, 0, k)  # words, blocks and their size before the resize
-        self._blocks = 0
 
     def resize(self, k: int) -> None:
         """From now on blocks have ``k`` words; may be called once."""
         if k != self.k:
-            self._before = (self.words, self._blocks, self.k)
+            words, blocks, size = self._before
+            self._before = (self.words, blocks + (self.words - words) // size, self.k)
             self.k = k
 
     def load(self, time: int, beats: int, slope: int) -> None:
@@ -43,11 +45,10 @@ class Ring:
         origin = self.words - self.depth  # the word whose place word 0 takes
         own = self.words
         self.words += k
-        self._blocks += 1
         self._slope = slope
         self._own = -1
         after = self.port.after
-        self.first = max(after(time, beats), self._free(origin) + 1)
+        self.first = max(after(time, beats), self._free(origin) + latency.REUSE)
         last = after(self.first, slope * (k - 1))
         word = max(0, origin)
         while word < origin + k:
@@ -56,14 +57,21 @@ class Ring:
                 break
             end = min(self._end(word), origin + k - 1)
             for one in {word, end}:
-                last = max(last, after(self._free(one) + 1, slope * (origin + k - 1 - one)))
+                free = self._free(one) + latency.REUSE
+                last = max(last, after(free, slope * (origin + k - 1 - one)))
             word = end + 1
         self.last = last
+
+    def enter(self, time: int, beats: int) -> int:
+        """Load one word of a block that fits the ring, ``beats`` after ``time``; return when."""
+        free = self._free(self.words - self.depth) + latency.REUSE
+        self.words += 1
+        return max(self.port.after(time, beats), free)
 
     def issued(self, first: int) -> None:
         """The block's first word is read in cycle ``first``; a block longer than the ring waits."""
         if self._own >= 0:
-            self.last = max(self.last, first + 1 + self._slope * self._own)
+            self.last = max(self.last, first + latency.REUSE + self._slope * self._own)
 
     def release(self, first: int, last: int) -> None:
         """The block was read for the last time between these cycles."""
@@ -102,7 +110,7 @@ class Heads:
         self.beats = params.beats(params.param_word_bits) if params.has_params else 0
         self._pops: list[int] = []
         self._count = 0
-        self._drain = latency.last_row(params)
+        self._drain = latency.last_row(params) - latency.POP
 
     def load(self, time: int, port: Port) -> int:
         """Return the cycle of the parameters' last beat, all after ``time``."""
@@ -111,7 +119,7 @@ class Heads:
         time = port.after(time, self.beats)
         free = self._count - latency.PARAM_WORDS
         if free >= 0:
-            time = max(time, self._pops[free] + latency.FIFO_REUSE)
+            time = max(time, self._pops[free] + latency.REUSE)
         self._count += 1
         return time
 
@@ -130,7 +138,7 @@ class Output:
         self.delay = latency.first_row(params) + self.beats - 1
         self.rows = 0  # reserved so far
         self.last = 0  # cycle in which the last row left
-        self._tiles: list[tuple[int, int, int]] = []  # rows before, first row's and last row's exit
+        self._tiles: list[tuple[int, Callable[[int], int]]] = []  # rows before; a row's exit
         self._seen = 0
 
     def room(self, rows: int) -> int:
@@ -141,14 +149,31 @@ class Output:
         tiles = self._tiles
         while self._seen + 1 < len(tiles) and tiles[self._seen + 1][0] < need:
             self._seen += 1
-        before, first, _ = tiles[self._seen]
-        return latency.ROOM + first + self.beats * (need - 1 - before)
+        before, exit_of = tiles[self._seen]
+        return latency.ROOM + exit_of(need - 1 - before)
 
     def tile(self, first_issue: int, last_issue: int, rows: int) -> None:
         """A tile of ``rows`` rows; its first row's sums are complete with the word issued first."""
         first = max(first_issue + self.delay, self.last + self.beats)
         last = max(first + self.beats * (rows - 1), last_issue + self.delay)
-        self._tiles.append((self.rows, first, last))
         self.port.take(first - self.beats + 1, last)
         self.last = last
+        steps = max(1, rows - 1)
+
+        def exit_of(row: int) -> int:
+            done = first_issue + self.delay + row * (last_issue - first_issue) // steps
+            return max(first + self.beats * row, done)
+
+        self._tiles.append((self.rows, exit_of))
         self.rows += rows
+
+    def row_by_row(self, issues: Iterable[int]) -> int:
+        """A tile whose rows' words are issued in these cycles; return the last of them."""
+        exits, issue = [], 0
+        for issue in issues:
+            self.last = max(issue + self.delay, self.last + self.beats)
+            self.port.take(self.last - self.beats + 1, self.last)
+            exits.append(self.last)
+        self._tiles.append((self.rows, exits.__getitem__))
+        self.rows += len(exits)
+        return issue

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from archsim.config.matrix import MatrixParams
 
-FIRST_BEAT = 2
-"""Cycle after the start (cycle 0) in which the loader takes the first beat."""
+FIRST_BEAT = 6
+"""Cycle after the start (cycle 0) in which a word of one beat can be in its buffer."""
 
-OPERAND = 2
+REUSE = 4
+"""From a word's last read until the word that takes its place can be in the buffer."""
+
+LOAD = 3
+"""From a beat on the memory port to its word in the buffer."""
+
+OPERAND = 3
 """From a word's read request to the array's input."""
 
 CAPTURE = 4
@@ -25,11 +31,11 @@ ROOM = 1
 FIFO = 3
 """From the push of a word to its appearance at a FIFO's output."""
 
-PARAM_WORDS = 18
-"""Column tiles whose parameters fit: 16 in memory and two in the FIFO's output registers."""
+PARAM_WORDS = 16
+"""Column tiles whose parameters fit."""
 
-FIFO_REUSE = 2
-"""From a pop at a full FIFO's output until a word fits again."""
+POP = 1
+"""From the request of the next column tile's parameters to the last row that uses these."""
 
 
 def array(params: MatrixParams) -> int:

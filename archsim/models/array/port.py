@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from archsim.models.array import latency
+
 
 class Port:
     """One beat of input a cycle; a ``shared`` port gives results the cycle they leave in."""
@@ -16,11 +18,11 @@ class Port:
     def take(self, first: int, last: int) -> None:
         """Results leave in the cycles ``first`` to ``last``, all after those of calls before.
 
-        The engine sees the gap in its input one cycle later: a register stands between.
+        The buffers see the gap ``LOAD`` cycles later: registers stand between.
         """
         if not self.shared:
             return
-        first, last = first + 1, last + 1
+        first, last = first + latency.LOAD, last + latency.LOAD
         if self._ends and self._ends[-1] >= first - 1:
             self._ends[-1] = max(last, self._ends[-1])
         else:
