@@ -11,7 +11,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Protocol
 
-_DESIGNS = {"array": "hdl.matrix.design", "edgemoe": "hdl.edgemoe.design"}
+_DESIGNS = {
+    "array": "hdl.matrix.design",
+    "edgemoe": "hdl.edgemoe.design",
+    "ngpc": "hdl.ngpc.design",
+}
 """Machine to the module that makes its RTL."""
 
 

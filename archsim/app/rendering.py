@@ -22,6 +22,23 @@ _CALIBRATION = 1 << 14
 _MAX_SIDE = 4096
 
 
+THROUGH = ("reference", "rtl")
+"""What computes the network of the picture that is written."""
+
+
+@dataclass(frozen=True)
+class RtlFrame:
+    """The same picture with every sample computed by the RTL.
+
+    ``different``: pixels that are not those of the fixed-point renderer. ``cycles`` of all jobs.
+    """
+
+    different: int
+    samples: int
+    cycles: int
+    picture: Any
+
+
 @dataclass(frozen=True)
 class Rendering:
     """How close the pictures of one application are; PSNR in dB.
@@ -37,6 +54,7 @@ class Rendering:
     fixed_to_float_psnr_db: float
     samples_per_pixel: float
     picture: Any
+    rtl: RtlFrame | None = None
 
     @property
     def loss_db(self) -> float:
@@ -45,7 +63,14 @@ class Rendering:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures."""
-        figures = {k: v for k, v in asdict(self).items() if k != "picture"}
+        figures = {k: v for k, v in asdict(self).items() if k not in ("picture", "rtl")}
+        if self.rtl is not None:
+            frame = self.rtl
+            figures |= {
+                "rtl_pixels_different": frame.different,
+                "rtl_samples": frame.samples,
+                "rtl_cycles": frame.cycles,
+            }
         finite = {k: v for k, v in figures.items() if not isinstance(v, float) or math.isfinite(v)}
         return {**finite, "loss_db": self.loss_db}
 
@@ -57,8 +82,12 @@ def render_and_print(
     size: str,
     output: Path | None,
     json_file: Path | None,
-) -> None:
-    """Render ``application`` with the device's number formats; write a PNG where asked for."""
+    through: str = "reference",
+) -> int:
+    """Render ``application`` with the device's number formats; write a PNG where asked for.
+
+    1 where a pixel through the RTL is not the fixed-point renderer's.
+    """
     from workloads.neural.picture import write_png
 
     if application not in APPLICATIONS:
@@ -69,9 +98,11 @@ def render_and_print(
         raise ConfigError(f"--device must be of machine ngpc, not {loaded.machine!r}")
     if output is not None and output.suffix.lower() != ".png":
         raise ConfigError(f"--output must be a .png file, not {str(output)!r}")
+    if through not in THROUGH:
+        raise ConfigError(f"--through must be one of {', '.join(THROUGH)}, not {through!r}")
     width, height = _size(size)
     with spinner(f"rendering {application}"):
-        result = rendering(application, loaded.params_for(application), width, height)
+        result = rendering(application, loaded.params_for(application), width, height, through)
     row = {
         "float dB": f"{result.float_psnr_db:.2f}",
         "fixed dB": f"{result.fixed_psnr_db:.2f}",
@@ -81,20 +112,31 @@ def render_and_print(
     }
     title = f"{application} on {loaded.name}, {width}x{height}: PSNR against the ground truth"
     print_table(title, [row])
+    frame = result.rtl
+    if frame is not None:
+        hz = float(loaded.clock.frequency_hz)
+        print(
+            f"through the RTL: {frame.different} of {width * height} pixels differ, "
+            f"{frame.samples} samples in {frame.cycles} cycles "
+            f"({1e3 * frame.cycles / hz:.1f} ms at {hz / 1e6:g} MHz)"
+        )
     if output is not None:
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
-            write_png(output, result.picture)
+            write_png(output, result.picture if frame is None else frame.picture)
         except OSError as error:
             raise ConfigError(
                 f"--output: {output} must be a file that can be written ({error.strerror})"
             ) from None
         print(output)
     write_json(json_file, result.to_dict())
+    return 1 if frame is not None and frame.different else 0
 
 
-def rendering(application: str, params: NfpParams, width: int, height: int) -> Rendering:
-    """Render the truth, the float network and the fixed-point network."""
+def rendering(
+    application: str, params: NfpParams, width: int, height: int, through: str = "reference"
+) -> Rendering:
+    """Render the truth, the float network and the fixed-point network, and that with the RTL."""
     from archsim.functional.ngpc import FixedNetwork, FloatNetwork, quantise
     from workloads.neural.fields import network_field
     from workloads.neural.picture import psnr
@@ -124,7 +166,23 @@ def rendering(application: str, params: NfpParams, width: int, height: int) -> R
         fixed_to_float_psnr_db=psnr(in_fixed.picture, in_float.picture),
         samples_per_pixel=in_fixed.samples / (width * height),
         picture=in_fixed.picture,
+        rtl=_with_rtl(application, params, data, in_fixed.picture) if through == "rtl" else None,
     )  # fmt: skip
+
+
+def _with_rtl(application: str, params: NfpParams, data: Any, expected: Any) -> RtlFrame:
+    """Render once more, every sample through the compiled RTL."""
+    from cosim.compiled import Stimulus
+    from cosim.ngpc import ProcessorBench, RtlNetwork
+    from workloads.neural.fields import network_field
+    from workloads.neural.render import render
+
+    network = RtlNetwork(ProcessorBench(params, data, Stimulus()))
+    field = network_field(application, lambda p, d: network(data, p, d))
+    height, width, _ = expected.shape
+    picture = render(application, field, width, height).picture
+    different = int((picture != expected).any(axis=2).sum())
+    return RtlFrame(different, network.samples, network.cycles, picture)
 
 
 def calibration(application: str) -> tuple[Any, Any]:

@@ -21,9 +21,13 @@ def render(
     overrides: SetOption = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Pixels.")] = "256x192",
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="PNG picture.")] = None,
+    through: Annotated[
+        str, typer.Option(help="reference, or rtl: every sample through the simulated RTL too.")
+    ] = "reference",
     json: JsonOption = None,
-) -> None:
+) -> int:
     """Draw a frame in the hardware's integers; print PSNR beside float and the ground truth."""
     from archsim.app import rendering
 
-    rendering.render_and_print(application, device, overrides or (), size, output, json)
+    chosen = overrides or ()
+    return rendering.render_and_print(application, device, chosen, size, output, json, through)

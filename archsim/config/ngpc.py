@@ -69,9 +69,11 @@ class PerceptronEngine(Group):
     """The array that computes fully connected layers."""
 
     rows: Annotated[int, Field(ge=1, le=256)] = 64
-    """Samples (or inputs) at once."""
+    """Samples at once."""
     columns: Annotated[int, Field(ge=1, le=256)] = 64
     """Neurons at once."""
+    lanes: Annotated[int, Field(ge=1, le=256)] = 64
+    """Sums that are rounded and stored in a cycle; a divisor of ``columns``."""
 
 
 class Cluster(Group):
@@ -140,6 +142,9 @@ class NgpcDevice(Device):
         banks = self.encoding.banks
         if banks & (banks - 1):
             raise rule_error("a power of two", banks, "encoding.banks")
+        lanes, columns = self.perceptron.lanes, self.perceptron.columns
+        if columns % lanes:
+            raise rule_error(f"a divisor of columns ({columns})", lanes, "perceptron.lanes")
         if self.formats.activation_bits < self.formats.feature_bits:
             rule = f"at least feature_bits ({self.formats.feature_bits})"
             raise rule_error(rule, self.formats.activation_bits, "formats.activation_bits")
@@ -167,4 +172,5 @@ class NgpcDevice(Device):
             levels_per_engine=self.encoding.levels_per_engine,
             mlp_rows=self.perceptron.rows,
             mlp_columns=self.perceptron.columns,
+            mlp_lanes=self.perceptron.lanes,
         )

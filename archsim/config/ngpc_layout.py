@@ -8,6 +8,7 @@ words that a cell can need lie in eight banks. A hashed level is stored by entry
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archsim.config.ngpc_grid import GridLevel, GridParams
@@ -33,6 +34,14 @@ def level_layout(grid: GridParams, level: GridLevel) -> LevelLayout:
         return LevelLayout(row, 0, row * side)
     plane = _next(row * side, 4, 8)
     return LevelLayout(row, plane, plane * side)
+
+
+def level_offsets(grid: GridParams, levels: Sequence[int]) -> tuple[int, ...]:
+    """Return the first word of each of ``levels`` that share a memory, and their words in all."""
+    offsets = [0]
+    for number in levels:
+        offsets.append(offsets[-1] + level_layout(grid, grid.tables[number]).words)
+    return tuple(offsets)
 
 
 def _next(least: int, remainder: int, modulus: int) -> int:

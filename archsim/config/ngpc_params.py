@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from typing import ClassVar
 
 from archsim.config.ngpc_grid import GridParams
 
@@ -22,7 +23,6 @@ ENTRIES_PER_WORD = 2
 
 OUTPUT_ACTIVATIONS = ("none", "relu")
 SHIFT_BITS = 6
-ACC_BITS = 48
 
 
 def padded(count: int) -> int:
@@ -118,8 +118,10 @@ class NfpParams:
     spherical harmonics of a direction after the first's outputs. ``levels_per_engine`` levels
     take turns on an encoding engine. ``banks`` of the grid memory have one port each and a
     request queue of ``queue_depth``. ``mlp_rows`` samples and ``mlp_columns`` neurons are worked
-    on at once.
+    on at once; ``mlp_lanes`` of their sums are rounded and stored in a cycle.
     """
+
+    MACHINE: ClassVar[str] = "ngpc"
 
     grid: GridParams = field(default_factory=GridParams)
     mlps: tuple[MlpParams, ...]
@@ -129,13 +131,18 @@ class NfpParams:
     levels_per_engine: int = 1
     mlp_rows: int = 64
     mlp_columns: int = 64
+    mlp_lanes: int = 64
 
     def __post_init__(self) -> None:
         for name, low, high in (
             ("banks", 1, 32), ("queue_depth", 1, 64), ("levels_per_engine", 1, 32),
-            ("mlp_rows", 1, 256), ("mlp_columns", 1, 256),
+            ("mlp_rows", 1, 256), ("mlp_columns", 1, 256), ("mlp_lanes", 1, 256),
         ):  # fmt: skip
             _integer(name, getattr(self, name), low, high)
+        if self.mlp_columns % self.mlp_lanes:
+            raise ValueError(
+                f"mlp_lanes must divide mlp_columns ({self.mlp_columns}), not {self.mlp_lanes!r}"
+            )
         if self.banks & (self.banks - 1):
             raise ValueError(f"banks must be a power of two, not {self.banks!r}")
         if len(self.mlps) not in (1, 2):
@@ -171,6 +178,13 @@ class NfpParams:
     def word_bits(self) -> int:
         """Bits of a word of the grid memory."""
         return ENTRIES_PER_WORD * self.grid.features * self.formats.feature_bits
+
+    @property
+    def sum_bits(self) -> int:
+        """Signed bits that hold every layer's exact sum."""
+        most = max(inputs for mlp in self.mlps for inputs, _ in mlp.shapes)
+        f = self.formats
+        return (most << (f.activation_bits - 1 + f.weight_bits - 1)).bit_length() + 1
 
     def scale_raw(self, level: int) -> int:
         """Return the scale of ``level`` as the hardware holds it, in ``scale_fraction_bits``."""

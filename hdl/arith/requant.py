@@ -100,7 +100,7 @@ class PostLane(wiring.Component):
             rounded.eq(settled + rounding_term(settled, shift_3, half, self.params.rounding)),
             coarse.eq(rounded >> (shift_4[3:] << 3)),
             fine.eq(coarse >> shift_5),
-            fits.eq(_all_equal(coarse[self.params.out_bits - 1 + FINE_STEPS :])),
+            fits.eq(all_equal(coarse[self.params.out_bits - 1 + FINE_STEPS :])),
         ]
         return fine, fits
 
@@ -148,12 +148,13 @@ def saturated(value: Signal, bits: int, fits: Value | None = None) -> Value:
     if len(value) <= bits:
         return value
     upper = value[bits - 1 :] if fits is None else value[bits - 1 : bits - 1 + FINE_STEPS]
-    inside = _all_equal(Cat(upper, value[-1])) & (1 if fits is None else fits)
+    inside = all_equal(Cat(upper, value[-1])) & (1 if fits is None else fits)
     limit = Cat((~value[-1]).replicate(bits - 1), value[-1])
     return Mux(inside, value[:bits], limit)
 
 
-def _all_equal(bits: Value) -> Value:
+def all_equal(bits: Value) -> Value:
+    """Whether all of ``bits`` are 0, or all 1."""
     return bits.all() | ~bits.any()
 
 

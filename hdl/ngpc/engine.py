@@ -30,13 +30,19 @@ class EncodingEngine(wiring.Component):
     * ``load``: stream of a word's number (``address``) and ``data``; taken while nothing is read.
     * ``i``: stream of ``dims`` positions, axis 0 lowest.
     * ``o``: stream of ``features`` numbers, feature 0 lowest.
+
+    ``multiplier`` and ``verilog``: see ``RegisteredProduct``.
     """
 
-    def __init__(self, params: NfpParams, level: int) -> None:
+    def __init__(
+        self, params: NfpParams, level: int, *, multiplier: str = "generic", verilog: bool = False
+    ) -> None:
         self.params = params
         self.level = level
         grid = params.grid
-        self.latency = Locator.LATENCY + 2 + grid.dims  # beside the cycles that its words take
+        self.locator = Locator(params, [level], multiplier=multiplier, verilog=verilog)
+        self.tree = Interpolator(params, multiplier=multiplier, verilog=verilog)
+        self.latency = self.latency_of(params)
         self.number_bits = word_bits(params, level)
         self.words = level_layout(grid, grid.tables[level]).words
         load = data.StructLayout({"address": self.number_bits, "data": params.word_bits})
@@ -53,10 +59,16 @@ class EncodingEngine(wiring.Component):
         self.tail = Signal(range(TAGS))  # the next sample's place
         self.count = Signal(range(TAGS + 1))
 
+    @staticmethod
+    def latency_of(params: NfpParams) -> int:
+        """Return the cycles from a sample to its features beside those that its words take."""
+        # memory and gathering take 2
+        return Locator.latency_of(params) + 2 + Interpolator.latency_of(params)
+
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        m.submodules.locator = locator = Locator(self.params, self.level)
+        m.submodules.locator = locator = self.locator
         m.submodules.corners = corners = CornerWords(self.params, self.level)
         connect(m, flipped(self.i), locator.i)
         cell = Cat(locator.o.payload.cell[axis] for axis in range(self.params.grid.dims))
@@ -175,7 +187,7 @@ class EncodingEngine(wiring.Component):
         """Choose each corner's entry and interpolate."""
         p = self.params
         lanes, entry = p.grid.corners, p.word_bits // 2
-        m.submodules.interpolator = tree = Interpolator(p)
+        m.submodules.interpolator = tree = self.tree
         connect(m, tree.o, flipped(self.o))
         half = about[weight_bits : weight_bits + lanes]
         second, same = about[weight_bits + lanes], about[-1]

@@ -31,7 +31,7 @@ class CornerWords(wiring.Component):
         grid = params.grid
         super().__init__(
             {
-                "cell": In(grid.dims * cell_bits(params, level)),
+                "cell": In(grid.dims * cell_bits(params, [level])),
                 "word": Out(grid.corners * word_bits(params, level)),
                 "half": Out(grid.corners),
                 "second": Out(1),
@@ -41,7 +41,7 @@ class CornerWords(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        grid, bits = self.params.grid, cell_bits(self.params, self.level)
+        grid, bits = self.params.grid, cell_bits(self.params, [self.level])
         table = grid.tables[self.level]
         x = self.cell.word_select(0, bits)
         rest = [self.cell.word_select(axis, bits) for axis in range(1, grid.dims)]

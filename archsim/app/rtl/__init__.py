@@ -15,7 +15,11 @@ from typing import Any, Protocol
 
 from archsim.errors import ConfigError
 
-MACHINES = {"array": "archsim.app.rtl.array", "edgemoe": "archsim.app.rtl.edgemoe"}
+MACHINES = {
+    "array": "archsim.app.rtl.array",
+    "edgemoe": "archsim.app.rtl.edgemoe",
+    "ngpc": "archsim.app.rtl.ngpc",
+}
 """Machine to the module of its verbs."""
 
 CYCLE_TOLERANCE = 0.01

@@ -5,7 +5,7 @@ from archsim.functional.ngpc.grid import FixedGrid, FloatGrid
 from archsim.functional.ngpc.harmonics import fixed_harmonics, float_harmonics
 from archsim.functional.ngpc.network import FixedNetwork, FloatNetwork, Network, quantise
 from archsim.functional.ngpc.perceptron import fixed_perceptron, float_perceptron
-from archsim.functional.ngpc.storage import stored_words
+from archsim.functional.ngpc.storage import engine_words, stored_words, weight_words
 
 __all__ = [
     "FixedGrid",
@@ -14,6 +14,7 @@ __all__ = [
     "FloatNetwork",
     "Network",
     "corner_indices",
+    "engine_words",
     "fixed_harmonics",
     "fixed_perceptron",
     "float_harmonics",
@@ -21,4 +22,5 @@ __all__ = [
     "hash_index",
     "quantise",
     "stored_words",
+    "weight_words",
 ]

@@ -1,7 +1,8 @@
-"""What the banked grid memory of a level holds, word by word: the loader's data."""
+"""What grid and weight memories hold, word by word: the loader's data."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from archsim.config.ngpc_layout import level_layout
 from archsim.config.ngpc_params import ENTRIES_PER_WORD, NfpParams
+from archsim.config.ngpc_schedule import schedule
 from archsim.functional.ngpc.cells import entry_index
 
 
@@ -36,4 +38,25 @@ def stored_words(params: NfpParams, number: int, table: NDArray[Any]) -> list[in
         half = place % ENTRIES_PER_WORD * grid.features
         for f, value in enumerate(values):
             words[place // ENTRIES_PER_WORD] |= value << (bits * (half + f))
+    return words
+
+
+def engine_words(params: NfpParams, levels: Sequence[int], table: NDArray[Any]) -> list[int]:
+    """Return the words of the grid memory that ``levels`` share, in that order."""
+    return [word for level in levels for word in stored_words(params, level, table)]
+
+
+def weight_words(params: NfpParams, weights: Sequence[Sequence[NDArray[Any]]]) -> list[int]:
+    """Return the words of the perceptron engine's weight memory, neuron 0 of a tile lowest.
+
+    ``weights``: raw, each perceptron's matrices ``[inputs, outputs]``. A word holds the weights of
+    one input; neurons that a layer lacks have weight 0.
+    """
+    bits, columns = params.formats.weight_bits, params.mlp_columns
+    matrices = [matrix for perceptron in weights for matrix in perceptron]
+    words = []
+    for tile in schedule(params).tiles:
+        part = matrices[tile.layer][:, tile.part * columns : (tile.part + 1) * columns]
+        for row in part.tolist():
+            words.append(sum((w & ((1 << bits) - 1)) << (bits * n) for n, w in enumerate(row)))
     return words

@@ -1,8 +1,9 @@
 """Bank conflicts of an encoding engine, cycle by cycle, from the addresses of real positions.
 
 Each cycle the engine offers the words of one sample's cell: one or two a row, and none where the
-sample lies in the cell of the one before. They enter the queues of their banks in that cycle if
-every one of these has room, else the sample waits. Each bank serves one request a cycle.
+sample lies in the cell of the one before (an engine with one bank has no such reuse). They enter
+the queues of their banks in that cycle if every one of these has room, else the sample waits. Each
+bank serves one request a cycle.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def words_of(grid: GridParams, level: GridLevel, cells: Array) -> Array:
 
 
 @njit
-def count_cycles(words: Any, banks: int, depth: int) -> tuple[int, int]:
-    """Return the cycles until the last sample has its words, in order, and the words read."""
+def sample_ends(words: Any, banks: int, depth: int, ends: Any, reuse: bool = True) -> int:
+    """Fill ``ends`` with the cycles until each sample has its words; return the words read."""
     n, corners = words.shape
     waiting = np.zeros(banks, np.int64)
     wanted = np.zeros(banks, np.int64)
@@ -53,7 +54,7 @@ def count_cycles(words: Any, banks: int, depth: int) -> tuple[int, int]:
     done = -1  # the cycle in which the sample before was complete and handed on
     while sample < n:
         wanted[:] = 0
-        moved = sample == 0
+        moved = sample == 0 or not reuse
         for c in range(corners):
             moved = moved or words[sample, c] != words[sample - 1, c]
         for c in range(corners):
@@ -73,12 +74,21 @@ def count_cycles(words: Any, banks: int, depth: int) -> tuple[int, int]:
                 waiting[b] += wanted[b]
                 read += wanted[b]
             done = max(done + 1, complete)
+            ends[sample] = done + 1
             sample += 1
         for b in range(banks):
             if waiting[b] > 0:
                 waiting[b] -= 1
         cycle += 1
-    return done + 1, read
+    return read
+
+
+@njit
+def count_cycles(words: Any, banks: int, depth: int, reuse: bool = True) -> tuple[int, int]:
+    """Return the cycles until the last sample has its words, in order, and the words read."""
+    ends = np.zeros(len(words), np.int64)
+    read = sample_ends(words, banks, depth, ends, reuse)
+    return ends[-1], read
 
 
 @lru_cache(maxsize=4096)
@@ -89,7 +99,7 @@ def interval(
     level = grid.tables[number]
     positions = ray_positions(grid.dims) if along_rays else random_positions(grid.dims)
     cells = np.floor(level.scale * positions + 0.5).astype(np.uint32)
-    cycles, read = count_cycles(words_of(grid, level, cells), banks, depth)
+    cycles, read = count_cycles(words_of(grid, level, cells), banks, depth, banks > 1)
     return cycles / SAMPLES, read / SAMPLES
 
 

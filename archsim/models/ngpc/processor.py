@@ -8,13 +8,14 @@ from archsim.config.ngpc import NgpcDevice
 from archsim.config.ngpc_grid import GridParams
 from archsim.config.ngpc_layout import level_layout
 from archsim.config.ngpc_params import ENTRIES_PER_WORD
+from archsim.config.ngpc_schedule import fewest_slots
 from archsim.models.ngpc.banks import interval
 
 SECTOR_BYTES = 32
 """What a spilled word costs the L2."""
 
-ENCODING_STAGES = 12
-"""Scale, index, arbitration, memory, three interpolations, and registers between."""
+ENCODING_STAGES = 23
+"""Cycles of an encoding engine beside its words; three axes, linear weights, one bank."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,16 @@ def processor(
         kept += here
         spilled += read * (1 - here / level_bytes)
     array = device.perceptron
-    perceptron = sum(-(-i // array.rows) * -(-o // array.columns) for i, o in layers)
+    drain = array.rows * array.columns // array.lanes
+    tiles = [
+        (layer, inputs, max(inputs, drain))
+        for layer, (inputs, outputs) in enumerate(layers)
+        for _ in range(-(-outputs // array.columns))
+    ]
+    slot = sum(each for *_, each in tiles)
+    perceptron = slot / array.rows
     macs = sum(i * o for i, o in layers) + grid.outputs * (grid.corners - 1)
-    fill = ENCODING_STAGES + max(cycles) + perceptron + len(layers)
+    fill = ENCODING_STAGES + max(cycles) + fewest_slots(tiles, drain) * slot
     return Processor(
-        max(cycles), float(perceptron), fill, words, round(stored), round(kept), spilled, macs
+        max(cycles), perceptron, fill, words, round(stored), round(kept), spilled, macs
     )
