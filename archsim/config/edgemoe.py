@@ -202,6 +202,7 @@ class EdgeMoeDevice(Device):
             queries=self.attention.queries,
             lanes=self.attention.lanes,
             gate_lanes=self.vector.gate_lanes,
+            weight_bytes=self.linear.weight_bytes,
             formats=EdgeMoeFormats(weight=form),
             techniques=Techniques(**self.techniques.model_dump()),
         )

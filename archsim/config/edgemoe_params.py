@@ -105,6 +105,8 @@ class EdgeMoeParams:
     queries: int = 4
     lanes: int = 8
     gate_lanes: int = 8
+    weight_bytes: int = 589824
+    """Weights that wait on chip."""
     formats: EdgeMoeFormats = field(default_factory=EdgeMoeFormats)
     techniques: Techniques = field(default_factory=Techniques)
 
@@ -115,6 +117,7 @@ class EdgeMoeParams:
             ("mlp_hidden", 1, 4096), ("experts", 1, 64), ("top_k", 1, 16),
             ("expert_hidden", 1, 4096), ("tasks", 1, 16), ("tile_in", 1, 128),
             ("tile_out", 1, 128), ("queries", 1, 64), ("lanes", 1, 256), ("gate_lanes", 1, 256),
+            ("weight_bytes", 1, 1 << 28),
         ):  # fmt: skip
             _range(name, getattr(self, name), low, high)
         _multiple("image_height", self.image_height, self.patch, "patch")
@@ -187,10 +190,10 @@ class EdgeMoeParams:
 def engine_params(params: EdgeMoeParams) -> MatrixParams:
     """Return the matrix engine of the linear unit: ``tile_in`` tokens by ``tile_out`` outputs.
 
-    Its sums leave in full width, a row of them a beat; the buffers hold a row tile of the widest
-    layer's inputs twice, and two column tiles of its weights.
+    Its sums leave in full width, a row of them a beat; the buffers hold all tokens' inputs of the
+    widest layer, so that every weight is taken once, and two column tiles of its weights.
     """
-    widest = max(params.dim, params.mlp_hidden, params.expert_hidden)
+    widest = max(params.dim, params.mlp_hidden, params.expert_hidden, params.patch_pixels)
     row_bytes = params.tile_out * FORMATS["w16a32"][2] // 8
     return MatrixParams(
         rows=params.tile_in,
@@ -198,7 +201,7 @@ def engine_params(params: EdgeMoeParams) -> MatrixParams:
         format="w16a32",
         bias=True,
         requantise=False,
-        a_depth=2 * widest,
+        a_depth=-(-params.tokens // params.tile_in) * widest,
         b_depth=2 * widest,
         out_depth=max(2, 4 * params.tile_in),
         port_bytes=1 << (row_bytes - 1).bit_length(),
@@ -219,6 +222,6 @@ TRAINED = EdgeMoeParams(
 
 SMALL = EdgeMoeParams(
     image_height=16, image_width=32, patch=8, dim=32, heads=2, depth=3, mlp_hidden=64, experts=4,
-    expert_hidden=32, tile_in=4, tile_out=4, queries=4, lanes=4, gate_lanes=4,
+    expert_hidden=32, tile_in=4, tile_out=4, queries=4, lanes=4, gate_lanes=4, weight_bytes=8192,
 )  # fmt: skip
 """A complete encoder for co-simulation: 9 tokens of 32; the second of 3 blocks has experts."""

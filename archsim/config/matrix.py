@@ -92,7 +92,7 @@ class MatrixParams:
             _range("b_depth", self.b_depth, self.rows, 1 << 20)
         else:
             _range("acc_depth", self.acc_depth, 0, 0)
-        _range("port_bytes", self.port_bytes, 1, 128)
+        _range("port_bytes", self.port_bytes, 1, 256)
         if self.port_bytes & (self.port_bytes - 1):
             raise ValueError(f"port_bytes must be a power of two, not {self.port_bytes!r}")
         if self.activation == "gelu" and not (self.requantise and self.format == "int8"):

@@ -38,12 +38,12 @@ class LinearJobs(wiring.Component):
     """The linear unit, started by a stream of jobs, one after another.
 
     Ports: ``job``, stream of ``job_layout``, in, ready while no layer runs; the others are those
-    of ``LinearUnit``.
+    of ``LinearUnit``; ``counters`` are of the last layer.
     """
 
     def __init__(self, params: EdgeMoeParams, *, verilog: bool = False) -> None:
         self.unit = LinearUnit(params, verilog=verilog)
-        streams = ("i", "score", "old", "o")
+        streams = ("i", "score", "old", "o", "counters")
         members = {name: self.unit.signature.members[name] for name in streams}
         super().__init__({"job": In(stream.Signature(job_layout())), **members})
 
@@ -57,7 +57,7 @@ class LinearJobs(wiring.Component):
         m.d.comb += [
             self.job.ready.eq(~running),
             unit.job.eq(held.job), unit.gelu.eq(held.gelu), unit.weigh.eq(held.weigh),
-            unit.start.eq(running & ~seen),
+            unit.start.eq(running & ~seen), self.counters.eq(unit.counters),
         ]  # fmt: skip
         with m.If(self.job.valid & self.job.ready):
             m.d.sync += [held.eq(self.job.payload), running.eq(1), seen.eq(0)]
