@@ -1,13 +1,15 @@
 """Co-simulation of the Edge-MoE units: a whole encoder, every layer on its unit.
 
-The units' streams are fed by the test bench, which takes the place of the controller: it computes
-the patch embedding and the residual sums, and every other layer's inputs are what a unit gave.
+Each unit by itself, its streams fed by a test bench: it computes the patch embedding and the
+residual sums, and every other layer's inputs are what a unit gave. ``cosim.edgemoe_system`` runs
+the whole accelerator.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +23,11 @@ from archsim.functional.edgemoe.routing import Routing, route
 from archsim.functional.edgemoe.weights import Arrays, Weights
 from cosim import edgemoe_words as words
 from cosim.compiled import Stimulus
-from cosim.design import open_design
 from cosim.edgemoe_words import Layer, UnitCase
 from cosim.place import build_folder
 from cosim.stream_run import StreamPorts, build, run, stream_ports
 from hdl.edgemoe.units import TOP
+from hdl.manifest import design_digest, sources_digest
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,13 @@ class UnitResult:
 class Bench:
     """The compiled units of ``params``, and what was run on them so far."""
 
-    def __init__(
-        self, params: EdgeMoeParams, stimulus: Stimulus, folder: Path | None = None
-    ) -> None:
-        design = open_design(params, folder)
+    def __init__(self, params: EdgeMoeParams, stimulus: Stimulus) -> None:
+        verilog = units_text(params)
         self.params = params
         self.stimulus = stimulus
-        self.digest = design.manifest.design_digest
-        self.streams: StreamPorts = stream_ports(design.verilog, TOP)
-        self.program = build(design.verilog, TOP, build_folder() / "cosim")
+        self.digest = design_digest(params, sources_digest(), verilog)
+        self.streams: StreamPorts = stream_ports(verilog, TOP)
+        self.program = build(verilog, TOP, build_folder() / "cosim")
         self.results: list[UnitResult] = []
 
     def check(self, case: UnitCase) -> dict[str, list[int]]:
@@ -198,6 +198,20 @@ def forced_routing(
 ) -> Ints:
     """Return the mixture of experts of block 1 for a routing that no gate chose."""
     return _Block(bench, weights.block(1), name).accumulate(x, route(experts, scores))
+
+
+def units_text(params: EdgeMoeParams) -> str:
+    """Return the Verilog of the units side by side, made once for parameters and sources."""
+    identity = hashlib.sha256((params.digest + sources_digest()).encode()).hexdigest()[:20]
+    kept = build_folder() / "designs" / f"units-{identity}.v"
+    if not kept.exists():
+        from hdl.edgemoe.design import units_verilog
+
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        new = kept.with_suffix(f".{os.getpid()}")
+        new.write_text(units_verilog(params))
+        new.replace(kept)  # a killed run leaves nothing half
+    return kept.read_text()
 
 
 def default_weights(params: EdgeMoeParams) -> Weights:

@@ -222,6 +222,6 @@ TRAINED = EdgeMoeParams(
 
 SMALL = EdgeMoeParams(
     image_height=16, image_width=32, patch=8, dim=32, heads=2, depth=3, mlp_hidden=64, experts=4,
-    expert_hidden=32, tile_in=4, tile_out=4, queries=4, lanes=4, gate_lanes=4, weight_bytes=8192,
+    expert_hidden=32, tile_in=4, tile_out=4, queries=4, lanes=1, gate_lanes=4, weight_bytes=8192,
 )  # fmt: skip
 """A complete encoder for co-simulation: 9 tokens of 32; the second of 3 blocks has experts."""

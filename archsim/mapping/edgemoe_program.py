@@ -139,10 +139,9 @@ class _Maker:
 
     def payload(self, name: str, content: bytes) -> dict[str, int]:
         """Store ``content`` once under ``name``; return a descriptor's ``address``, ``beats``."""
-        port = self.layout.port_bytes
         if name not in self._kept:
-            whole = content + bytes(-len(content) % port)
-            self._kept[name] = self.memory.put(whole), len(whole) // port
+            whole = content + bytes(-len(content) % self.layout.payload_bytes)
+            self._kept[name] = self.memory.put(whole), len(whole) // self.layout.port_bytes
         address, beats = self._kept[name]
         return {"address": address, "beats": beats}
 
@@ -168,9 +167,8 @@ class _Maker:
         self.load(start, "positions")
         h = layout.regions["h"][1]
         raw = np.ascontiguousarray(pixels, dtype=np.uint8).tobytes()
-        found = {"address": self.memory.put(raw + bytes(-len(raw) % layout.port_bytes))}
-        beats = -(-len(raw) // layout.port_bytes)
-        self.add("pixels", opcode=PIXELS, unit=_unit("embed"), target=h, beats=beats, **found)
+        found = self.payload(f"pixels {len(self.steps)}", raw)
+        self.add("pixels", opcode=PIXELS, unit=_unit("embed"), target=h, **found)
         self.layer(
             "embed", self.weights["patch.weight"], self.weights["patch.bias"], unit="embed",
             source="h", target="x", rows=p.patches, first=1, add=1,
@@ -204,18 +202,22 @@ class _Maker:
         gates = [layer_payload(p, w["gate.weight"][task]) for task in range(p.tasks)]
         each = len(gates[0]) + -len(gates[0]) % ALIGNMENT
         found = self.payload(name + "gate", b"".join(g.ljust(each, b"\0") for g in gates))
-        found["beats"] = -(-len(gates[0]) // self.layout.port_bytes)
+        whole = -(-len(gates[0]) // self.layout.payload_bytes) * self.layout.payload_bytes
+        found["beats"] = whole // self.layout.port_bytes
         self._linear(
-            name + "gate", "gate", k=p.dim, outputs=p.experts, source="y", gate=1,
+            name + "gate", "gate", p.dim, p.experts, source="y", target="x", gate=1,
             task_stride=each, **found,
         )  # fmt: skip
         for e in range(p.experts):
-            both = {"unit": "expert", "expert": e}
             label = f"{name}expert {e} "
-            self.layer(label + "fc1", w["fc1.weight"][e], w["fc1.bias"][e],
-                       source="y", target="h", gelu=1, gather=1, **both)  # fmt: skip
-            self.layer(label + "fc2", w["fc2.weight"][e], w["fc2.bias"][e],
-                       source="h", target="x", add=1, scatter=1, **both)  # fmt: skip
+            self.layer(
+                label + "fc1", w["fc1.weight"][e], w["fc1.bias"][e], unit="expert",
+                source="y", target="h", expert=e, gelu=1, gather=1,
+            )  # fmt: skip
+            self.layer(
+                label + "fc2", w["fc2.weight"][e], w["fc2.bias"][e], unit="expert",
+                source="h", target="x", expert=e, add=1, scatter=1,
+            )  # fmt: skip
 
     def norm(self, name: str, scale: Ints, offset: Ints) -> None:
         """Append a layer norm from the residual stream."""
@@ -232,17 +234,19 @@ class _Maker:
         """Append a linear layer."""
         payload = self.payload(name, layer_payload(self.params, weight, bias))
         outputs, k = weight.shape
-        self._linear(name, unit, k=k, outputs=outputs, **payload, **fields)
+        self._linear(name, unit, k, outputs, **payload, **fields)
 
-    def _linear(
-        self, name: str, unit: str, *, k: int, outputs: int, source: str, target: str = "x",
-        rows: int | None = None, first: int = 0, **fields: int,
-    ) -> None:  # fmt: skip
+    def _linear(self, name: str, unit: str, k: int, outputs: int, **fields: Any) -> None:
+        """Append a layer; ``fields`` has ``source`` and ``target`` as regions, and maybe ``rows``
+        and the row that is the ``first`` of the results.
+        """
+        source, target = fields.pop("source"), fields.pop("target")
+        rows, first = fields.pop("rows", self.params.tokens), fields.pop("first", 0)
         layout, p = self.layout, self.params
         memory, start = layout.regions[target]
         stride = outputs // layout.granule
         self.add(
-            name, opcode=LINEAR, unit=_unit(unit), rows=rows or p.tokens, k=k,
+            name, opcode=LINEAR, unit=_unit(unit), rows=rows, k=k,
             n_tiles=-(-outputs // p.tile_out), source=layout.regions[source][1],
             source_stride=k // layout.granule, target=start + first * stride,
             target_stride=stride, memory=memory, **fields,

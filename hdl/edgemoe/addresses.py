@@ -167,9 +167,7 @@ class PixelWalk(wiring.Component):
         m.d.comb += self.o.valid.eq(busy)
         ended: Value = Signal(init=1, name="always")
         m.d.comb += ended.eq(1)
-        starts = [
-            Signal(self.layout.address_bits, name=f"begin_{n}") for n in range(len(loops))
-        ]
+        starts = [Signal(self.layout.address_bits, name=f"begin_{n}") for n in range(len(loops))]
         with m.If(self.start):
             m.d.sync += [busy.eq(1), address.eq(self.base), *(s.eq(self.base) for s in starts)]
         go = busy & self.o.ready

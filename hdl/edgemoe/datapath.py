@@ -43,8 +43,8 @@ class Datapath(wiring.Component):
 
     Ports:
 
-    * ``step`` (``STEP``, in), ``rows``, ``tiles``, ``last_rows`` (16, in; the linear unit's): stable
-      from ``start`` (1, in) until ``done`` (1, out, in one cycle).
+    * ``step`` (``STEP``, in), ``rows``, ``tiles``, ``last_rows`` (16, in; the linear unit's):
+      stable from ``start`` (1, in) until ``done`` (1, out, in one cycle).
     * ``payload``: stream of beats, in. ``discard`` (1, in): no unit starts, and the step's payload
       is thrown away; ``discarded`` (1, out) when it was.
     * ``queued``: stream of the queues, out; ``table_write`` (1, in): the token on it is entered
@@ -138,7 +138,7 @@ class Datapath(wiring.Component):
             ]  # fmt: skip
 
     def _results(self, m: Module, unit: Value, walk: RunWalk, memory: int, granules: int) -> None:
-        """Write the words of the stream ``unit`` where ``walk`` says; its last one ends the step."""
+        """Write the words of the stream ``unit`` where ``walk`` says; the last ends the step."""
         both = unit.valid & walk.o.valid
         m.d.comb += [unit.ready.eq(walk.o.valid), walk.o.ready.eq(unit.valid)]
         self.writes[memory].append((both, walk.o.payload, granules, unit.payload))
@@ -148,9 +148,7 @@ class Datapath(wiring.Component):
     def _loads(self, m: Module) -> None:
         """Tokens and pixels from external memory."""
         layout, p = self.layout, self.layout.params
-        walk = self._walk(
-            m, "load", LOAD, self.step.target, step=1, count=p.tokens * layout.token
-        )
+        walk = self._walk(m, "load", LOAD, self.step.target, step=1, count=p.tokens * layout.token)
         self._results(m, self.source.tokens, walk, 0, 1)
         m.submodules.pixel_walk = pixels = PixelWalk(layout)
         m.d.comb += [pixels.start.eq(self.starts(PIXELS)), pixels.base.eq(self.step.target)]

@@ -1,45 +1,51 @@
-"""The Edge-MoE units as ``hdl.generate`` wants every machine."""
+"""The Edge-MoE accelerator as ``hdl.generate`` wants every machine: RTL, tops, hand-off files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
 
 from amaranth.lib import wiring
 
+from archsim.config.edgemoe_layout import Layout
 from archsim.config.edgemoe_params import EdgeMoeParams, Techniques, engine_params
 from archsim.errors import ConfigError
 from hdl.edgemoe.gate import RECURRENCE
+from hdl.edgemoe.handoff import handoff
 from hdl.edgemoe.linear import EPILOGUE_CYCLES
 from hdl.edgemoe.norm import OUTPUT_CYCLES, STATISTICS_CYCLES
+from hdl.edgemoe.registers import REGISTERS, TOP
 from hdl.edgemoe.softmax import OnlineSoftmax, SoftmaxWeight
-from hdl.edgemoe.units import TOP, Units
+from hdl.edgemoe.top import EdgeMoeTop
+from hdl.edgemoe.units import TOP as UNITS_TOP
+from hdl.edgemoe.units import Units
 from hdl.matrix.emit import emit_parts
 from hdl.rtl import Rtl
 from hdl.verilog import convert
 
-WIDEST_TILE = 16
+__all__ = ["check", "handoff", "rtl", "synthesis_top", "units_verilog"]
+
+WIDEST_TILE = 32
 """Outputs of the linear unit: a row of full-width sums must fit the engine's widest port."""
 
 
 def check(params: EdgeMoeParams) -> None:
-    """Raise ``ConfigError`` where the units cannot be made."""
+    """Raise ``ConfigError`` where the RTL cannot be made."""
     slots = params.head_dim // params.lanes
-    rules = (
+    rules = [
         ("linear.tile_out", params.tile_out, params.tile_out <= WIDEST_TILE,
          f"at most {WIDEST_TILE}"),
         ("attention.queries", params.queries, params.queries <= slots,
          f"at most head dimension / attention.lanes ({slots})"),
         ("techniques", "some off", params.techniques == Techniques(), "all on"),
-    )  # fmt: skip
+    ]  # fmt: skip
+    rules += [(name, value, False, rule) for name, value, rule in Layout(params).faults()]
     for name, value, good, rule in rules:
         if not good:
             raise ConfigError(f"device.{name} must be {rule} for RTL, not {value}")
 
 
 def rtl(params: EdgeMoeParams) -> Rtl:
-    """Return all units in one module, their streams as ports; see ``check``."""
+    """Return the accelerator with its AXI ports; see ``check``."""
     check(params)
     latency = {
         "softmax_recurrence": RECURRENCE,
@@ -49,19 +55,22 @@ def rtl(params: EdgeMoeParams) -> Rtl:
         "norm_output": OUTPUT_CYCLES,
         "linear_epilogue": EPILOGUE_CYCLES,
     }
-    verilog = "\n".join([emit_parts(engine_params(params)), flat(Units(params), TOP)])
-    return Rtl(params=params, top=TOP, verilog=verilog, latency=latency)
+    top = convert(EdgeMoeTop(params, verilog=True), TOP)
+    verilog = "\n".join([emit_parts(engine_params(params)), top])
+    counters = {r.name: r.offset for r in REGISTERS if r.text.startswith("counter")}
+    return Rtl(params=params, top=TOP, verilog=verilog, latency=latency, counters=counters)
+
+
+def units_verilog(params: EdgeMoeParams) -> str:
+    """Return all units in one module ``edgemoe_units``, their streams as ports."""
+    check(params)
+    return "\n".join([emit_parts(engine_params(params)), flat(Units(params), UNITS_TOP)])
 
 
 def synthesis_top(params: EdgeMoeParams, top: str, ecp5: bool) -> tuple[str, str]:
-    """Return module name and Verilog of all units; there is no other top yet."""
+    """Return module name and Verilog of the accelerator: it has no top without AXI ports."""
     made = rtl(params)
     return made.top, made.verilog
-
-
-def handoff(_device: Any, _digest: str, _ports: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Return no further files: integration needs the controller."""
-    return {}
 
 
 def flat(component: wiring.Component, name: str) -> str:

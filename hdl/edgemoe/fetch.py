@@ -71,7 +71,9 @@ class Fetcher(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        m.submodules.steps = steps = SmallFifo(width=len(Value.cast(self.step.payload)), depth=AHEAD)
+        m.submodules.steps = steps = SmallFifo(
+            width=len(Value.cast(self.step.payload)), depth=AHEAD
+        )
         m.submodules.words = words = Widener(width=8 * DESCRIPTOR_BYTES, beat_bits=self.beat_bits)
         kinds = self._share_out(m, words)
         m.d.comb += [
@@ -160,11 +162,11 @@ class Fetcher(wiring.Component):
 
     def _request(
         self, m: Module, kinds: SmallFifo, kind: int, address: Value, beats: Value,
-        also: Value = Const(1),
+        also: Value | None = None,
     ) -> None:  # fmt: skip
         """Offer a transfer and note its kind, both or neither."""
         m.d.comb += [
-            self.request.valid.eq(kinds.i.ready & also),
+            self.request.valid.eq(kinds.i.ready if also is None else kinds.i.ready & also),
             kinds.i.valid.eq(self.request.valid & self.request.ready), kinds.i.payload.eq(kind),
             Value.cast(self.request.payload).eq(Cat(address, beats)),
         ]  # fmt: skip

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from archsim.config.edgemoe_layout import ELEMENT_BITS, LINEAR, LOAD, NORM, PIXELS, Layout
 from hdl.lib.fifo import StreamFifo
-from hdl.lib.widen import Gearbox
+from hdl.lib.widen import Gearbox, Widener
 
 
 def payload_bits(layout: Layout) -> dict[str, tuple[int, int]]:
@@ -23,16 +23,17 @@ def payload_bits(layout: Layout) -> dict[str, tuple[int, int]]:
 
 
 class Payload(wiring.Component):
-    """A FIFO of beats, shared out to the unit whose descriptor is at work.
+    """A FIFO of what was read, shared out to the unit whose descriptor is at work.
 
-    A descriptor's words lie one behind the other from the lowest bit of its first beat on; the
-    last beat is filled up. Between two descriptors nothing of a beat is kept.
+    Beats are gathered into words of ``payload_bytes``. A unit's words lie one behind the other from
+    the lowest bit of its descriptor's first word on; the last word is filled up. Between two
+    descriptors nothing of a word is kept.
 
     Ports:
 
     * ``i``: stream of beats, in.
-    * ``start`` (1, in) with ``beats``: so many belong to the descriptor that starts; ``opcode`` (in,
-      stable) chooses who gets them, ``discard`` (1, in, stable) that nobody does.
+    * ``start`` (1, in) with ``beats``: so many belong to the descriptor that starts; ``opcode``
+      (in, stable) chooses who gets them, ``discard`` (1, in, stable) that nobody does.
     * ``weights``, ``scales``, ``tokens``, ``pixels``: streams of words, out.
     * ``done`` (1, out): all beats of the descriptor were taken.
     """
@@ -41,6 +42,7 @@ class Payload(wiring.Component):
         self.layout = layout
         self.verilog = verilog
         self.beat_bits = 8 * layout.port_bytes
+        self.word_bits = 8 * layout.payload_bytes
         self.words = payload_bits(layout)
         super().__init__(
             {
@@ -58,23 +60,26 @@ class Payload(wiring.Component):
         """Build the logic."""
         m = Module()
         m.submodules.fifo = fifo = StreamFifo(
-            width=self.beat_bits, depth=self.layout.fifo_beats, verilog=self.verilog
+            width=self.word_bits, depth=self.layout.payload_words, verilog=self.verilog
         )
         left = Signal(32)
-        m.d.comb += [
-            fifo.i.payload.eq(self.i.payload), fifo.i.valid.eq(self.i.valid),
-            self.i.ready.eq(fifo.i.ready), self.done.eq(left == 0),
-        ]  # fmt: skip
+        if self.word_bits == self.beat_bits:
+            connect(m, flipped(self.i), fifo.i)
+        else:
+            m.submodules.gather = gather = Widener(width=self.word_bits, beat_bits=self.beat_bits)
+            connect(m, flipped(self.i), gather.i)
+            connect(m, gather.o, fifo.i)
+        m.d.comb += self.done.eq(left == 0)
         for name, (opcode, bits) in self.words.items():
             out = getattr(self, name)
             mine = Signal(name=f"{name}_mine")
             m.d.comb += mine.eq((left != 0) & ~self.discard & (self.opcode == opcode))
-            if bits == self.beat_bits:
+            if bits == self.word_bits:
                 m.d.comb += [out.payload.eq(fifo.o.payload), out.valid.eq(mine & fifo.o.valid)]
                 with m.If(mine):
                     m.d.comb += fifo.o.ready.eq(out.ready)
                 continue
-            box = Gearbox(in_bits=self.beat_bits, out_bits=bits)
+            box = Gearbox(in_bits=self.word_bits, out_bits=bits)
             m.submodules[name] = ResetInserter(self.start)(box)
             m.d.comb += [
                 box.i.payload.eq(fifo.o.payload), box.i.valid.eq(mine & fifo.o.valid),
@@ -85,7 +90,7 @@ class Payload(wiring.Component):
         with m.If(self.discard & (left != 0)):
             m.d.comb += fifo.o.ready.eq(1)
         with m.If(self.start):
-            m.d.sync += left.eq(self.beats)
+            m.d.sync += left.eq(self.beats >> (self.word_bits // self.beat_bits).bit_length() - 1)
         with m.Elif(fifo.o.valid & fifo.o.ready):
             m.d.sync += left.eq(left - 1)
         return m

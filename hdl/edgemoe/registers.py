@@ -5,6 +5,9 @@ from __future__ import annotations
 from archsim.config.edgemoe_layout import COUNTERS
 from hdl.matrix.registers import Register
 
+TOP = "edgemoe_top"
+"""Name of the Verilog module."""
+
 IDENTITY = 0x4D4F4531
 """``MOE1`` in ASCII: what the IDENTITY register reads."""
 

@@ -114,8 +114,10 @@ class Sequencer(wiring.Component):
                 m.d.comb += self.run.eq(1)
                 m.next = "work"
             with m.State("work"), m.If(self.done):
-                m.d.comb += self.steps.ready.eq(1)
-                m.next = "idle"
+                m.next = "drain"  # more payload than the step had to take
+                with m.If(self.discarded):
+                    m.d.comb += self.steps.ready.eq(1)
+                    m.next = "idle"
         self._routing(m)
         self._count(m, fsm.ongoing("work"), fsm.ongoing("idle") & ~self.steps.valid)
         return m

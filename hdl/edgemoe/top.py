@@ -27,8 +27,8 @@ class EdgeMoeTop(wiring.Component):
     """Runs lists of descriptors (``archsim.config.edgemoe_layout``) from external memory.
 
     Ports: ``m_axi``, AXI4 with 64-bit addresses, ``8 * Layout.port_bytes`` data and identifier 0;
-    ``s_axil``, ``hdl.edgemoe.registers``; ``interrupt`` (1, out): high from the end of a list to the
-    next start, where enabled.
+    ``s_axil``, ``hdl.edgemoe.registers``; ``interrupt`` (1, out): high from the end of a list to
+    the next start, where enabled.
     """
 
     def __init__(self, params: EdgeMoeParams, *, verilog: bool = False) -> None:
@@ -74,9 +74,7 @@ class EdgeMoeTop(wiring.Component):
         self._control(m, fetcher, sequencer, failed)
         return m
 
-    def _steps(
-        self, m: Module, fetcher: Fetcher, sequencer: Sequencer, datapath: Datapath
-    ) -> None:
+    def _steps(self, m: Module, fetcher: Fetcher, sequencer: Sequencer, datapath: Datapath) -> None:
         """Connect the sequencer with what it steers."""
         for name in ("rows", "tiles", "last_rows", "discard", "table_write", "table_index"):
             m.d.comb += getattr(datapath, name).eq(getattr(sequencer, name))
@@ -106,9 +104,7 @@ class EdgeMoeTop(wiring.Component):
             writer.o.ready.eq(1), datapath.stored.eq(writer.o.valid),
         ]  # fmt: skip
 
-    def _control(
-        self, m: Module, fetcher: Fetcher, sequencer: Sequencer, failure: Value
-    ) -> None:
+    def _control(self, m: Module, fetcher: Fetcher, sequencer: Sequencer, failure: Value) -> None:
         m.submodules.control = control = self.control
         connect(m, flipped(self.s_axil), control.bus)
         words = [control.control.word_select(n, 32) for n in range(CONTROLS)]

@@ -20,8 +20,8 @@ class Transposer(wiring.Component):
 
     Ports:
 
-    * ``start`` (1, in); ``rows``, ``k`` (elements of a row), ``base``, ``stride`` (granules from row
-      to row), ``gather`` (1: row r is the token that the table's entry r names), in, stable.
+    * ``start`` (1, in); ``rows``, ``k`` (elements of a row), ``base``, ``stride`` (granules from
+      row to row), ``gather`` (1: row r is the token that the table's entry r names), in, stable.
     * ``index`` (out), ``entry`` (in): the table's.
     * ``address``: stream of addresses, out; ``word``: stream of what lies there, in.
     * ``o``: stream of ``tile_in`` elements, out: tile by tile, element by element.

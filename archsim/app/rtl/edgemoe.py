@@ -1,4 +1,4 @@
-"""The verbs around the RTL of an Edge-MoE accelerator: its units, with a bench as controller."""
+"""The verbs around the RTL of an Edge-MoE accelerator: the whole of it, and its units alone."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from archsim.errors import ConfigError
 
 
 def cosim(device: Any, request: CosimRequest) -> Sequence[CosimCase]:
-    """Simulate an encoder, every layer on its unit, both tasks."""
+    """Simulate whole encoders over AXI, every task and forced routings; then each unit alone."""
     if request.gemms:
         raise ConfigError("--gemm must be left out for an Edge-MoE accelerator: it runs an encoder")
     if request.simulator != "verilator":
         raise ConfigError(
             f"--sim must be verilator for an Edge-MoE accelerator, not {request.simulator!r}"
         )
+    cases, _ = _system(device, request.seed)
     bench, _ = _simulate(device, request.seed)
-    return list(bench.results)
+    return [*cases, *bench.results]
 
 
 def loop(device: Any) -> Loop:
     """Model against RTL, RTL against the reference, both against what a real GPU computed."""
     from cosim.edgemoe_recorded import compare, matching, recorded
 
+    whole, encoded = _system(device, 1)
     bench, outputs = _simulate(device, 1)
     golden = matching(device.params)
     rows = []
@@ -38,19 +40,24 @@ def loop(device: Any) -> Loop:
             "results": found.compared,
             "reference wrong": len(found.different),
         }
-        row["RTL wrong"] = int((outputs[case.name] != recorded(case.name)[1]).sum())
+        output = recorded(case.name)[1]
+        row["units wrong"] = int((outputs[case.name] != output).sum())
+        row["RTL wrong"] = int((encoded.get(case.name, outputs[case.name]) != output).sum())
         rows.append(row)
-    exact = all(r.mismatches == 0 for r in bench.results)
-    exact = exact and all(row["reference wrong"] == row["RTL wrong"] == 0 for row in rows)
+    cases = [*whole, *bench.results]
+    exact = all(r.mismatches == 0 for r in cases)
+    wrong = ("reference", "units", "RTL")
+    exact = exact and all(row[f"{x} wrong"] == 0 for row in rows for x in wrong)
     return Loop(
         tables=(
-            (f"{device.name}: model against RTL", _by_unit(bench.results)),
+            (f"{device.name}: whole encoders over AXI", _encoders(whole)),
+            (f"{device.name}: model against RTL, units alone", _by_unit(bench.results)),
             (f"{device.name}: reference and RTL against a real GPU", rows),
         ),
         exact=exact,
-        close=close(bench.results),
+        close=close(cases),
         data={
-            "cases": [case.to_dict() for case in bench.results],
+            "cases": [case.to_dict() for case in cases],
             "golden": [{**row, "case": asdict(c)} for row, c in zip(rows, golden, strict=True)],
         },
     )
@@ -59,6 +66,34 @@ def loop(device: Any) -> Loop:
 def record(device: Any, synthesis: Mapping[str, Any]) -> Path:
     """Refuse: the resource model of this machine is not fitted to counts."""
     raise ConfigError("--record must be left out: no counts are kept for an Edge-MoE accelerator")
+
+
+def _system(device: Any, seed: int) -> tuple[list[Any], dict[str, Any]]:
+    """Run whole encoders: what was recorded on a GPU in one list, and the default cases.
+
+    Returns the rows, and by name the tokens of each recorded case.
+    """
+    from cosim.axi_run import MemoryAgent
+    from cosim.edgemoe import default_weights
+    from cosim.edgemoe_recorded import matching
+    from cosim.edgemoe_system import Case, System, default_cases, simulate
+    from workloads.kernels.edgemoe.golden import EncoderCase
+
+    params = device.params
+    system = System(params)
+    agent = MemoryAgent(seed, latency=(int(device.memory.latency_clk),) * 2)
+    rows: list[Any] = []
+    outputs: dict[str, Any] = {}
+    golden = [case for case in matching(params) if isinstance(case, EncoderCase)]
+    if golden:
+        images = tuple((case.pixels(), case.task) for case in golden)
+        name = f"{len(golden)} recorded images"
+        found, parts = simulate(system, Case(name, golden[0].weights(), images), agent)
+        outputs = {case.name: x for case, x in zip(golden, found.tokens, strict=True)}
+        rows += parts
+    for case in default_cases(params, default_weights(params), seed):
+        rows += simulate(system, case, agent)[1]
+    return rows, outputs
 
 
 def _simulate(device: Any, seed: int) -> tuple[Any, dict[str, Any]]:
@@ -89,12 +124,18 @@ def _simulate(device: Any, seed: int) -> tuple[Any, dict[str, Any]]:
     return bench, outputs
 
 
+def _encoders(results: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return a row for each list of images, then one for each unit: the sum over all lists."""
+    lists = [case_row(r) for r in results if r.unit == "encoder"]
+    return [*lists, *_by_unit([r for r in results if r.unit != "encoder"])]
+
+
 def _by_unit(results: Sequence[Any]) -> list[dict[str, Any]]:
     """Return a row for each unit: the sum of its cases."""
     rows = []
     for unit in dict.fromkeys(r.unit for r in results):
         of_unit = [r for r in results if r.unit == unit]
-        rows.append(case_row(_Sum(f"{unit} ({len(of_unit)} cases)", of_unit)))
+        rows.append(case_row(_Sum(f"{unit}, {len(of_unit)} cases", of_unit)))
     return rows
 
 

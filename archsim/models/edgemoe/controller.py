@@ -1,0 +1,205 @@
+"""Cycles of a whole descriptor list: steps one after another, their payloads read ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from archsim.config.edgemoe_layout import (
+    ATTENTION,
+    DESCRIPTOR_BYTES,
+    END,
+    LINEAR,
+    LOAD,
+    NORM,
+    PIXELS,
+    STORE,
+    TASK,
+    UNITS,
+    Layout,
+)
+from archsim.config.edgemoe_params import EdgeMoeParams
+from archsim.models.edgemoe import steps
+from archsim.models.edgemoe.steps import StepCycles
+
+AHEAD = 16
+"""Descriptors that wait for their turn."""
+
+DECODE = 3
+"""From a descriptor's last beat to the request for the next."""
+
+DELIVER = 4
+"""From a beat of payload to its word at the unit that waits for it."""
+
+STORED = 5
+"""Beside a store's words and the memory's answer."""
+
+Fields = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Bus:
+    """External memory: cycles from an address to its first beat, and beats read a cycle."""
+
+    latency: int = 64
+    beats_per_cycle: float = 1.0
+
+
+@dataclass
+class Prediction:
+    """Cycles of a list by name, as the RTL's counters, and each step's ``spans`` (start, end)."""
+
+    cycles: int = 0
+    units: dict[str, int] = field(default_factory=lambda: dict.fromkeys(UNITS, 0))
+    bounds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(UNITS, 0))
+    fetch: int = 0
+    compute: int = 0
+    waits: int = 0
+    spans: list[tuple[int, int]] = field(default_factory=list)
+
+    def counters(self) -> dict[str, int]:
+        """Return all of them by the counters' names, ``weights`` as waited for."""
+        return {
+            "cycles": self.cycles, "fetch": self.fetch, **self.units,
+            "weights": self.waits, "compute": self.compute,
+        }  # fmt: skip
+
+
+def step_cycles(params: EdgeMoeParams, f: Fields, rows: int) -> StepCycles:
+    """Return the cycles of a step with its payload on chip; an expert has ``rows`` tokens."""
+    opcode = f["opcode"]
+    if opcode == NORM:
+        return steps.norm(params)
+    if opcode == ATTENTION:
+        return steps.attention(params)
+    if opcode == LOAD:
+        return steps.load(params)
+    if opcode == PIXELS:
+        return steps.pixels(params)
+    if f.get("gate"):
+        return steps.gate(params)
+    expert = f.get("gather") or f.get("scatter")
+    found = steps.linear(
+        params, rows if expert else f["rows"], f["k"], f["n_tiles"] * params.tile_out
+    )
+    if not expert:
+        return found
+    tiles = -(-rows // params.tile_in)
+    extra = rows if f.get("gather") else -tiles  # the table is filled; the plan is kept
+    moved = (found.first + extra, found.last + extra)
+    return StepCycles(found.total + extra, found.bound, *moved, found.compute)
+
+
+def predict(
+    params: EdgeMoeParams, fields: Sequence[Fields], routings: Sequence[Sequence[int]], bus: Bus
+) -> Prediction:
+    """Return the cycles of a list of descriptors.
+
+    ``routings``: for each gate in order, the tokens of every expert.
+    """
+    return _List(params, bus).run(fields, routings)
+
+
+class _List:
+    """The state of channel, payload FIFO and sequencer between two descriptors."""
+
+    def __init__(self, params: EdgeMoeParams, bus: Bus) -> None:
+        self.params = params
+        self.layout = Layout(params)
+        self.bus = bus
+        self.capacity = self.layout.payload_words * self.layout.payload_bytes
+        self.descriptor = max(1, DESCRIPTOR_BYTES // self.layout.port_bytes) / bus.beats_per_cycle
+        self.channel = 0.0  # when it is free again
+        self.decoded = self.successor = 0.0  # when the descriptor at hand, and the next, are
+        self.now = 0  # when the sequencer is free again
+        self.loaded = 0  # bytes of payload asked for so far
+        self.taken: list[tuple[float, float, int]] = []  # intervals in which bytes left the FIFO
+        self.result = Prediction()
+
+    def run(self, fields: Sequence[Fields], routings: Sequence[Sequence[int]]) -> Prediction:
+        """Walk through the list."""
+        found = self.result
+        pending = list(routings)
+        counts: Sequence[int] = ()
+        known = 0  # when the last gate's routing is
+        self._ask(1.0)
+        for f in fields:
+            self.decoded = self.successor
+            if f["opcode"] == TASK:
+                self._ask(self.decoded + DECODE - 1)
+                continue
+            if len(found.spans) > AHEAD:  # room for one more
+                self.decoded = max(self.decoded, float(found.spans[-AHEAD - 1][1]))
+            if f["opcode"] == END:
+                break
+            if f.get("gate"):
+                counts = pending.pop(0)
+            rows = counts[f["expert"]] if f.get("gather") or f.get("scatter") else f.get("rows", 0)
+            absent = bool(f.get("gather") or f.get("scatter")) and rows == 0
+            begin, end = self._payload(f, absent and known <= self.decoded)
+            self._step(f, rows, absent, begin, end)
+            if f.get("gate"):
+                known = self.now
+        start = max(self.now, round(self.decoded + DECODE))
+        found.fetch += start - self.now
+        found.cycles = start + 1
+        found.fetch += found.cycles - sum(found.units.values()) - found.fetch
+        return found
+
+    def _ask(self, asked: float) -> None:
+        """The next descriptor is asked for at ``asked``; note when it is decoded."""
+        self.channel = max(self.channel, asked + self.bus.latency) + self.descriptor
+        self.successor = self.channel + DECODE
+
+    def _payload(self, f: Fields, left_out: bool) -> tuple[float, float]:
+        """Return when a step's payload begins to arrive, and when all of it has."""
+        self._ask(self.decoded + DECODE - 1)  # its successor's descriptor comes first
+        beats = f.get("beats", 0)
+        if not beats or left_out or f["opcode"] == STORE:
+            return self.decoded, self.decoded
+        begin = max(self.channel, self.decoded + DECODE + self.bus.latency)
+        self.loaded += beats * self.layout.port_bytes
+        end = begin + beats / self.bus.beats_per_cycle
+        self.channel = max(end, self._room(self.loaded - self.capacity))
+        return begin + DELIVER, self.channel + DELIVER
+
+    def _room(self, leaves: int) -> float:
+        """Return when ``leaves`` bytes have left the FIFO."""
+        total = 0
+        for begin, end, size in self.taken:
+            if total + size >= leaves > total:
+                return begin + (end - begin) * (leaves - total) / size
+            total += size
+        return 0.0
+
+    def _step(self, f: Fields, rows: int, absent: bool, begin: float, end: float) -> None:
+        found = self.result
+        start = max(self.now, round(self.decoded + DECODE))
+        found.fetch += start - self.now
+        unit = UNITS[f.get("unit", 0)]
+        size = f.get("beats", 0) * self.layout.port_bytes
+        if absent:
+            words = size // self.layout.payload_bytes if end > begin else 0
+            self.now = max(start + 3 + words, round(end) if words else 0)
+            self.taken.append((start, self.now, size if words else 0))
+        elif f["opcode"] == STORE:
+            self.now = start + self._store()
+            found.bounds[unit] += f["beats"]
+            size = 0
+        else:
+            cycles = step_cycles(self.params, f, rows)
+            late = max(0.0, begin - (start + cycles.first), end - (start + cycles.last))
+            late = late if size else 0.0
+            self.now = start + cycles.total + round(late)
+            found.waits += round(late) if f["opcode"] == LINEAR else 0
+            found.bounds[unit] += cycles.bound
+            found.compute += cycles.compute
+            self.taken.append((start + cycles.first, start + cycles.last + late, size))
+        found.units[unit] += self.now - start
+        found.spans.append((start, self.now))
+
+    def _store(self) -> int:
+        """Cycles of writing all tokens, with the memory's answer to the last burst."""
+        beats = self.params.tokens * self.params.dim * 4 // self.layout.port_bytes
+        granules = self.params.tokens * self.layout.token
+        return STORED + max(beats, granules) + self.bus.latency

@@ -1,0 +1,179 @@
+"""Cycles of the controller's steps, with what they need on chip, from the structure of the RTL.
+
+``hdl.edgemoe`` and these formulas are compared in co-simulation, step by step and for whole
+encoders. Cycles run from the one in which the sequencer takes a step until it takes the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from archsim.config.edgemoe_layout import ELEMENT_BITS, Layout
+from archsim.config.edgemoe_params import EdgeMoeParams, engine_params
+from archsim.mapping.array import plan
+from archsim.models.array.latency import FIRST_BEAT
+from archsim.models.array.timing import engine_cycles
+
+TAKE = 2
+"""Taking a step, and starting its units (cycle 0 of the unit)."""
+
+READ = 2
+"""From a unit's start to the first word from a scratchpad."""
+
+EPILOGUE = 8
+"""Behind the engine: GELU or as long, product with the score, sum."""
+
+SOFTMAX = 13
+"""From a row's last number to its sum's reciprocal."""
+
+WEIGHT = 7
+"""From a score to its weight."""
+
+QUEUED = 2
+"""From a token's last choice to the end of the gate's step."""
+
+RECURRENCE = 3
+SUM = 3
+MIX = 3
+NORM_STATISTICS, NORM_OUTPUT = 12, 7
+
+
+@dataclass(frozen=True, slots=True)
+class StepCycles:
+    """``total`` cycles of a step whose payload is on chip; it takes its payload between cycles
+    ``first`` and ``last`` of it. ``bound``: no unit of this size takes fewer; ``compute``: cycles
+    in which the engine takes operands.
+    """
+
+    total: int
+    bound: int
+    first: int = 0
+    last: int = 0
+    compute: int = 0
+
+
+def supply(layout: Layout, bits: int, words: int) -> tuple[int, int]:
+    """Return after how many cycles the first and the last of ``words`` words of ``bits`` come."""
+    word = 8 * layout.payload_bytes
+    if bits == word:
+        return 1, words
+    first = 1 + -(-bits // word)
+    return first, max(first + words - 1, 1 + -(-words * bits // word))
+
+
+@cache
+def norm(params: EdgeMoeParams) -> StepCycles:
+    """Scales and offsets, then token by token."""
+    layout = Layout(params)
+    lanes = layout.norm_lanes
+    words = params.dim // lanes
+    _, scales = supply(layout, 2 * lanes * params.formats.norm.bits, words)
+    entered = read = 0
+    ends: list[int] = []
+    for token in range(params.tokens):
+        if token >= 2:  # a bank is free in the cycle after its last read
+            entered = max(entered, ends[token - 2] + 1)
+        entered += words
+        read = max(read, entered - 1 + NORM_STATISTICS) + words
+        ends.append(read - 1)
+    total = TAKE + scales + 1 + ends[-1] + NORM_OUTPUT
+    return StepCycles(total, params.tokens * words, TAKE, TAKE + scales)
+
+
+@cache
+def attention(params: EdgeMoeParams) -> StepCycles:
+    """Both passes: the second follows the first by the keys that a query meets before its sum."""
+    p = params
+    of_head, chunks = p.head_dim // p.lanes, p.dim // p.lanes
+    full, extra = divmod(p.tokens + p.queries - 1, p.queries)
+    steps = full * p.tokens + extra
+    first_sum = READ + (p.tokens - 1) * chunks + of_head - 1 + SUM + 1 + SOFTMAX + 1
+    first_weights = first_sum + p.queries - 1 + WEIGHT + 1
+    total = TAKE + first_weights + steps * chunks - 1 + MIX
+    return StepCycles(total, p.tokens * p.tokens // p.queries * chunks)
+
+
+@cache
+def linear(params: EdgeMoeParams, rows: int, k: int, outputs: int) -> StepCycles:
+    """A layer of ``rows`` tokens that lie in a scratchpad, its weights in the FIFO."""
+    layout, p = Layout(params), params
+    engine = engine_params(p)
+    job = plan(engine, rows, outputs, k)
+    found = engine_cycles(engine, job)
+    words = job.n_tiles * (k + 1)
+    first, _ = supply(layout, 16 * p.tile_out, words)
+    begin = max(0, p.tile_in - 1, first - FIRST_BEAT)  # operands come so much later than a stream's
+    ends = found.cycles + EPILOGUE + begin
+    ahead = TAKE + job.m_tiles
+    # the last column tile's weights have come when its first row tile is issued
+    last = ends - EPILOGUE - _drain(p) - job.m_tiles * k + 1
+    width = 8 * layout.payload_bytes
+    paced = FIRST_BEAT + begin + -(-words * 16 * p.tile_out // width)  # weights come no faster
+    if paced > last:
+        ends += paced - last
+        last = paced
+    bound = found.bound
+    return StepCycles(ahead + ends, bound, ahead, ahead + max(last, first), bound)
+
+
+def _drain(params: EdgeMoeParams) -> int:
+    """Cycles from a layer's last operands to its last row behind the engine."""
+    return 2 + params.tile_in + params.tile_out - 2 + 4 + 2 + 3 + params.tile_in - 1
+
+
+@cache
+def gate(params: EdgeMoeParams) -> StepCycles:
+    """Logits by the linear unit, then softmax and ranking, a logit in three cycles."""
+    p = params
+    layer = linear(p, p.tokens, p.dim, p.tile_out)
+    tiles = -(-p.tokens // p.tile_in)
+    leave: list[int] = []  # rows at the engine's output
+    for tile in range(tiles):
+        rows = min(p.tokens, (tile + 1) * p.tile_in)
+        last = linear(p, rows, p.dim, p.tile_out).total - 1 + tiles - tile - 1 - EPILOGUE
+        leave += range(last - (rows - tile * p.tile_in) + 1, last + 1)
+    last_row = _stalled(leave, RECURRENCE * p.experts)
+    scores = (p.experts - 1) * RECURRENCE + SOFTMAX + 1 + p.top_k - 1 + WEIGHT
+    total = last_row + scores + QUEUED
+    bound = p.tokens * p.experts * RECURRENCE
+    return StepCycles(total, bound, layer.first, layer.last, layer.compute)
+
+
+def _stalled(ready: list[int], interval: int) -> int:
+    """Return when the last row begins to leave the epilogue, a rigid pipeline.
+
+    Row n may enter in cycle ``ready[n]``. Rows begin to leave ``interval`` cycles apart or more,
+    and stand at the output, where nothing moves, until ``RECURRENCE - 1`` cycles less.
+    """
+    stages = [False] * EPILOGUE
+    at, now, started, leaves = 0, ready[0], ready[0] - interval, -1
+    while at < len(ready) or any(stages):
+        if stages[-1] and leaves < now:
+            started = max(now, started + interval)
+            leaves = started + interval - RECURRENCE
+        if not stages[-1] or now == leaves:
+            enters = at < len(ready) and ready[at] <= now
+            stages = [enters, *stages[:-1]]
+            at += enters
+        now += 1
+    return started
+
+
+@cache
+def load(params: EdgeMoeParams) -> StepCycles:
+    """Tokens from external memory."""
+    layout = Layout(params)
+    bits = layout.granule * ELEMENT_BITS
+    words = params.tokens * layout.token
+    _, last = supply(layout, bits, words)
+    return StepCycles(TAKE + last, words, TAKE, TAKE + last)
+
+
+@cache
+def pixels(params: EdgeMoeParams) -> StepCycles:
+    """Pixels from external memory."""
+    layout = Layout(params)
+    runs = params.patches * params.patch_pixels // layout.pixel_run
+    _, last = supply(layout, 8 * layout.pixel_run, runs)
+    return StepCycles(TAKE + last, runs, TAKE, TAKE + last)
