@@ -12,7 +12,6 @@ from functools import cache
 from archsim.config.edgemoe_layout import ELEMENT_BITS, Layout
 from archsim.config.edgemoe_params import EdgeMoeParams, engine_params
 from archsim.mapping.array import plan
-from archsim.models.array.latency import FIRST_BEAT
 from archsim.models.array.timing import engine_cycles
 
 TAKE = 2
@@ -20,6 +19,9 @@ TAKE = 2
 
 READ = 2
 """From a unit's start to the first word from a scratchpad."""
+
+LOADER = 2
+"""From the engine's start to the first word that it takes."""
 
 EPILOGUE = 8
 """Behind the engine: GELU or as long, product with the score, sum."""
@@ -103,13 +105,13 @@ def linear(params: EdgeMoeParams, rows: int, k: int, outputs: int) -> StepCycles
     found = engine_cycles(engine, job)
     words = job.n_tiles * (k + 1)
     first, _ = supply(layout, 16 * p.tile_out, words)
-    begin = max(0, p.tile_in - 1, first - FIRST_BEAT)  # operands come so much later than a stream's
+    begin = max(0, p.tile_in - 3, first - LOADER)  # operands come so much later than a stream's
     ends = found.cycles + EPILOGUE + begin
     ahead = TAKE + job.m_tiles
     # the last column tile's weights have come when its first row tile is issued
     last = ends - EPILOGUE - _drain(p) - job.m_tiles * k + 1
     width = 8 * layout.payload_bytes
-    paced = FIRST_BEAT + begin + -(-words * 16 * p.tile_out // width)  # weights come no faster
+    paced = LOADER + begin + -(-words * 16 * p.tile_out // width)  # weights come no faster
     if paced > last:
         ends += paced - last
         last = paced
