@@ -88,7 +88,7 @@ class Issuer(wiring.Component):
         k, held, n, group = self.k, self.held, self.n, self.group
         self.first_k = Signal()
         final = Signal()
-        next_last = Signal()  # the next tile or block is in the last group
+        next_last = self.after_last = Signal()  # the next tile or block is in the last group
         m.d.comb += [
             final.eq(k.one & held.one & n.one & group.one),
             next_last.eq(Mux(held.one & n.one, group.two, group.one)),
@@ -101,8 +101,8 @@ class Issuer(wiring.Component):
         k_one = Mux(next_last, ks[1].one, ks[0].one)
         self.next_k_one = Mux(self.take, Mux(k.one, k_one, k.two), k.one)
         held_one = Mux(next_last, helds[1].one, helds[0].one)
-        self.next_held_one = Mux(turn, Mux(held.one, held_one, held.two), held.one)
-        self.next_group_one = Mux(turn & held.one & n.one, group.two, group.one)
+        self.after_held_one = Mux(held.one, held_one, held.two)  # of the next tile or block
+        self.next_held_one = Mux(turn, self.after_held_one, held.one)
         with m.If(self.start):
             m.d.sync += [
                 self.busy.eq(1), self.first_k.eq(1), *n.load(job["n_tiles"]),
@@ -121,8 +121,8 @@ class Issuer(wiring.Component):
 
     @abstractmethod
     def _reservation(self) -> tuple[Value, Value, Value, Value, Value]:
-        """Return: this take reserves; rows of a tile; of the smaller one; whether it is that, now
-        and in the next cycle.
+        """Return: this take reserves; rows of a tile; of the smaller one; whether this tile is
+        that; whether the one after it is.
         """
 
     def _room(self, m: Module) -> tuple[Value, Value]:
@@ -132,20 +132,24 @@ class Issuer(wiring.Component):
         that left one cycle later; ``owed``, which ends the job, at once.
         """
         depth = self.params.out_depth
-        reserve, whole, small, is_small, next_small = self._reservation()
+        reserve, whole, small, is_small, after = self._reservation()
         margin = Signal(range(-depth, depth + 1))
         kept, spent, following, drop, less_whole, less_small = (
             Signal.like(margin, name=name)
             for name in ("kept", "spent", "following", "drop", "less_whole", "less_small")
         )
         left = Signal()  # a row left in the cycle before
+        begun = Signal()  # the job started in the cycle before
+        after_small = Signal()  # valid when a tile ends: two ends are ``rows`` cycles apart
         owed = Signal(range(depth + 1))
         rows = Mux(is_small, small, whole)
         m.d.sync += [  # the job is stable
             left.eq(self.row_out),
             less_whole.eq(-whole), less_small.eq(-small),
-            drop.eq(Mux(next_small, less_small, less_whole)),
+            begun.eq(self.start), after_small.eq(after),
         ]  # fmt: skip
+        with m.If(begun | (self.take & self.k.one)):
+            m.d.sync += drop.eq(Mux(Mux(begun, is_small, after_small), less_small, less_whole))
         m.d.comb += [
             kept.eq(margin + left),
             spent.eq(_sum(margin, drop, left)),
@@ -179,9 +183,9 @@ class TileIssuer(Issuer):
 
     def _reservation(self) -> tuple[Value, Value, Value, Value, Value]:
         partial = self.held.one & self.group.one
-        following = self.next_held_one & self.next_group_one
         rows = Const(self.params.rows, COUNT_BITS)
-        return self.first, rows, self.job.last_rows, partial, following
+        after = self.after_held_one & self.after_last
+        return self.first, rows, self.job.last_rows, partial, after
 
     def _issue(self, m: Module, room: tuple[Value, Value]) -> None:
         rows = self.params.rows

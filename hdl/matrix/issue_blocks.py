@@ -25,7 +25,7 @@ class BlockIssuer(Issuer):
 
     def _reservation(self) -> tuple[Value, Value, Value, Value, Value]:
         emits = self.first & self.held.one
-        return emits, self.job.k, self.job.last_rows, self.group.one, self.next_group_one
+        return emits, self.job.k, self.job.last_rows, self.group.one, self.after_last
 
     def _issue(self, m: Module, room: tuple[Value, Value]) -> None:
         loaded = Signal()  # the next block's weights are in the array
