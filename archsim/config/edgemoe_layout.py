@@ -83,11 +83,6 @@ class Layout:
         return self.granule * self.banks
 
     @property
-    def port_bytes(self) -> int:
-        """Bytes of an AXI beat: a word of weights, at most 32."""
-        return min(32, self.payload_bytes)
-
-    @property
     def token(self) -> int:
         """Granules of a token."""
         return self.params.dim // self.granule
@@ -134,17 +129,14 @@ class Layout:
         return max(1, (max(self.depths) + self.banks).bit_length())
 
     @property
-    def payload_bytes(self) -> int:
-        """Bytes of a word of payload on chip: at least a word of weights, whole beats.
-
-        A descriptor's payload takes whole words.
-        """
+    def port_bytes(self) -> int:
+        """Bytes of an AXI beat: the weights of an input, for all outputs of a tile, fit."""
         return 1 << (2 * self.params.tile_out - 1).bit_length()
 
     @property
-    def payload_words(self) -> int:
-        """Words of payload that wait on chip."""
-        return max(16, self.params.weight_bytes // self.payload_bytes)
+    def payload_beats(self) -> int:
+        """Beats of payload that wait on chip."""
+        return max(16, self.params.weight_bytes // self.port_bytes)
 
     @property
     def pixel_shift(self) -> int:

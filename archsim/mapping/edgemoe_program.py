@@ -140,7 +140,7 @@ class _Maker:
     def payload(self, name: str, content: bytes) -> dict[str, int]:
         """Store ``content`` once under ``name``; return a descriptor's ``address``, ``beats``."""
         if name not in self._kept:
-            whole = content + bytes(-len(content) % self.layout.payload_bytes)
+            whole = content + bytes(-len(content) % self.layout.port_bytes)
             self._kept[name] = self.memory.put(whole), len(whole) // self.layout.port_bytes
         address, beats = self._kept[name]
         return {"address": address, "beats": beats}
@@ -202,8 +202,7 @@ class _Maker:
         gates = [layer_payload(p, w["gate.weight"][task]) for task in range(p.tasks)]
         each = len(gates[0]) + -len(gates[0]) % ALIGNMENT
         found = self.payload(name + "gate", b"".join(g.ljust(each, b"\0") for g in gates))
-        whole = -(-len(gates[0]) // self.layout.payload_bytes) * self.layout.payload_bytes
-        found["beats"] = whole // self.layout.port_bytes
+        found["beats"] = -(-len(gates[0]) // self.layout.port_bytes)
         self._linear(
             name + "gate", "gate", p.dim, p.experts, source="y", target="x", gate=1,
             task_stride=each, **found,

@@ -57,7 +57,7 @@ def _values(device: Any, digest: str, hz: float) -> dict[str, Any]:
         "offsets": {r.name: r.offset for r in REGISTERS}, "counters": COUNTERS, "fields": FIELDS,
         "opcodes": ", ".join(OPCODES), "units": UNITS, "sizes": sizes, "regions": layout.regions,
         "tile_out": p.tile_out, "granule": layout.granule, "port_bytes": layout.port_bytes,
-        "payload_bytes": layout.payload_bytes, "tokens": p.tokens, "patches": p.patches,
+        "tokens": p.tokens, "patches": p.patches,
     }  # fmt: skip
 
 

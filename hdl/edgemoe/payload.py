@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from archsim.config.edgemoe_layout import ELEMENT_BITS, LINEAR, LOAD, NORM, PIXELS, Layout
 from hdl.lib.fifo import StreamFifo
-from hdl.lib.widen import Gearbox, Widener
+from hdl.lib.widen import Gearbox
 
 
 def payload_bits(layout: Layout) -> dict[str, tuple[int, int]]:
@@ -23,11 +23,10 @@ def payload_bits(layout: Layout) -> dict[str, tuple[int, int]]:
 
 
 class Payload(wiring.Component):
-    """A FIFO of what was read, shared out to the unit whose descriptor is at work.
+    """A FIFO of beats, shared out to the unit whose descriptor is at work.
 
-    Beats are gathered into words of ``payload_bytes``. A unit's words lie one behind the other from
-    the lowest bit of its descriptor's first word on; the last word is filled up. Between two
-    descriptors nothing of a word is kept.
+    A unit's words lie one behind the other from the lowest bit of its descriptor's first beat on;
+    the last beat is filled up. Between two descriptors nothing of a beat is kept.
 
     Ports:
 
@@ -42,7 +41,6 @@ class Payload(wiring.Component):
         self.layout = layout
         self.verilog = verilog
         self.beat_bits = 8 * layout.port_bytes
-        self.word_bits = 8 * layout.payload_bytes
         self.words = payload_bits(layout)
         super().__init__(
             {
@@ -60,26 +58,21 @@ class Payload(wiring.Component):
         """Build the logic."""
         m = Module()
         m.submodules.fifo = fifo = StreamFifo(
-            width=self.word_bits, depth=self.layout.payload_words, verilog=self.verilog
+            width=self.beat_bits, depth=self.layout.payload_beats, verilog=self.verilog
         )
         left = Signal(32)
-        if self.word_bits == self.beat_bits:
-            connect(m, flipped(self.i), fifo.i)
-        else:
-            m.submodules.gather = gather = Widener(width=self.word_bits, beat_bits=self.beat_bits)
-            connect(m, flipped(self.i), gather.i)
-            connect(m, gather.o, fifo.i)
+        connect(m, flipped(self.i), fifo.i)
         m.d.comb += self.done.eq(left == 0)
         for name, (opcode, bits) in self.words.items():
             out = getattr(self, name)
             mine = Signal(name=f"{name}_mine")
             m.d.comb += mine.eq((left != 0) & ~self.discard & (self.opcode == opcode))
-            if bits == self.word_bits:
+            if bits == self.beat_bits:
                 m.d.comb += [out.payload.eq(fifo.o.payload), out.valid.eq(mine & fifo.o.valid)]
                 with m.If(mine):
                     m.d.comb += fifo.o.ready.eq(out.ready)
                 continue
-            box = Gearbox(in_bits=self.word_bits, out_bits=bits)
+            box = Gearbox(in_bits=self.beat_bits, out_bits=bits)
             m.submodules[name] = ResetInserter(self.start)(box)
             m.d.comb += [
                 box.i.payload.eq(fifo.o.payload), box.i.valid.eq(mine & fifo.o.valid),
@@ -90,7 +83,7 @@ class Payload(wiring.Component):
         with m.If(self.discard & (left != 0)):
             m.d.comb += fifo.o.ready.eq(1)
         with m.If(self.start):
-            m.d.sync += left.eq(self.beats >> (self.word_bits // self.beat_bits).bit_length() - 1)
+            m.d.sync += left.eq(self.beats)
         with m.Elif(fifo.o.valid & fifo.o.ready):
             m.d.sync += left.eq(left - 1)
         return m

@@ -47,7 +47,11 @@ class Bus:
 
 @dataclass
 class Prediction:
-    """Cycles of a list by name, as the RTL's counters, and each step's ``spans`` (start, end)."""
+    """Cycles of a list by name, as the RTL's counters.
+
+    For each step but tasks: ``spans`` (start, end), ``late`` (cycles that its payload kept it), and
+    ``bytes`` that it moved.
+    """
 
     cycles: int = 0
     units: dict[str, int] = field(default_factory=lambda: dict.fromkeys(UNITS, 0))
@@ -56,6 +60,8 @@ class Prediction:
     compute: int = 0
     waits: int = 0
     spans: list[tuple[int, int]] = field(default_factory=list)
+    late: list[int] = field(default_factory=list)
+    bytes: list[int] = field(default_factory=list)
 
     def counters(self) -> dict[str, int]:
         """Return all of them by the counters' names, ``weights`` as waited for."""
@@ -107,7 +113,7 @@ class _List:
         self.params = params
         self.layout = Layout(params)
         self.bus = bus
-        self.capacity = self.layout.payload_words * self.layout.payload_bytes
+        self.capacity = self.layout.payload_beats * self.layout.port_bytes
         self.descriptor = max(1, DESCRIPTOR_BYTES // self.layout.port_bytes) / bus.beats_per_cycle
         self.channel = 0.0  # when it is free again
         self.decoded = self.successor = 0.0  # when the descriptor at hand, and the next, are
@@ -177,9 +183,10 @@ class _List:
         start = max(self.now, round(self.decoded + DECODE))
         found.fetch += start - self.now
         unit = UNITS[f.get("unit", 0)]
+        waited = 0
         size = f.get("beats", 0) * self.layout.port_bytes
         if absent:
-            words = size // self.layout.payload_bytes if end > begin else 0
+            words = size // self.layout.port_bytes if end > begin else 0
             self.now = max(start + 3 + words, round(end) if words else 0)
             self.taken.append((start, self.now, size if words else 0))
         elif f["opcode"] == STORE:
@@ -190,13 +197,16 @@ class _List:
             cycles = step_cycles(self.params, f, rows)
             late = max(0.0, begin - (start + cycles.first), end - (start + cycles.last))
             late = late if size else 0.0
-            self.now = start + cycles.total + round(late)
-            found.waits += round(late) if f["opcode"] == LINEAR else 0
+            waited = round(late)
+            self.now = start + cycles.total + waited
+            found.waits += waited if f["opcode"] == LINEAR else 0
             found.bounds[unit] += cycles.bound
             found.compute += cycles.compute
             self.taken.append((start + cycles.first, start + cycles.last + late, size))
         found.units[unit] += self.now - start
         found.spans.append((start, self.now))
+        found.late.append(waited)
+        found.bytes.append(f.get("beats", 0) * self.layout.port_bytes if end > begin else 0)
 
     def _store(self) -> int:
         """Cycles of writing all tokens, with the memory's answer to the last burst."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from archsim.config.edgemoe import EdgeMoeDevice
+from archsim.config.edgemoe_layout import Layout
 from archsim.graph import Graph, OpSpec
 from archsim.graph.ops import Attention
 from archsim.mapping.edgemoe import Phase, attention_steps, lower
+from archsim.mapping.edgemoe_steps import StepList, step_list
 from archsim.metrics import TERMS, KernelResult, OperatorResult, PointResult
+from archsim.models.edgemoe.controller import Bus, predict
+from archsim.models.edgemoe.phases import as_phases
 from archsim.models.edgemoe.resources import resources
 from archsim.models.edgemoe.timing import PhaseCycles, run
 
 _US = 1e6
+RTL_NOTE = "cycles are those of the controller's steps, as hdl.edgemoe's RTL takes them"
+PHASE_NOTE = "cycles are a phase model's: no RTL of exactly this device and workload exists"
 NOTES = (
     "the device computes in its own formats: workload.dtype does not change the answer",
     "lut and ff are estimates; dsp and bram follow from the structure (docs/edge_moe.md)",
@@ -37,11 +43,25 @@ class EdgeMoeModel:
     def timed(self, graph: Graph) -> Timed:
         """Return the phases of ``graph`` with their cycles.
 
-        Of some ways to cut linear layers into parts, the fastest: short parts start earlier,
-        long ones cost fewer starts.
+        Where the controller's RTL runs the graph, its steps; else of some ways to cut linear layers
+        into parts the fastest: short parts start earlier, long ones cost fewer starts.
         """
+        steps = step_list(graph, self.device)
+        if steps is not None:
+            return self._steps(graph, steps)
         tried = [self._run(lower(graph, self.device, tiles)) for tiles in PARTS]
         return min(tried, key=lambda timed: sum(c.total for _, c in timed))
+
+    def _steps(self, graph: Graph, found: StepList, bandwidth: float = 1.0) -> Timed:
+        """Return the controller's steps as phases with their cycles; ``bandwidth`` is a factor."""
+        device = self.device
+        clock = float(device.clock.frequency_hz)
+        rate = bandwidth * float(device.memory.bandwidth_bytes_per_s) / clock
+        beats = min(1.0, rate / Layout(device.params).port_bytes)
+        bus = Bus(round(float(device.memory.latency_clk)), beats)
+        fields = [f for _, f in found.steps]
+        predicted = predict(device.params, fields, found.routings, bus)
+        return as_phases(device.params, len(graph.ops), found.steps, predicted)
 
     def _run(self, phases: list[Phase], bandwidth: float = 1.0) -> Timed:
         """Return ``phases`` with their cycles; ``bandwidth`` is a factor."""
@@ -52,9 +72,12 @@ class EdgeMoeModel:
         timed = self.timed(graph)
         slow, fast = timed, timed
         if self._edge:
+            steps = step_list(graph, self.device)
             phases = [phase for phase, _ in timed]
-            slow = self._run(phases, max(0.05, 1.0 - self._edge))
-            fast = self._run(phases, 1.0 + self._edge)
+            slow, fast = (
+                self._run(phases, edge) if steps is None else self._steps(graph, steps, edge)
+                for edge in (max(0.05, 1.0 - self._edge), 1.0 + self._edge)
+            )
         groups = _by_operator(graph, timed)
         lows, highs = (_cycles(_by_operator(graph, x)) for x in (fast, slow))
         operators = tuple(
@@ -70,7 +93,7 @@ class EdgeMoeModel:
         us = sum(kernel.us for kernel in kernels)
         scale = _US / float(self.device.clock.frequency_hz) / count
         low_us, high_us = min(us, low * scale), max(us, high * scale)
-        change = max(high_us / us - 1.0, 1.0 - low_us / us)
+        change = max(high_us / us - 1.0, 1.0 - low_us / us) if us else 0.0
         return OperatorResult(
             name=name,
             kind=spec.kind,
@@ -177,7 +200,8 @@ class EdgeMoeModel:
             )
             if change > 1e-6
         }
-        return PointResult("edgemoe", metrics, operators, estimated, NOTES)
+        note = PHASE_NOTE if step_list(graph, self.device) is None else RTL_NOTE
+        return PointResult("edgemoe", metrics, operators, estimated, (*NOTES, note))
 
 
 def _by_operator(graph: Graph, timed: Timed) -> dict[OpSpec, Timed]:

@@ -57,7 +57,7 @@ class StepCycles:
 
 def supply(layout: Layout, bits: int, words: int) -> tuple[int, int]:
     """Return after how many cycles the first and the last of ``words`` words of ``bits`` come."""
-    word = 8 * layout.payload_bytes
+    word = 8 * layout.port_bytes
     if bits == word:
         return 1, words
     first = 1 + -(-bits // word)
@@ -110,7 +110,7 @@ def linear(params: EdgeMoeParams, rows: int, k: int, outputs: int) -> StepCycles
     ahead = TAKE + job.m_tiles
     # the last column tile's weights have come when its first row tile is issued
     last = ends - EPILOGUE - _drain(p) - job.m_tiles * k + 1
-    width = 8 * layout.payload_bytes
+    width = 8 * layout.port_bytes
     paced = LOADER + begin + -(-words * 16 * p.tile_out // width)  # weights come no faster
     if paced > last:
         ends += paced - last
