@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from archsim.config import Constant, Device, RunFile, is_device_file, load_devic
 from archsim.config.digest import digest, plain
 from archsim.config.paths import device_files, run_files
 from archsim.graph import Graph
+
+SHOWN_VALUES = 16
 
 
 def check_and_print(
@@ -34,13 +37,14 @@ def check_and_print(
 
 def _print_run(run: RunFile, graph: Graph) -> None:
     device = getattr(run.device, "title", getattr(run.device, "name", ""))
-    swept = {p: ", ".join(map(str, v)) for p, v in run.sweep.axes.items()}
+    swept = {p: _values(v) for p, v in run.sweep.axes.items()}
     rows: dict[str, Any] = {
         "name": run.name,
         "workload": ", ".join(f"{k}={v}" for k, v in run.workload.to_dict().items()),
         **_graph_facts(graph),
         "device": device,
         "points": run.sweep.count,
+        **({"search": ", ".join(map(str, run.search.to_dict().values()))} if run.search else {}),
         **{f"sweep {path}": values for path, values in swept.items()},
         "minimize": ", ".join(run.minimize),
         **({"constraints": ", ".join(map(str, run.constraints))} if run.constraints else {}),
@@ -48,6 +52,13 @@ def _print_run(run: RunFile, graph: Graph) -> None:
     }
     print_table("Run", [{"what": k, "value": v} for k, v in rows.items()])
     _print_device(run.device)
+
+
+def _values(values: Sequence[object]) -> str:
+    """Return the values of an axis, those in the middle left out where they are many."""
+    if len(values) <= SHOWN_VALUES:
+        return ", ".join(map(str, values))
+    return f"{values[0]}, {values[1]}, … {values[-1]} ({len(values)} values)"
 
 
 def _graph_facts(graph: Graph) -> dict[str, Any]:

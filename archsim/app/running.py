@@ -82,7 +82,8 @@ def run(request: Request) -> Outcome:
         summary = run_sweep(
             space_of(loaded), loaded.context(), evaluate=EVALUATE, identify=IDENTIFY, forget=FORGET,
             store_path=folder / STORE, workers=request.workers, progress=progress,
-            minimize=loaded.minimize, constraints=loaded.constraints, output=folder,
+            minimize=loaded.minimize, constraints=loaded.constraints, search=loaded.search,
+            output=folder,
         )  # fmt: skip
     _describe(folder, loaded)
     data = report_data(folder)
@@ -152,6 +153,7 @@ def space_of(loaded: RunFile) -> Space:
 def report_data(folder: Path) -> ReportData:
     """Collect what a report shows from a finished run's output folder."""
     described = _read_run(folder)
+    search = described.get("search", "")
     front = _front(folder)
     limits = from_plain(described.get("constraints", {}))
     sample = sampled(_results_file(folder), set(front), described["minimize"], limits)
@@ -167,6 +169,7 @@ def report_data(folder: Path) -> ReportData:
         points=points, pareto=front, details=details, device=described["device_summary"],
         config=described["context"],
         left_out=sample.left_out, reasons=sample.reasons,
+        search=search, history=_history(folder) if search else (),
     )  # fmt: skip
 
 
@@ -206,6 +209,7 @@ def _describe(folder: Path, loaded: RunFile) -> None:
         "minimize": list(loaded.minimize),
         "constraints": {c.metric: c.to_dict() for c in loaded.constraints},
         "axes": list(loaded.sweep.axes),
+        "search": _search_text(loaded),
         "device_summary": device_summary(loaded.device),
         "context": loaded.context(),
     }
@@ -214,6 +218,33 @@ def _describe(folder: Path, loaded: RunFile) -> None:
         (folder / RUN).write_text(text, encoding="utf-8")
     except OSError as error:
         raise _unwritable(folder, error) from None
+
+
+def _search_text(loaded: RunFile) -> str:
+    """Say who chose the points, and among how many."""
+    search, count = loaded.search, loaded.sweep.count
+    if search is None:
+        return ""
+    seen = min(search.budget, count)
+    share = 100 * seen / count
+    seeded = "" if search.method == "grid" else f" (seed {search.seed})"
+    return (
+        f"search: {search.method}{seeded} looked at {seen} of {count:,} combinations"
+        f" ({share:.2g} %)"
+    )
+
+
+def _history(folder: Path) -> list[tuple[int, float]]:
+    """How the hypervolume grew, as ``search.csv`` lists it."""
+    file = folder / "search.csv"
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines)
+            return [(int(row["points"]), float(row["hypervolume"])) for row in rows]
+    except FileNotFoundError:
+        raise _unfinished(file) from None
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
+        raise ConfigError(f"{file} must be the table a run writes; run it again") from None
 
 
 def _unwritable(folder: Path, error: OSError) -> ConfigError:

@@ -23,6 +23,7 @@ from archsim.config.overrides import (
 )
 from archsim.config.paths import find_device, is_name
 from archsim.config.run_file import RunData, RunFile
+from archsim.config.search import check_space, parse_search
 from archsim.config.suggest import hint, near
 from archsim.config.sweep import parse_sweep
 from archsim.config.vocabulary import Vocabulary
@@ -65,7 +66,10 @@ def run_from_document(
     base = path.parent
     workload = parse_workload(document, base, vocabulary)
     device = _edited(_run_device(document, base), edits)
+    search = parse_search(document)
     sweep, values = parse_sweep(document)
+    if search:
+        check_space(document, search, sweep.mode, sweep.count)
     devices = {}
     for item in values:
         if item.path == "device":
@@ -84,6 +88,7 @@ def run_from_document(
         devices=devices,
         name=name,
         sweep=sweep,
+        search=search,
         minimize=data.minimize,
         constraints=constraints,
         source=path,
@@ -118,9 +123,6 @@ def is_device_file(file: str | FilePath) -> bool:
 
 
 def _run_data(document: Document) -> RunData:
-    if "search" in document.data:
-        sentence = "search must be left out: name the values to try under sweep instead"
-        raise document.error(("search",), sentence, key=True)
     try:
         return RunData.model_validate_json(json.dumps(document.data))
     except ValidationError as error:

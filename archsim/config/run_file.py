@@ -14,6 +14,7 @@ from archsim.config.constraint import Constraint
 from archsim.config.device import Device
 from archsim.config.digest import digest, plain
 from archsim.config.machines import machine_class
+from archsim.config.search import Search
 from archsim.config.sweep import MAX_POINTS_WITHOUT_YES, Sweep
 from archsim.config.yaml_strict import Scalar
 from archsim.errors import ConfigError
@@ -33,6 +34,7 @@ class RunData(Group):
     workload: Any = Field(description="what to run: a model, an ONNX file or one operator")
     device: Any = Field(description="a device's name, its file, or the device itself")
     sweep: Any = Field(default=None, description="paths to vary, with their values")
+    search: Any = Field(default=None, description="sampler that chooses among the sweep's points")
     minimize: tuple[str, ...] = Field(
         default=("latency_us", "energy_j"),
         min_length=1,
@@ -127,6 +129,7 @@ class RunFile(Design):
 
     name: str = "run"
     sweep: Sweep = field(default_factory=Sweep)
+    search: Search | None = None
     minimize: tuple[str, ...] = ("latency_us", "energy_j")
     constraints: tuple[Constraint, ...] = ()
     source: Path | None = None
@@ -141,16 +144,20 @@ class RunFile(Design):
             "rows": [dict(row) for row in self.sweep.rows],
         }
         goal: dict[str, Any] = {"minimize": self.minimize}
+        if self.search:
+            goal["search"] = self.search.to_dict()
         if self.constraints:
             goal["constraints"] = {c.metric: c.to_dict() for c in self.constraints}
         return digest({**self.context(), "sweep": sweep, **goal})
 
     def confirm_size(self, yes: bool = False, limit: int = MAX_POINTS_WITHOUT_YES) -> None:
         """Raise ``ConfigError`` where the sweep has more than ``limit`` points and not ``yes``."""
-        if self.sweep.count > limit and not yes:
+        count = min(self.sweep.count, self.search.budget) if self.search else self.sweep.count
+        if count > limit and not yes:
+            what = "search" if self.search else "sweep"
             raise ConfigError(
-                f"{self.sweep_place}: sweep must have at most {limit} points unless --yes is "
-                f"given, not {self.sweep.count}"
+                f"{self.sweep_place}: {what} must have at most {limit} points unless --yes is "
+                f"given, not {count}"
             )
 
 

@@ -8,6 +8,7 @@ from archsim.config.leaves import leaves
 from archsim.config.machines import machine_class, machine_names
 from archsim.config.paths import device_files
 from archsim.config.run_file import RunData
+from archsim.config.search import MAX_BUDGET, MAX_SEED, METHODS
 from archsim.config.suggest import near
 from archsim.config.sweep import MAX_AXIS_VALUES
 from archsim.config.vocabulary import Vocabulary
@@ -19,6 +20,16 @@ _LIMITS = {
     "type": "object",
     "minProperties": 1,
     "properties": {"min": {"type": "number"}, "max": {"type": "number"}},
+    "additionalProperties": False,
+}
+_SEARCH = {
+    "type": "object",
+    "required": ["budget"],
+    "properties": {
+        "method": {"enum": list(METHODS), "default": "nsga2"},
+        "budget": {"type": "integer", "minimum": 1, "maximum": MAX_BUDGET},
+        "seed": {"type": "integer", "minimum": 0, "maximum": MAX_SEED, "default": 0},
+    },
     "additionalProperties": False,
 }
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
@@ -70,13 +81,26 @@ def _run_schema(vocabulary: Vocabulary | None) -> dict[str, Any]:
     fields["workload"] |= _workload(vocabulary)
     fields["device"] |= _device(definitions)
     fields["sweep"] |= _sweep(definitions)
+    fields["search"] |= _SEARCH
     if vocabulary and vocabulary.metrics:
         names = sorted({name for names in vocabulary.metrics.values() for name in names})
         fields["minimize"]["items"] = {"enum": names}
         fields["constraints"] |= _constraints(dict.fromkeys(names, _LIMITS), False)
     else:
         fields["constraints"] |= _constraints({}, _LIMITS)
-    return {"$schema": DRAFT, **schema, "title": "archsim run file", "$defs": definitions}
+    ends_only = {"if": {"required": ["search"]}, "else": {"properties": {"sweep": _closed()}}}
+    title = "archsim run file"
+    return {"$schema": DRAFT, **schema, **ends_only, "title": title, "$defs": definitions}
+
+
+def _closed() -> dict[str, Any]:
+    """Return the rule of a sweep without a search: its ranges say how many values they have."""
+    axis = {
+        "if": {"type": "object", "required": ["start"]},
+        "then": {"oneOf": [{"required": ["num"]}, {"required": ["step"]}]},
+    }
+    columns = {"additionalProperties": axis}
+    return {"properties": {"grid": columns, "zip": columns, "list": True}, **columns}
 
 
 def _constraints(properties: dict[str, Any], others: Any) -> dict[str, Any]:
@@ -193,6 +217,6 @@ def _range() -> dict[str, Any]:
             "step": {"type": "number", "exclusiveMinimum": 0},
             "scale": {"enum": ["linear", "log"], "default": "linear"},
         },
-        "oneOf": [{"required": ["num"]}, {"required": ["step"]}],
+        "not": {"required": ["num", "step"]},
         "additionalProperties": False,
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal
 
+from archsim.config.search import CONTINUOUS
 from archsim.config.suggest import hint, near
 from archsim.config.yaml_strict import Document, Path, Scalar, show
 
@@ -81,7 +82,7 @@ def parse_sweep(document: Document) -> tuple[Sweep, list[SweptValue]]:
     for key, spec in data.items():
         path = _path(document, (*at, key), key, columns)
         columns[path] = _axis(document, (*at, key), path, spec, values)
-        if mode == "grid":
+        if mode == "grid" and isinstance(spec, list):
             _distinct(document, path, values[-len(columns[path]) :])
     if mode == "zip":
         _zipped(document, at, columns)
@@ -133,8 +134,10 @@ def _axis(
     document: Document, place: Path, path: str, spec: Any, values: list[SweptValue]
 ) -> tuple[Scalar, ...]:
     if isinstance(spec, dict):
-        found: list[Scalar] = _range(document, place, path, spec)
-        values.extend(SweptValue(path, value, place) for value in found)
+        open_range = "search" in document.data and not {"num", "step"} & spec.keys()
+        found = _range(document, place, path, {**spec, "num": CONTINUOUS} if open_range else spec)
+        looked = (found[0], found[len(found) // 2], found[-1]) if open_range else found
+        values.extend(SweptValue(path, value, place) for value in looked)
         return tuple(found)
     if not isinstance(spec, list) or not spec:
         sentence = f"sweep of {path} must be a list of values or a range, not {show(spec)}"
@@ -205,7 +208,8 @@ def _range(document: Document, place: Path, path: str, spec: dict[str, Any]) -> 
         raise document.error((*place, "scale"), sentence)
     if ("num" in spec) == ("step" in spec) or (scale == "log" and "step" in spec):
         which = "num" if scale == "log" else "either num or step"
-        raise document.error(place, f"range of {path} must have {which}")
+        sentence = f"range of {path} must have {which}, unless a search chooses among all values"
+        raise document.error(place, sentence)
     for key in ("start", "stop", "step"):
         value = spec.get(key, 0 if key == "step" else None)
         if isinstance(value, bool) or not isinstance(value, int | float):

@@ -36,7 +36,8 @@ class ReportData:
     leave out what needs them. ``config`` is the resolved run as plain data. ``validation`` is
     ``Validation.to_dict()``. ``left_out`` counts further finished points of the run that are not
     in ``points``, none of them Pareto-optimal. ``reasons`` counts all failed points by reason
-    where ``points`` may hold only some of them.
+    where ``points`` may hold only some of them. ``search`` says which sampler chose the points and
+    ``history`` lists (points evaluated, share of the last hypervolume) after each generation.
     """
 
     title: str
@@ -51,6 +52,8 @@ class ReportData:
     validation: Mapping[str, Any] | None = None
     left_out: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
+    search: str = ""
+    history: Sequence[tuple[int, float]] = ()
 
     @property
     def machine(self) -> str:

@@ -55,6 +55,7 @@ def build(data: ReportData) -> dict[str, Any]:
             "listed": [_failure(p) for p in failed[:MAX_FAILED]],
         },
         "left_out": data.left_out,
+        "search": {"text": data.search, "history": [list(row) for row in data.history]},
         "device": _device(data.device),
         "config": plain(data.config),
         "validation": _validation(data.validation),

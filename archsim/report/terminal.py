@@ -99,7 +99,7 @@ def _explained(
     data: ReportData, rows: Sequence[Point], stated: Collection[str]
 ) -> list[RenderableType]:
     """Return lines on the constraints and on what the objectives' numbers rest on."""
-    lines = []
+    lines = [data.search] if data.search else []
     if data.constraints:
         broken = sum(not all_kept(data.constraints, p["metrics"]) for p in rows)
         limits = ", ".join(map(str, data.constraints))

@@ -46,7 +46,7 @@ def export(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         keys = _write_results(store, table, files, minimize, constraints)
-        with _whole(files["pareto.csv"]) as file:
+        with whole_file(files["pareto.csv"]) as file:
             writer = _csv_writer(file, table)
             for row in store.select(keys):
                 writer.writerow(table.texts(row, json.loads(row.metrics)))
@@ -65,8 +65,8 @@ def _write_results(
     """Write CSV, JSON and Parquet in one pass; return the keys of the Pareto front."""
     front = FrontStream(len(minimize))
     with ExitStack() as stack:
-        text = stack.enter_context(_whole(files["results.csv"]))
-        plain = stack.enter_context(_whole(files["results.json"]))
+        text = stack.enter_context(whole_file(files["results.csv"]))
+        plain = stack.enter_context(whole_file(files["results.json"]))
         parquet = stack.enter_context(_part(files["results.parquet"]))
         columns = stack.enter_context(ParquetFile(parquet, table))
         writer = _csv_writer(text, table)
@@ -103,7 +103,8 @@ def _csv_writer(file: IO[str], table: Table) -> Any:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[IO[str]]:
+def whole_file(path: Path) -> Iterator[IO[str]]:
+    """Give a text file that appears at ``path`` once everything is written."""
     with _part(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         yield file
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from archsim.errors import ConfigError
 from archsim.sweep.locking import FileLock
-from archsim.sweep.record import OK, Record, checksum
+from archsim.sweep.record import LOST, OK, Record, checksum
 from archsim.sweep.schema import CREATE_RUN, SETTINGS, check_file, check_pages, check_schema, create
 
 INSERT = """INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -186,6 +186,13 @@ class Store:
             with guard(self.path):
                 row = self._db.execute(f"{query} WHERE run.key = ?", (key,)).fetchone()
             yield Row(row[0], key, OK if row[1] == OK else "failed", row[2], row[3])
+
+    def found(self, keys: Iterable[str]) -> dict[str, Row]:
+        """Return those of ``keys`` that the store holds and a worker's death did not lose."""
+        query = "SELECT 0, key, status, metrics, reason FROM points WHERE key = ?"
+        with guard(self.path):
+            rows = (self._db.execute(query, (key,)).fetchone() for key in keys)
+            return {row[1]: Row(*row) for row in rows if row is not None and row[2] != LOST}
 
     def detail(self, key: str) -> dict[str, Any] | None:
         """Return what ``evaluate`` answered beside the metrics, or None."""

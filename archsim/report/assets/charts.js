@@ -62,6 +62,15 @@ function ticks(a) {
   return { tickvals: at, ticktext: at.map((i) => esc(shorten(showValue(a.values[i]), 16))) };
 }
 
+function drawSearch() {
+  const [points, share] = [0, 1].map((column) => DATA.search.history.map((row) => row[column]));
+  $("search-hint").textContent = `${DATA.search.text}. The line is the hypervolume of the front so far, as a share of the last one `
+    + "(each objective from the best to the worst value seen, logarithmic where positive): where it is flat, further points found little.";
+  draw("search-chart", [{ type: "scatter", mode: "lines", x: points, y: share, line: { color: css("--mark"), width: 2, shape: "hv" },
+    hovertemplate: "%{x} points: %{y:.4f}<extra></extra>" }],
+  { xaxis: axis("points evaluated"), yaxis: axis("share of the last hypervolume"), margin: { l: 60, r: 16, t: 20, b: 50 } });
+}
+
 let wired = false;
 function wireHover(chart, onPick) {
   // The hover text is made when it is needed: embedding one per point would double the page.

@@ -17,7 +17,8 @@ function spreads(name) {
 }
 
 const VISIBLE = {
-  summary: true, pareto: DATA.keys.length > 1 && STATE.x && STATE.y, design: DATA.best !== null,
+  summary: true, pareto: DATA.keys.length > 1 && STATE.x && STATE.y, search: DATA.search.history.length > 1,
+  design: DATA.best !== null,
   roofline: false, operators: false, estimated: false,
   validation: Boolean(DATA.validation), failures: DATA.failed.count > 0,
 };
@@ -100,6 +101,7 @@ function showAll() {
   reveal();
   showPareto();
   showSelected();
+  if (VISIBLE.search) drawSearch();
   if (DATA.validation) { drawValidation(DATA.validation); showValidation(DATA.validation); }
   if (DATA.failed.count) showFailures();
 }
