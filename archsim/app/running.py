@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Mapping
@@ -11,6 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from archsim.app.device_summary import device_summary
+from archsim.app.finished import (
+    RUN,
+    STORE,
+    detail_of,
+    front_keys,
+    history,
+    read_json,
+    read_run,
+    results_file,
+)
 from archsim.app.output import write_json
 from archsim.app.points import evaluate
 from archsim.app.results import sampled
@@ -24,13 +33,10 @@ from archsim.errors import CheckError, ConfigError
 from archsim.report.data import ReportData, best
 from archsim.sweep.run import SweepSummary, run_sweep
 from archsim.sweep.space import ABSENT, Space
-from archsim.sweep.store import read_detail
 
 EVALUATE = "archsim.app.points:evaluate"
 IDENTIFY = "archsim.app.points:identify"
 FORGET = "archsim.app.points:forget"
-STORE = "store.sqlite"
-RUN = "run.json"
 REPORT = "report.html"
 DETAILED = 40
 """Pareto points whose operators go into the report."""
@@ -152,16 +158,16 @@ def space_of(loaded: RunFile) -> Space:
 
 def report_data(folder: Path) -> ReportData:
     """Collect what a report shows from a finished run's output folder."""
-    described = _read_run(folder)
+    described = read_run(folder)
     search = described.get("search", "")
-    front = _front(folder)
+    front = front_keys(folder)
     limits = from_plain(described.get("constraints", {}))
-    sample = sampled(_results_file(folder), set(front), described["minimize"], limits)
+    sample = sampled(results_file(folder), set(front), described["minimize"], limits)
     points = [_shown(point) for point in sample.points]
     wanted = dict.fromkeys(front[:DETAILED])
     if (top := best(points, described["minimize"], limits)) is not None:
         wanted[top["key"]] = None
-    looked = {p["key"]: _detail(folder, p) for p in points if p["key"] in wanted}
+    looked = {p["key"]: detail_of(folder, p) for p in points if p["key"] in wanted}
     details = {key: detail for key, detail in looked.items() if detail is not None}
     return ReportData(
         title=described["title"], minimize=described["minimize"], constraints=limits,
@@ -169,7 +175,7 @@ def report_data(folder: Path) -> ReportData:
         points=points, pareto=front, details=details, device=described["device_summary"],
         config=described["context"],
         left_out=sample.left_out, reasons=sample.reasons,
-        search=search, history=_history(folder) if search else (),
+        search=search, history=history(folder) if search else (),
     )  # fmt: skip
 
 
@@ -234,53 +240,9 @@ def _search_text(loaded: RunFile) -> str:
     )
 
 
-def _history(folder: Path) -> list[tuple[int, float]]:
-    """How the hypervolume grew, as ``search.csv`` lists it."""
-    file = folder / "search.csv"
-    try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            rows = csv.DictReader(lines)
-            return [(int(row["points"]), float(row["hypervolume"])) for row in rows]
-    except FileNotFoundError:
-        raise _unfinished(file) from None
-    except (OSError, ValueError, KeyError, TypeError, csv.Error):
-        raise ConfigError(f"{file} must be the table a run writes; run it again") from None
-
-
 def _unwritable(folder: Path, error: OSError) -> ConfigError:
     return ConfigError(
         f"--output: {folder} must be a folder that can be written ({error.strerror})"
-    )
-
-
-def _read_run(folder: Path) -> dict[str, Any]:
-    """What ran in ``folder``."""
-    return _read_json(folder / RUN, ("title", "minimize", "axes", "device_summary", "context"))
-
-
-def _results_file(folder: Path) -> Path:
-    """The file of the answers in ``folder``."""
-    file = folder / "results.json"
-    if not file.is_file():
-        raise _unfinished(file)
-    return file
-
-
-def _read_json(file: Path, keys: tuple[str, ...]) -> dict[str, Any]:
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise _unfinished(file) from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} must be readable JSON ({error})") from None
-    if not isinstance(data, dict) or not set(keys) <= set(data):
-        raise ConfigError(f"{file} must hold {', '.join(keys)} as a run writes them; run it again")
-    return data
-
-
-def _unfinished(file: Path) -> ConfigError:
-    return ConfigError(
-        f"{file.parent} must be the output folder of a finished run, but it has no {file.name}"
     )
 
 
@@ -288,27 +250,6 @@ def _shown(point: dict[str, Any]) -> dict[str, Any]:
     """A stored point in the report's words."""
     status = "done" if point["status"] == "ok" else "failed"
     return {**point, "status": status, "error": point["reason"]}
-
-
-def _front(folder: Path) -> list[str]:
-    """The keys of the Pareto front, as ``pareto.csv`` lists them."""
-    file = folder / "pareto.csv"
-    try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            table = csv.DictReader(lines)
-            if "key" not in (table.fieldnames or ()):
-                raise ValueError
-            return [row["key"] for row in table]
-    except FileNotFoundError:
-        raise _unfinished(file) from None
-    except (OSError, ValueError, KeyError, csv.Error):
-        raise ConfigError(f"{file} must be the table a run writes; run it again") from None
-
-
-def _detail(folder: Path, point: dict[str, Any]) -> dict[str, Any] | None:
-    """The point's answer; None where the store has lost it."""
-    stored = read_detail(folder / STORE, point["key"])
-    return None if stored is None else {"metrics": point["metrics"], **stored}
 
 
 def _write_report(folder: Path, data: ReportData) -> None:
@@ -327,8 +268,8 @@ def _print(data: ReportData, folder: Path) -> None:
 
 
 def _as_json(folder: Path) -> dict[str, Any]:
-    described = _read_run(folder)
-    results = _read_json(_results_file(folder), ("points",))
+    described = read_run(folder)
+    results = read_json(results_file(folder), ("points",))
     return {
         "run": described["context"],
         "minimize": described["minimize"],

@@ -12,7 +12,7 @@ from archsim.cli.options import JsonOption, OutputOption, SetOption
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to ``app``."""
-    for verb in (run, check, report, validate):
+    for verb in (run, check, report, compare, validate):
         app.command()(verb)
     app.command("list")(list_)
     app.command()(schema)
@@ -85,6 +85,20 @@ def report(
     from archsim.app import running
 
     running.report_and_print(folder, json)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="Output folder of an earlier run.")],
+    second: Annotated[Path, typer.Argument(help="Output folder of another run.")],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="HTML page of the comparison.")
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """Put two finished runs side by side: fronts, common designs, operators, configuration."""
+    from archsim.app import comparing
+
+    comparing.compare_and_print(first, second, output, json)
 
 
 def validate(

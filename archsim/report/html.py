@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,27 +23,31 @@ def _asset(name: str) -> str:
 
 def render_html(data: ReportData) -> str:
     """Return the page. All names in it are data, never markup."""
-    return "".join(_pieces(data))
+    return "".join(_pieces("page.html", _SCRIPTS, data.title, dumps(build(data))))
 
 
-def _pieces(data: ReportData) -> list[str]:
+def _pieces(page: str, scripts: Sequence[str], title: str, data: str) -> list[str]:
     """Return the page's text in order, apart so that nobody needs it all at once."""
     parts = {
-        "title": html.escape(data.title),
+        "title": html.escape(title),
         "style": _asset("report.css"),
         "plotly": get_plotlyjs(),
-        "script": "\n".join(_asset(name) for name in _SCRIPTS),
-        "data": dumps(build(data)),
+        "script": "\n".join(_asset(name) for name in scripts),
+        "data": data,
     }
-    pieces = _asset("page.html").split("@@")
+    pieces = _asset(page).split("@@")
     return [parts[p] if i % 2 else p for i, p in enumerate(pieces)]
 
 
 def write_report(path: str | Path, data: ReportData) -> Path:
     """Write the page to ``path`` (its folder must exist) in one step and return the path."""
-    path = Path(path)
+    return write_page(Path(path), "page.html", _SCRIPTS, data.title, dumps(build(data)))
+
+
+def write_page(path: Path, page: str, scripts: Sequence[str], title: str, data: str) -> Path:
+    """Write the page made of the assets ``page`` and ``scripts`` and the JSON text ``data``."""
     partial = path.with_name(path.name + ".partial")
     with partial.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(_pieces(data))
+        file.writelines(_pieces(page, scripts, title, data))
     partial.replace(path)
     return path
