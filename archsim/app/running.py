@@ -31,6 +31,7 @@ from archsim.config.paths import run_files
 from archsim.config.yaml_strict import parse_document
 from archsim.errors import CheckError, ConfigError
 from archsim.report.data import ReportData, best
+from archsim.sweep.executor import ExecutorFactory, local_executor
 from archsim.sweep.run import SweepSummary, run_sweep
 from archsim.sweep.space import ABSENT, Space
 
@@ -51,6 +52,7 @@ class Request:
     batch: int | None = None
     overrides: tuple[str, ...] = ()
     workers: int = 1
+    cluster: str | None = None
     output: Path | None = None
     yes: bool = False
 
@@ -84,10 +86,11 @@ def run(request: Request) -> Outcome:
     loaded.confirm_size(request.yes)
     folder = request.output or Path("archsim-out") / loaded.name
     _prepare(folder)
+    executor, workers = _executor(request)
     with _progress() as progress:
         summary = run_sweep(
             space_of(loaded), loaded.context(), evaluate=EVALUATE, identify=IDENTIFY, forget=FORGET,
-            store_path=folder / STORE, workers=request.workers, progress=progress,
+            store_path=folder / STORE, workers=workers, executor=executor, progress=progress,
             minimize=loaded.minimize, constraints=loaded.constraints, search=loaded.search,
             output=folder,
         )  # fmt: skip
@@ -224,6 +227,17 @@ def _describe(folder: Path, loaded: RunFile) -> None:
         (folder / RUN).write_text(text, encoding="utf-8")
     except OSError as error:
         raise _unwritable(folder, error) from None
+
+
+def _executor(request: Request) -> tuple[ExecutorFactory, int]:
+    """Who evaluates, and how many of them."""
+    if request.cluster is None:
+        return local_executor, request.workers
+    if request.workers != 1:
+        raise ConfigError("--workers counts local processes: leave it out with --cluster")
+    from archsim.sweep.cluster import cluster  # only clusters need Dask
+
+    return cluster(request.cluster)
 
 
 def _search_text(loaded: RunFile) -> str:

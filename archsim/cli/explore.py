@@ -26,6 +26,12 @@ def run(
     batch: Annotated[int | None, typer.Option(help="Batch size of an ONNX model.")] = None,
     overrides: SetOption = None,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Local processes.")] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TARGET", help="Dask workers: tcp://HOST:PORT, local:N or slurm:FILE."
+        ),
+    ] = None,
     output: OutputOption = None,
     json: JsonOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Run a very large sweep.")] = False,
@@ -35,7 +41,7 @@ def run(
 
     request = running.Request(
         file=file, device=device, batch=batch, overrides=tuple(overrides or ()),
-        workers=workers, output=output, yes=yes,
+        workers=workers, cluster=cluster, output=output, yes=yes,
     )  # fmt: skip
     running.run_and_print(request, json)
 

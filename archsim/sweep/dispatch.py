@@ -9,7 +9,7 @@ from typing import Any
 
 from archsim.errors import ArchsimError
 from archsim.sweep import worker
-from archsim.sweep.executor import ExecutorFactory
+from archsim.sweep.executor import ExecutorFactory, local_executor
 from archsim.sweep.worker import Batch, WorkerSetup
 
 Item = tuple[int, str | None]
@@ -52,6 +52,7 @@ class Crew:
 
     def __init__(self, factory: ExecutorFactory, setup: WorkerSetup, workers: int) -> None:
         self.workers = workers
+        self.inline = factory is local_executor and workers == 1
         self._factory = factory
         self._setup = setup
         self._executor: Executor | None = None
@@ -92,7 +93,10 @@ class Crew:
 
     def _started(self) -> Executor:
         for _ in range(STARTS):
-            executor = self._factory(self._setup, self.workers)
+            try:
+                executor = self._factory(self._setup, self.workers)
+            except BrokenExecutor:  # a cluster's worker died meanwhile
+                continue
             try:
                 executor.submit(worker.ready, self._setup.token).result()
             except BrokenExecutor:
@@ -121,9 +125,8 @@ def dispatch(
     ``total`` is the number of points, used to spread the last batches evenly. ``lose`` is called
     for a point whose worker died each time it was tried.
     """
-    inline = crew.workers == 1
-    size = BatchSize(1 if inline else MAX_BATCH)
-    window = 1 if inline else WINDOW * crew.workers
+    size = BatchSize(1 if crew.inline else MAX_BATCH)
+    window = 1 if crew.inline else WINDOW * crew.workers
     queue = _Queue(points, total)
     flying: dict[Future[Batch], list[Item]] = {}
     while True:

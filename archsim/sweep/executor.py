@@ -57,7 +57,7 @@ class LocalPool(ProcessPoolExecutor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Queue ``fn``; a process that starts for it does not import the caller's script."""
-        with _no_main():
+        with without_main():
             return super().submit(fn, *args, **kwargs)
 
     def kill(self) -> None:
@@ -73,7 +73,7 @@ def local_executor(setup: WorkerSetup, workers: int) -> Executor:
 
 
 @contextmanager
-def _no_main() -> Iterator[None]:
+def without_main() -> Iterator[None]:
     """Hide ``__main__``: tasks are dotted names, so workers must not run the user's script."""
     main: Any = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")

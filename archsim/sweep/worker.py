@@ -87,6 +87,11 @@ def start(setup: WorkerSetup) -> None:
         _setup_errors[setup.token] = error
 
 
+def refuse(token: str, error: BaseException) -> None:
+    """Let ``ready`` raise ``error`` in this process."""
+    _setup_errors[token] = error
+
+
 def start_process(setup: WorkerSetup) -> None:
     """Prepare a worker process: leave Ctrl-C to the driver and end when the driver ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
