@@ -65,7 +65,7 @@ mutate: $(DEV)
 
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --extra rtl -o requirements/run.lock
-	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --extra rtl --extra synth --extra gpu --extra sm --extra calibrate --extra cluster --extra dev -o requirements/dev.lock
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --extra rtl --extra synth --extra gpu --extra sm --extra calibrate --extra cluster --extra notebook --extra dev -o requirements/dev.lock
 
 clean:
 	rm -rf $(VENV) build archsim-out

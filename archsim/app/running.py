@@ -82,7 +82,11 @@ def load(request: Request) -> RunFile:
 
 def run(request: Request) -> Outcome:
     """Run ``request`` and write its output folder."""
-    loaded = load(request)
+    return run_loaded(load(request), request)
+
+
+def run_loaded(loaded: RunFile, request: Request) -> Outcome:
+    """Run what was loaded for ``request`` and write its output folder."""
     loaded.confirm_size(request.yes)
     folder = request.output or Path("archsim-out") / loaded.name
     _prepare(folder)
@@ -143,7 +147,7 @@ def evaluate_run(described: Path | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(described, Path):
         loaded = load_run(described, (), vocabulary())
     else:
-        loaded = _run_from(dict(described), Request(file=Path("run.yaml")))
+        loaded = load_data(dict(described), Request(file=Path("run.yaml")))
     if loaded.sweep.count != 1:
         raise ConfigError(f"the run must have one point, not {loaded.sweep.count}")
     (values,) = loaded.sweep.points()
@@ -189,7 +193,7 @@ def _onnx_run(request: Request) -> RunFile:
     if request.batch is not None:
         workload["batch"] = request.batch
     name = _ascii_name(request.file.stem)
-    return _run_from({"name": name, "workload": workload, "device": request.device}, request)
+    return load_data({"name": name, "workload": workload, "device": request.device}, request)
 
 
 def _ascii_name(stem: str) -> str:
@@ -197,8 +201,8 @@ def _ascii_name(stem: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", stem).lstrip("_-")[:100] or "model"
 
 
-def _run_from(data: dict[str, Any], request: Request) -> RunFile:
-    """The run of plain ``data``, relative to the working folder."""
+def load_data(data: dict[str, Any], request: Request) -> RunFile:
+    """Return the validated run of plain ``data``, relative to the working folder."""
     document = parse_document(json.dumps(data), str(request.file))
     return run_from_document(document, Path("run.yaml"), request.overrides, vocabulary())
 
