@@ -17,6 +17,9 @@ from cosim.verilated import verilate
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 COUNTERS = ("cycles", "compute", "stall_input", "stall_output", "stall_drain", "tail")
+REGISTER_HUNG = 4
+"""Exit code of a simulation whose control registers do not answer."""
+
 WAIT_LIMIT = 100_000
 """Cycles without any handshake after which a job counts as hung."""
 
@@ -71,6 +74,8 @@ def simulate(
             np.array(header, dtype="<u8").tofile(out)
             np.ascontiguousarray(beats).tofile(out)
     done = subprocess.run([str(program), str(source), str(target)], check=False)
+    if done.returncode == REGISTER_HUNG:
+        raise HangError(f"{program} hung: a control register did not answer")
     if done.returncode not in (0, 3):
         raise CosimError(f"the simulation of {program} ended with code {done.returncode}")
     return _results(params, jobs, target, per_row)
@@ -86,8 +91,8 @@ def _results(
     runs: list[RawRun] = []
     at = 0
     for job, beats, stimulus in jobs:
-        status = [int(x) for x in np.frombuffer(raw, dtype="<u8", count=12, offset=at)]
-        at += 96
+        status = [int(x) for x in np.frombuffer(raw, dtype="<u8", count=13, offset=at)]
+        at += 104
         count = output_rows(job) * per_row * params.port_bytes
         data = np.frombuffer(raw, dtype=np.uint8, count=count, offset=at)
         at += count
@@ -95,10 +100,15 @@ def _results(
             params, job, stimulus, len(beats), output_rows(job) * per_row, sent=status[1],
             got=status[2], last_at=status[3], status=status[4], parameters=status[5],
         )  # fmt: skip
+        if status[12]:
+            raise CosimError(
+                f"job {job.m}x{job.k}x{job.n} must read its registers as written and raise the "
+                f"interrupt at its end alone, not {status[12]} times otherwise"
+            )
         runs.append(
             RawRun(
                 beats=data.reshape(-1, params.port_bytes),
-                counters=dict(zip(COUNTERS, status[6:], strict=True)),
+                counters=dict(zip(COUNTERS, status[6:12], strict=True)),
             )
         )
     return runs

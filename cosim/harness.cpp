@@ -12,6 +12,9 @@
 #include "verilated_vcd_c.h"
 #endif
 
+static const int REGISTER_WAIT = 1000;  // cycles; a register access takes one
+static const int REGISTER_HUNG = 4;     // exit code
+
 static Vmatrix_top* top;
 static VerilatedContext* context;
 static uint64_t clock_cycles = 0;
@@ -41,7 +44,11 @@ static void write_register(uint32_t address, uint32_t value) {
     top->s_axil_wdata = value;
     top->s_axil_awvalid = top->s_axil_wvalid = top->s_axil_bready = 1;
     low();
-    while (!top->s_axil_awready) { high(); low(); }
+    for (int wait = 0; !top->s_axil_awready || !top->s_axil_wready; ++wait) {
+        if (wait == REGISTER_WAIT) exit(REGISTER_HUNG);
+        high();
+        low();
+    }
     high();
     top->s_axil_awvalid = top->s_axil_wvalid = 0;
 }
@@ -50,9 +57,15 @@ static uint32_t read_register(uint32_t address) {
     top->s_axil_araddr = address;
     top->s_axil_arvalid = top->s_axil_rready = 1;
     low();
+    for (int wait = 0; !top->s_axil_arready; ++wait) {
+        if (wait == REGISTER_WAIT) exit(REGISTER_HUNG);
+        high();
+        low();
+    }
     high();
     top->s_axil_arvalid = 0;
     low();
+    if (!top->s_axil_rvalid) exit(REGISTER_HUNG);
     uint32_t value = top->s_axil_rdata;
     high();
     return value;
@@ -76,6 +89,8 @@ static bool run(FILE* in, FILE* out, size_t port) {
     std::vector<uint8_t> data(h.beats_in * port), results(h.beats_out * port);
     if (h.beats_in && fread(data.data(), port, h.beats_in, in) != h.beats_in) return false;
     for (int i = 0; i < 7; ++i) write_register(0x10 + 4 * i, h.registers[i]);
+    uint64_t faults = 0;  // registers that read otherwise, cycles with a wrong interrupt
+    for (int i = 0; i < 7; ++i) faults += read_register(0x10 + 4 * i) != h.registers[i];
     random_state = h.seed * 2654435761u + 88172645463325252ull;
     uint64_t sent = 0, got = 0, last_at = 0, waited = 0;
     write_register(0x00, 1);
@@ -86,6 +101,7 @@ static bool run(FILE* in, FILE* out, size_t port) {
         top->s_axis_tvalid = offering;
         if (offering) memcpy(&top->s_axis_tdata, &data[sent * port], port);
         low();
+        faults += top->interrupt && got < h.beats_out;
         bool output = top->m_axis_tvalid && top->m_axis_tready;
         if (h.shared && output && offering) {  // one memory: a write takes the cycle
             top->s_axis_tvalid = 0;
@@ -103,9 +119,11 @@ static bool run(FILE* in, FILE* out, size_t port) {
     }
     top->s_axis_tvalid = top->m_axis_tready = 0;
     for (int i = 0; i < 8; ++i) { low(); high(); }
-    uint64_t status[12] = {got == h.beats_out, sent, got, last_at, read_register(0x04),
+    faults += !top->interrupt && got == h.beats_out;
+    uint64_t status[13] = {got == h.beats_out, sent, got, last_at, read_register(0x04),
                            read_register(0x0C)};
     for (int i = 0; i < 6; ++i) status[6 + i] = read_register(0x40 + 4 * i);
+    status[12] = faults;
     fwrite(status, sizeof status, 1, out);
     fwrite(results.data(), port, results.size() / port, out);
     return got == h.beats_out;

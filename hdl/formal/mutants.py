@@ -20,7 +20,7 @@ SELECTOR_BITS = 16
 WARM_CYCLES = 40
 """Cycles of a trace played before the reset that a test starts with."""
 
-_CLOCK_PIN = re.compile(r"-port (\w+_)?CLK\b")
+_CLOCK_PIN = re.compile(r"-port (\w+_)?(CLK|clk)\b")
 MAIN = """
 #include "design.cpp"
 #include <cstdio>
@@ -108,15 +108,22 @@ def prepare(component: wiring.Component, folder: Path, count: int, seed: int) ->
         f"mutate -list {2 * count} -seed {seed} -ctrl mutsel {SELECTOR_BITS} 1 -o mutants.txt\n",
         folder,
     )
+    return chosen(folder, count)
+
+
+def chosen(folder: Path, count: int) -> list[str]:
+    """Keep the first ``count`` mutants of ``mutants.txt`` that are on no clock pin; return them.
+
+    The second number of ``-ctrl`` is the selector's value: 1, 2, ... without gaps.
+    """
     listed = (folder / "mutants.txt").read_text().splitlines()
-    chosen = [line for line in listed if not _CLOCK_PIN.search(line)][:count]
-    # the second number is the selector's value: 1, 2, ... without gaps
-    chosen = [
+    kept = [line for line in listed if not _CLOCK_PIN.search(line)][:count]
+    kept = [
         re.sub(rf"(-ctrl mutsel {SELECTOR_BITS}) \d+", rf"\1 {n}", line)
-        for n, line in enumerate(chosen, 1)
+        for n, line in enumerate(kept, 1)
     ]
-    (folder / "mutants.txt").write_text("\n".join(chosen) + "\n")
-    return chosen
+    (folder / "mutants.txt").write_text("\n".join(kept) + "\n")
+    return kept
 
 
 def build(mutants: Sequence[str], ports: dict[str, tuple[str, int]], folder: Path) -> Path:

@@ -4,20 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from amaranth.hdl import Assert, Module, Signal
+from amaranth.hdl import Assert, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect
 
+from hdl.formal.bus_contracts import (
+    ControlStatusCheck,
+    DoubleBufferCheck,
+    ReaderCheck,
+    WriterCheck,
+)
 from hdl.formal.contracts import ArbiterCheck, QueueCheck, ReplayCheck, SplitterCheck
 from hdl.lib.arbiter import StreamArbiter
 from hdl.lib.axi_burst import BurstSplitter
+from hdl.lib.axi_control import ControlStatus
+from hdl.lib.axi_master import AxiReader, AxiWriter
 from hdl.lib.fifo import StreamFifo
 from hdl.lib.narrow import Narrower
 from hdl.lib.replay import ReplayBuffer
 from hdl.lib.skid import SkidBuffer
 from hdl.lib.small_fifo import SmallFifo
+from hdl.lib.sram import DoubleBuffer
 from hdl.lib.widen import Gearbox, Widener
+
+
+class Top(Protocol):
+    """An elaboratable with assertions and free ``ports``."""
+
+    ports: list[Value]
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the check."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +45,7 @@ class Proof:
 
     name: str
     claim: str
-    make: Callable[[], QueueCheck | ArbiterCheck | SplitterCheck | ReplayCheck]
+    make: Callable[[], Top]
     mode: str
     depth: int
     quick: bool = False
@@ -111,7 +130,29 @@ def replay(depth: int, words: bool) -> ReplayCheck:
     return ReplayCheck(ReplayBuffer(width=2, depth=depth), words=words)
 
 
+def manager(kind: type, check: type, beat_bytes: int, outstanding: int, max_burst: int) -> Top:
+    """An AXI manager against a list of its open bursts."""
+    dut = kind(
+        address_bits=16, data_bits=8 * beat_bytes, count_bits=10, outstanding=outstanding,
+        max_burst=max_burst,
+    )  # fmt: skip
+    top: Top = check(dut)
+    return top
+
+
+def double_buffer(depth: int, ports: int) -> DoubleBufferCheck:
+    """A double-buffered memory against a list of banks."""
+    return DoubleBufferCheck(DoubleBuffer(width=2, depth=depth, ports=ports))
+
+
+def registers(controls: int, statuses: int) -> ControlStatusCheck:
+    """Control and status registers against a list of words."""
+    return ControlStatusCheck(ControlStatus(controls=controls, statuses=statuses))
+
+
 ORDER = "equals a queue; output contract; bounded wait"
+READS = "AXI4 rules; equals a list of open bursts; last, error, data of each beat"
+WRITES = "AXI4 rules; equals a list of open bursts; wlast, data; one answer a transfer"
 PROOFS = [
     Proof("SkidBuffer", ORDER, skid, "prove", 3, quick=True),
     *[
@@ -146,5 +187,24 @@ PROOFS = [
         Proof(f"ReplayBuffer depth {d}", "equals a list with a read position",
               lambda d=d: replay(d, True), "bmc", 10)
         for d in (2, 3)
+    ],
+    *[
+        Proof(f"{kind.__name__} {b} bytes, {o} bursts of {n}", claim,
+              lambda k=kind, c=check, b=b, o=o, n=n: manager(k, c, b, o, n), "prove", 3,
+              quick=o == 2)
+        for kind, check, claim in ((AxiReader, ReaderCheck, READS),
+                                   (AxiWriter, WriterCheck, WRITES))
+        for b, o, n in ((1, 2, 4), (4, 1, 16), (8, 3, 256), (16, 4, 1))
+    ],
+    *[
+        Proof(f"ControlStatus {c} and {s}", "AXI4-Lite rules; equals a list of words",
+              lambda c=c, s=s: registers(c, s), "prove", 3, quick=c == 2)
+        for c, s in ((1, 0), (2, 1), (4, 4))
+    ],
+    *[
+        Proof(f"DoubleBuffer {p} port{'s' * (p - 1)}, depth {d}",
+              "equals a list of banks; read data kept",
+              lambda d=d, p=p: double_buffer(d, p), "prove", 3, quick=d == 3)
+        for p in (1, 2) for d in (2, 3, 4)
     ],
 ]  # fmt: skip

@@ -118,11 +118,12 @@ class AxiReader(_Manager):
             ports, address_bits=address_bits, data_bits=data_bits, count_bits=count_bits,
             outstanding=outstanding, max_burst=max_burst,
         )  # fmt: skip
+        self.flags = SmallFifo(width=1, depth=outstanding)  # of each open burst: its last one
 
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        m.submodules.flags = flags = SmallFifo(width=1, depth=self.outstanding)
+        m.submodules.flags = flags = self.flags
         axi = self.axi
         m.d.comb += [
             flags.i.valid.eq(self._address(m, "ar", flags.i.ready)),
@@ -163,17 +164,19 @@ class AxiWriter(_Manager):
             ports, address_bits=address_bits, data_bits=data_bits, count_bits=count_bits,
             outstanding=outstanding, max_burst=max_burst,
         )  # fmt: skip
+        self.lengths = SmallFifo(width=8, depth=outstanding)  # of bursts with data to send
+        self.flags = SmallFifo(width=1, depth=outstanding)  # of each open burst: its last one
+        self.beat = Signal(8)  # of the burst whose data is sent
+        self.failed = Signal()  # a burst of the transfer did
 
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        m.submodules.lengths = lengths = SmallFifo(width=8, depth=self.outstanding)
-        m.submodules.flags = flags = SmallFifo(width=1, depth=self.outstanding)
+        m.submodules.lengths = lengths = self.lengths
+        m.submodules.flags = flags = self.flags
         # every burst in `lengths` is also in `flags`, so the room of `flags` is that of both
         sent = self._address(m, "aw", flags.i.ready)
-        axi = self.axi
-        beat = Signal(8)
-        failed = Signal()
+        axi, beat, failed = self.axi, self.beat, self.failed
         m.d.comb += [
             Cat(lengths.i.valid, flags.i.valid).eq(Cat(sent, sent)),
             lengths.i.payload.eq(self.splitter.o.payload.length),

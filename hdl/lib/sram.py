@@ -52,6 +52,9 @@ class DoubleBuffer(wiring.Component):
         self.full = Signal(2)  # one bit a bank: handed over, not yet back
         self.fill = Signal()  # the writer's bank
         self.drain = Signal()  # the reader's bank
+        self.latest = Signal()  # the bank of the last read, where each has its memory
+        shape = [2 << len(self.write_address)] if ports == 2 else [depth, depth]
+        self.memories = [Memory(shape=width, depth=words, init=[]) for words in shape]
 
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
@@ -71,9 +74,7 @@ class DoubleBuffer(wiring.Component):
         return m
 
     def _dual_port(self, m: Module) -> None:
-        bits = len(self.write_address)
-        memory = Memory(shape=self.width, depth=2 << bits, init=[])
-        m.submodules.memory = memory
+        m.submodules.memory = memory = self.memories[0]
         write = memory.write_port()
         read = memory.read_port()
         m.d.comb += [
@@ -86,10 +87,8 @@ class DoubleBuffer(wiring.Component):
         ]
 
     def _single_port(self, m: Module) -> None:
-        latest = Signal()  # the bank of the last read
         words = []
-        for bank in range(2):
-            memory = Memory(shape=self.width, depth=self.depth, init=[])
+        for bank, memory in enumerate(self.memories):
             m.submodules[f"bank_{bank}"] = memory
             write = memory.write_port()
             read = memory.read_port()
@@ -104,5 +103,5 @@ class DoubleBuffer(wiring.Component):
             ]
             words.append(read.data)
         with m.If(self.read & self.ready):
-            m.d.sync += latest.eq(self.drain)
-        m.d.comb += self.read_data.eq(Mux(latest, words[1], words[0]))
+            m.d.sync += self.latest.eq(self.drain)
+        m.d.comb += self.read_data.eq(Mux(self.latest, words[1], words[0]))

@@ -17,6 +17,8 @@ from cosim.runner import cosim, run_operands
 DEVICES = ("os_4x4_int8", "os_8x8_int8", "os_8x8_int16", "os_8x8_w16a32", "os_8x8_gelu",
            "ws_4x4_int8", "ws_8x8_int8", "ws_8x8_w16a32")  # fmt: skip
 SHAPES = [(1, 1, 1), (4, 16, 4), (13, 17, 11), (37, 50, 29), (2, 300, 3), (64, 64, 8)]
+PRESSED = [(30, 0), (0, 40), (60, 70)]
+"""Percent of cycles in which the input offers nothing, and in which the output takes nothing."""
 
 
 def check(cases, within: float = 0.01) -> None:
@@ -32,8 +34,8 @@ def test_shapes_are_exact_in_bits_and_cycles(name):
     check(cosim(load_device(name), SHAPES, seed=3))
 
 
-@pytest.mark.parametrize("name", ["os_8x8_int8", "ws_8x8_int8"])
-@pytest.mark.parametrize(("idle", "stall"), [(30, 0), (0, 40), (60, 70)])
+@pytest.mark.parametrize("name", ["os_4x4_int8", "os_8x8_int8", "ws_4x4_int8", "ws_8x8_int8"])
+@pytest.mark.parametrize(("idle", "stall"), PRESSED)
 def test_idle_and_back_pressure_change_no_bit(name, idle, stall):
     cases = cosim(load_device(name), SHAPES, seed=5, idle=idle, stall=stall)
     assert [case.mismatches for case in cases] == [0] * len(SHAPES)
