@@ -1,9 +1,10 @@
 """The co-simulation campaign: the ViT-Base products and random designs, in resumable shards.
 
-``python -m cosim.campaign [--shard I] [--minutes 30]`` runs one shard (or all) and prints the
-state of the whole. Each finished point is one line of a file below the build folder, named after
-the hardware sources and the model's: another run goes on where one was stopped, and a changed
-source starts anew. Shapes of one design run on one compiled simulation.
+``python -m cosim.campaign [--shard I] [--minutes 30] [--workers 1]`` runs one shard (or all) and
+prints the state of the whole. Each finished point is one line of a file below the build folder,
+named after the hardware sources and the model's: another run goes on where one was stopped, and a
+changed source starts anew. Shapes of one design run on one compiled simulation. ``--table FILE``
+writes the results as Markdown.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ VIT = ((197, 768, 2304), (197, 64, 197), (197, 197, 64), (197, 768, 768), (197, 
 """m, k, n of the products of a ViT-Base encoder layer, 197 tokens."""
 
 TOLERANCE = 0.01
+LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -103,22 +106,34 @@ def _cycles(params: MatrixParams, gemm: Gemm) -> int:
     return engine_cycles(params, plan(params, m, n, k)).cycles
 
 
-def run(shards: range = range(SHARDS), minutes: float = 30.0) -> dict[str, list[dict[str, Any]]]:
-    """Run what is left of ``shards`` for at most ``minutes``; return all results by point."""
+def run(
+    shards: range = range(SHARDS), minutes: float = 30.0, workers: int = 1
+) -> dict[str, list[dict[str, Any]]]:
+    """Run what is left of ``shards``, begin none after ``minutes``; return all results by point.
+
+    Points of one design and simulator share one compiled simulation, so they run one after another
+    in one of the ``workers`` processes; designs that take longest come first.
+    """
     file = state_file()
     done = results(file)
-    until = time.monotonic() + 60.0 * minutes
-    for index, point in enumerate(points()):
-        if index % SHARDS not in shards or point.name in done:
-            continue
-        if time.monotonic() > until:
-            break
-        cases = [_row(case) for case in simulate(point)]
-        done[point.name] = cases
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a") as out:
-            out.write(json.dumps({"point": point.name, "cases": cases}) + "\n")
+    left = [p for i, p in enumerate(points()) if i % SHARDS in shards and p.name not in done]
+    until = time.time() + 60.0 * minutes
+    file.parent.mkdir(parents=True, exist_ok=True)
+    groups: dict[object, list[Point]] = {}
+    for point in sorted(left, key=lambda p: not p.name.startswith("vit")):
+        groups.setdefault((point.params, point.simulator), []).append(point)
+    with ProcessPoolExecutor(workers) as pool, file.open("a") as out:
+        for batch in as_completed([pool.submit(_batch, g, until) for g in groups.values()]):
+            for name, cases in batch.result().items():
+                done[name] = cases
+                out.write(json.dumps({"point": name, "cases": cases}) + "\n")
+                out.flush()
     return done
+
+
+def _batch(batch: Sequence[Point], until: float) -> dict[str, list[dict[str, Any]]]:
+    """Run points of one design until the time is over."""
+    return {p.name: [_row(c) for c in simulate(p)] for p in batch if time.time() < until}
 
 
 def simulate(point: Point) -> list[CosimCase]:
@@ -159,7 +174,7 @@ def results(file: Path) -> dict[str, list[dict[str, Any]]]:
 
 def wrong(case: dict[str, Any]) -> bool:
     """Whether a case has a wrong bit, too many or few cycles, or fewer than the bound."""
-    off = abs(case["model_cycles"] / case["rtl_cycles"] - 1) > TOLERANCE
+    off = error(case) > TOLERANCE
     return bool(case["mismatches"]) or off or case["rtl_cycles"] < case["bound_cycles"]
 
 
@@ -175,7 +190,7 @@ def summary(done: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
         cases = [case for group in mine.values() for case in group]
         if not cases:
             continue
-        worst = max(abs(c["model_cycles"] / c["rtl_cycles"] - 1) for c in cases)
+        worst = max(map(error, cases))
         yield (
             f"{title}: {len(mine)} points, {len(cases)} products, "
             f"{sum(c['rtl_cycles'] for c in cases)} RTL cycles, "
@@ -185,15 +200,69 @@ def summary(done: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     yield from (f"WRONG {name}: {case}" for name, g in done.items() for case in g if wrong(case))
 
 
+def table(done: dict[str, list[dict[str, Any]]]) -> str:
+    """Return the results as Markdown."""
+    known = [p for p in points() if p.name in done]
+    groups = {
+        "ViT-Base layer's six products, both 32x32 engines": [p for p in known if "vit" in p.name],
+        "random designs": [p for p in known if p.simulator == "verilator" and not p.shared],
+        "random designs, one memory port": [p for p in known if p.shared],
+        "random designs, Icarus": [p for p in known if p.simulator == "icarus"],
+    }
+    groups["random designs"] = [p for p in groups["random designs"] if "vit" not in p.name]
+    heads = ["points", "designs", "products", "RTL cycles", "wrong values", "below the bound"]
+    heads += ["worst cycle error %", "beyond 1 %", "all counters equal"]
+    lines = ["| cases | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+    for title, group in groups.items():
+        cases = [case for p in group for case in done[p.name]]
+        if cases:
+            designs = len({p.params for p in group})
+            cells = [len(group), designs, len(cases), f"{sum(c['rtl_cycles'] for c in cases):,}"]
+            cells += [sum(c["mismatches"] for c in cases)]
+            cells += [sum(c["rtl_cycles"] < c["bound_cycles"] for c in cases)]
+            cells += [f"{100 * max(map(error, cases)):.3f}"]
+            cells += [sum(error(c) > TOLERANCE for c in cases)]
+            cells += [sum(c["counters_equal"] for c in cases)]
+            lines.append(f"| {title} | " + " | ".join(map(str, cells)) + " |")
+    lines += [
+        "",
+        "| engine, m x k x n | fold bound | model | RTL | RTL above bound % |",
+        "|---" * 5 + "|",
+    ]
+    for p in groups["ViT-Base layer's six products, both 32x32 engines"]:
+        (c,) = done[p.name]
+        above = 100 * (c["rtl_cycles"] / c["bound_cycles"] - 1)
+        cells = [c["bound_cycles"], c["model_cycles"], c["rtl_cycles"]]
+        cells = [f"{n:,}" for n in cells]
+        lines.append(
+            f"| {p.name.removeprefix('vit ')} | " + " | ".join(cells) + f" | {above:.2f} |"
+        )
+    lines += ["", "Cases whose counters are not all the model's, the furthest first:", ""]
+    off = [(error(c), n, c) for n, cs in done.items() for c in cs if not c["counters_equal"]]
+    for far, name, c in sorted(off, key=lambda entry: (-entry[0], entry[1]))[:LISTED]:
+        both = f"model {c['model_cycles']:,}, RTL {c['rtl_cycles']:,} cycles"
+        lines.append(f"- {name}, {c['name']}: {both} ({100 * far:.2f} %)")
+    return "\n".join(lines) + "\n"
+
+
+def error(case: dict[str, Any]) -> float:
+    """Return the model's relative error in cycles."""
+    return float(abs(case["model_cycles"] / case["rtl_cycles"] - 1))
+
+
 def main() -> int:
     """Run; 1 where a case is wrong, 2 where the time was not enough."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shard", type=int, choices=range(SHARDS))
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     shards = range(SHARDS) if options.shard is None else range(options.shard, options.shard + 1)
-    done = run(shards, options.minutes)
+    done = run(shards, options.minutes, max(1, options.workers))
     print("\n".join(summary(done)))
+    if options.table is not None:
+        options.table.write_text(table(done))
     if any(wrong(case) for cases in done.values() for case in cases):
         return 1
     left = [p for i, p in enumerate(points()) if i % SHARDS in shards and p.name not in done]

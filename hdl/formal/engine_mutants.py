@@ -60,16 +60,17 @@ def prepare(block: Block, engine: Path, folder: Path, count: int, seed: int) -> 
     """Return ``count`` mutate commands of ``block`` on module ``dut``; write it as ``flat.il``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prepared.il").write_text((engine / "prepared.il").read_text())
+    chosen_part = f"select {block.module}\nwrite_rtlil -selected" if block.alone else "write_rtlil"
     yosys(
-        f"read_rtlil prepared.il\nselect {block.module}\nwrite_rtlil -selected flat.il\n"
+        f"read_rtlil prepared.il\n{chosen_part} flat.il\n"
         f"mutate -list {4 * count} -seed {seed} -ctrl {SELECTOR} {SELECTOR_BITS} 1 "
         f"-module {block.module} -o mutants.txt\n",
         folder,
     )
     flat = (folder / "flat.il").read_text()
     (folder / "flat.il").write_text(flat.replace(f"module \\{block.module}\n", "module \\dut\n"))
-    listed = (folder / "mutants.txt").read_text().replace(f"-module {block.module} ", "-module dut ")
-    (folder / "mutants.txt").write_text(listed)
+    listed = (folder / "mutants.txt").read_text()
+    (folder / "mutants.txt").write_text(listed.replace(f"-module {block.module} ", "-module dut "))
     return chosen(folder, count)
 
 

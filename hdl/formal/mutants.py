@@ -168,8 +168,9 @@ def equivalent(mutant: str, folder: Path, steps: int = 6) -> bool:
     """Whether temporal induction proves that the mutant gives equal outputs, all of them.
 
     From zeroed registers and a reset on, for any inputs; tried with the outputs alone and with
-    the registers, which then must be equal too. False also where neither closes in ``steps``
-    steps; RuntimeError where Yosys fails on the way.
+    the registers, which then must be equal too. Instances of other modules in ``flat.il`` become
+    ports: what they answer is free, what they are told must be equal. False also where neither
+    closes in ``steps`` steps; RuntimeError where Yosys fails on the way.
     """
     words = mutant.split()
     at = words.index("-ctrl")
@@ -178,7 +179,10 @@ def equivalent(mutant: str, folder: Path, steps: int = 6) -> bool:
 
 
 def _induction(mutation: str, folder: Path, steps: int, expose: str) -> bool:
-    flat = "read_rtlil flat.il\n{}\nmemory_map\nopt_clean\nrename dut {}\ndesign -stash {}\n"
+    flat = (
+        "read_rtlil flat.il\n{}\nexpose -evert dut\nhierarchy -top dut\nmemory_map\nopt_clean\n"
+        "rename dut {}\ndesign -stash {}\n"
+    )
     try:
         yosys(
             flat.format("", "gold", "gold") + flat.format(mutation, "gate", "gate") +

@@ -189,7 +189,7 @@ PROOFS = [
         for d in (2, 3)
     ],
     *[
-        Proof(f"{kind.__name__} {b} bytes, {o} bursts of {n}", claim,
+        Proof(f"{kind.__name__} {8 * b} bits, {o} open bursts of {n}", claim,
               lambda k=kind, c=check, b=b, o=o, n=n: manager(k, c, b, o, n), "prove", 3,
               quick=o == 2)
         for kind, check, claim in ((AxiReader, ReaderCheck, READS),

@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import tight
+from tight import PRESSED
 
 from archsim.config import load_device
 from cosim import campaign
 from cosim.campaign import random_design
-from cosim.compiled import Stimulus
+from cosim.compiled import Stimulus, build, simulate
 from cosim.errors import CosimError
 from cosim.operands import draw
+from cosim.place import build_folder
 from cosim.runner import cosim, run_operands
+from hdl.rtl import rtl_of
 
 DEVICES = ("os_4x4_int8", "os_8x8_int8", "os_8x8_int16", "os_8x8_w16a32", "os_8x8_gelu",
            "ws_4x4_int8", "ws_8x8_int8", "ws_8x8_w16a32")  # fmt: skip
 SHAPES = [(1, 1, 1), (4, 16, 4), (13, 17, 11), (37, 50, 29), (2, 300, 3), (64, 64, 8)]
-PRESSED = [(30, 0), (0, 40), (60, 70)]
-"""Percent of cycles in which the input offers nothing, and in which the output takes nothing."""
 
 
 def check(cases, within: float = 0.01) -> None:
@@ -34,12 +36,21 @@ def test_shapes_are_exact_in_bits_and_cycles(name):
     check(cosim(load_device(name), SHAPES, seed=3))
 
 
-@pytest.mark.parametrize("name", ["os_4x4_int8", "os_8x8_int8", "ws_4x4_int8", "ws_8x8_int8"])
+@pytest.mark.parametrize("name", ["os_8x8_int8", "ws_8x8_int8"])
 @pytest.mark.parametrize(("idle", "stall"), PRESSED)
 def test_idle_and_back_pressure_change_no_bit(name, idle, stall):
     cases = cosim(load_device(name), SHAPES, seed=5, idle=idle, stall=stall)
     assert [case.mismatches for case in cases] == [0] * len(SHAPES)
     assert all(case.rtl_cycles >= case.model_cycles for case in cases)
+
+
+@pytest.mark.parametrize("name", tight.ENGINES)
+def test_smallest_buffers(name, tmp_path):
+    """Every wait for room happens, and counters count beyond a thousand."""
+    params = tight.ENGINES[name]
+    program = build(rtl_of(params).verilog, build_folder() / "cosim")
+    for judge in tight.judges(params, 3000):
+        assert not judge.complaint(simulate(program, params, judge.work, tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ class Loader:
         if self.last_ready:
             for ring in self._new:
                 ring.issued(first)
+            if len(self._new) == 2:
+                self._b_follows()
             self.last_ready = self.time = max(ring.last for ring in self._new)
 
     def used(self, last_column: bool, last_row: bool, last: int) -> None:
@@ -71,9 +73,13 @@ class Loader:
         slope = self.a_beats + self.b_beats
         self.a.load(self.time, self.a_beats, slope)
         self.b.load(self.a.first, self.b_beats, slope)
-        self.b.last = max(self.b.last, self.port.after(self.a.last, self.b_beats))
+        self._b_follows()
         self.time = self.b.last
         self.beats += slope * self.job.k
+
+    def _b_follows(self) -> None:
+        """Each word of B comes after the word of A of the same k."""
+        self.b.last = max(self.b.last, self.port.after(self.a.last, self.b_beats))
 
 
 class Walk:
