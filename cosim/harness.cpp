@@ -14,6 +14,8 @@
 
 static const int REGISTER_WAIT = 1000;  // cycles; a register access takes one
 static const int REGISTER_HUNG = 4;     // exit code
+static const int STATUS = 0x04, JOB = 0x10, JOB_REGISTERS = 7, SPACE = 0x80;  // byte offsets
+static const int STREAM_A = 4 * 6;      // of one bit, from JOB on
 
 static Vmatrix_top* top;
 static VerilatedContext* context;
@@ -22,15 +24,22 @@ static uint64_t clock_cycles = 0;
 static VerilatedVcdC* trace;
 #endif
 
+static uint64_t faults;            // bus answers, registers and interrupts other than they must be
+static bool written, asked, waiting;  // the cycle before took a write, a read; a read's answer stays
+
 static void low() {  // settle the inputs before the rising edge
     top->clk = 0;
     top->eval();
+    faults += top->s_axil_bvalid != written || top->s_axil_rvalid != (asked || waiting);
 #if VM_TRACE
     trace->dump(10 * clock_cycles);
 #endif
 }
 
 static void high() {
+    written = top->s_axil_awvalid && top->s_axil_awready;
+    waiting = top->s_axil_rvalid && !top->s_axil_rready;
+    asked = top->s_axil_arvalid && top->s_axil_arready;
     top->clk = 1;
     top->eval();
 #if VM_TRACE
@@ -39,36 +48,82 @@ static void high() {
     ++clock_cycles;
 }
 
-static void write_register(uint32_t address, uint32_t value) {
-    top->s_axil_awaddr = address;
-    top->s_axil_wdata = value;
-    top->s_axil_awvalid = top->s_axil_wvalid = top->s_axil_bready = 1;
-    low();
-    for (int wait = 0; !top->s_axil_awready || !top->s_axil_wready; ++wait) {
+static void until_taken(const CData& ready) {  // bounded wait for a register access
+    for (int wait = 0; !ready; ++wait) {
         if (wait == REGISTER_WAIT) exit(REGISTER_HUNG);
         high();
         low();
     }
+}
+
+static void write_register(uint32_t address, uint32_t value) {
+    top->s_axil_awaddr = address;
+    top->s_axil_wdata = value;
+    top->s_axil_wstrb = 15;
+    top->s_axil_awvalid = top->s_axil_wvalid = top->s_axil_bready = 1;
+    low();
+    until_taken(top->s_axil_awready);
+    faults += !top->s_axil_wready;
     high();
     top->s_axil_awvalid = top->s_axil_wvalid = 0;
 }
 
-static uint32_t read_register(uint32_t address) {
-    top->s_axil_araddr = address;
-    top->s_axil_arvalid = top->s_axil_rready = 1;
+static uint32_t answer(int stall) {  // a read's answer, which must stay for `stall` cycles
+    top->s_axil_rready = 0;
     low();
-    for (int wait = 0; !top->s_axil_arready; ++wait) {
-        if (wait == REGISTER_WAIT) exit(REGISTER_HUNG);
+    uint32_t value = top->s_axil_rdata;
+    for (int i = 0; i < stall; ++i) {
         high();
         low();
+        faults += top->s_axil_rdata != value;
     }
-    high();
-    top->s_axil_arvalid = 0;
+    top->s_axil_rready = 1;
     low();
     if (!top->s_axil_rvalid) exit(REGISTER_HUNG);
-    uint32_t value = top->s_axil_rdata;
+    return value;
+}
+
+static uint32_t read_register(uint32_t address) {
+    top->s_axil_araddr = address;
+    top->s_axil_arvalid = 1;
+    low();
+    until_taken(top->s_axil_arready);
+    high();
+    top->s_axil_arvalid = 0;
+    uint32_t value = answer(0);
     high();
     return value;
+}
+
+static void read_two(uint32_t first, uint32_t one, uint32_t second, uint32_t other) {
+    top->s_axil_araddr = first;  // the second read is asked for while the first one's answer waits
+    top->s_axil_arvalid = 1;
+    low();
+    until_taken(top->s_axil_arready);
+    high();
+    top->s_axil_araddr = second;
+    faults += answer(2) != one;
+    until_taken(top->s_axil_arready);
+    high();
+    top->s_axil_arvalid = 0;
+    faults += answer(1) != other;
+    high();
+}
+
+static void write_job(const uint64_t* registers) {
+    for (int pass = 0; pass < 2; ++pass) {  // other bits first, so that each is seen to change
+        uint32_t flip = pass ? 0 : 0xFFFF;
+        for (int i = 0; i < JOB_REGISTERS; ++i) write_register(JOB + 4 * i, registers[i] ^ flip);
+        for (int at = 0; at < SPACE; at += 4)  // no other address changes them, or starts the job
+            if (at < JOB || at >= JOB + 4 * JOB_REGISTERS) write_register(at, 0xFFFFFFFE);
+        for (int i = 0; i < JOB_REGISTERS; ++i) {
+            int next = (i + 1) % JOB_REGISTERS;
+            uint32_t mask = 4 * i == STREAM_A ? 1 : 0xFFFF, after = 4 * next == STREAM_A ? 1 : 0xFFFF;
+            read_two(JOB + 4 * i, (registers[i] ^ flip) & mask,
+                     JOB + 4 * next, (registers[next] ^ flip) & after);
+        }
+    }
+    faults += read_register(STATUS) & 1;
 }
 
 static uint64_t random_state;
@@ -88,10 +143,8 @@ static bool run(FILE* in, FILE* out, size_t port) {
     if (fread(&h, sizeof h, 1, in) != 1) return false;
     std::vector<uint8_t> data(h.beats_in * port), results(h.beats_out * port);
     if (h.beats_in && fread(data.data(), port, h.beats_in, in) != h.beats_in) return false;
-    for (int i = 0; i < 7; ++i) write_register(0x10 + 4 * i, h.registers[i]);
-    // registers that read otherwise, cycles with a wrong interrupt (whose name Verilator changes)
-    uint64_t faults = 0;
-    for (int i = 0; i < 7; ++i) faults += read_register(0x10 + 4 * i) != h.registers[i];
+    faults = 0;
+    write_job(h.registers);
     random_state = h.seed * 2654435761u + 88172645463325252ull;
     uint64_t sent = 0, got = 0, last_at = 0, waited = 0;
     write_register(0x00, 1);
@@ -121,7 +174,7 @@ static bool run(FILE* in, FILE* out, size_t port) {
     top->s_axis_tvalid = top->m_axis_tready = 0;
     for (int i = 0; i < 8; ++i) { low(); high(); }
     faults += !top->__SYM__interrupt && got == h.beats_out;
-    uint64_t status[13] = {got == h.beats_out, sent, got, last_at, read_register(0x04),
+    uint64_t status[13] = {got == h.beats_out, sent, got, last_at, read_register(STATUS),
                            read_register(0x0C)};
     for (int i = 0; i < 6; ++i) status[6 + i] = read_register(0x40 + 4 * i);
     status[12] = faults;

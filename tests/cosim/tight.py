@@ -13,7 +13,7 @@ from archsim.models.array import engine_cycles
 from cosim.compiled import Stimulus
 from cosim.operands import draw
 
-_SMALL = {"a_depth": 8, "b_depth": 8, "out_depth": 8, "port_bytes": 4}
+_SMALL = {"a_depth": 12, "b_depth": 20, "out_depth": 8, "port_bytes": 4}
 ENGINES = {
     "os": MatrixParams(rows=4, columns=4, requantise=False, **_SMALL),
     "ws": MatrixParams(
@@ -23,8 +23,11 @@ ENGINES = {
 }
 """Full sums show every bit of the array; the lanes have an engine of their own."""
 
-SHAPES = [(1, 1, 1), (4, 16, 4), (13, 17, 11), (9, 30, 29), (2, 90, 3), (40, 8, 8)]
-LONG = [(1100, 8, 3), (5, 8, 1100), (3, 700, 2), (21, 9, 67)]
+SHAPES = [(1, 1, 1), (4, 16, 4), (13, 17, 11), (9, 30, 29), (2, 90, 3), (40, 8, 8), (61, 2, 9),
+          (23, 3, 13), (3, 1, 120)]  # fmt: skip
+LONG = [(1100, 8, 3), (5, 8, 1100), (3, 700, 2), (21, 9, 67), (90, 1, 50)]
+LANES = [(6, 300, 60), (5, 9, 90), (9, 60, 40)]
+"""Products with many columns, each with its own scale and shift."""
 PRESSED = [(30, 0), (0, 40), (60, 70)]
 """Percent of cycles in which the input offers nothing, and in which the output takes nothing."""
 
@@ -66,5 +69,5 @@ def judges(params: MatrixParams, limit: int) -> list[Judge]:
     full = Stimulus(seed=3, wait_limit=limit)
     return [
         Judge(params, SHAPES, full), *(Judge(params, SHAPES, s) for s in reversed(pressed)),
-        Judge(params, LONG, full),
+        Judge(params, LANES if params.requantise else LONG, full),
     ]  # fmt: skip

@@ -18,11 +18,11 @@ class Adder(wiring.Component):
     """``o`` is ``a + b`` of the cycle before; ``same`` is always 1, since two registers agree."""
 
     def __init__(self):
-        super().__init__({"a": In(3), "b": In(3), "o": Out(4), "same": Out(1)})
+        super().__init__({"a": In(6), "b": In(6), "o": Out(7), "same": Out(1)})
 
     def elaborate(self, _platform):
         m = Module()
-        copy = Signal(4)
+        copy = Signal(7)
         m.d.sync += [self.o.eq(self.a + self.b), copy.eq(self.b + self.a)]
         m.d.comb += self.same.eq(copy == self.o)
         return m
@@ -41,15 +41,15 @@ def test_mutants_of_clock_pins_are_left_out_and_the_others_counted_anew(tmp_path
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory):
-    """Mutants of the adder, and which of them all inputs in all orders of two tell apart."""
+    """Mutants of the adder, and which of them every pair of inputs tells apart."""
     folder = tmp_path_factory.mktemp("adder")
-    mutants = prepare(Adder(), folder, 30, seed=1)
-    ports = {"a": ("in", 3), "b": ("in", 3), "o": ("out", 4), "same": ("out", 1)}
+    mutants = prepare(Adder(), folder, 20, seed=1)
+    ports = {"a": ("in", 6), "b": ("in", 6), "o": ("out", 7), "same": ("out", 1)}
     program = build(mutants, ports, folder)
     before, words = 0, []
-    for n in range(64 * 64):
-        a, b = (n % 64) & 7, (n % 64) >> 3 ^ (n // 64) & 7
-        words += [a, b, before, 0xF, 1, 1]
+    for n in range(4 * 64 * 64):
+        a, b = n & 63, n >> 6 & 63 ^ 21 * (n >> 12)
+        words += [a, b, before, 0x7F, 1, 1]
         before = a + b
     (folder / "traces.bin").write_bytes(struct.pack(f"<{len(words) + 1}I", len(words), *words))
     done = subprocess.run(
@@ -64,7 +64,7 @@ def judged(tmp_path_factory):
 
 def test_no_real_mutant_is_on_a_clock(judged):
     _, mutants, _ = judged
-    assert len(mutants) == 30
+    assert len(mutants) == 20
     assert not [line for line in mutants if re.search(r"-port \w*CLK ", line)]
 
 
