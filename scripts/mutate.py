@@ -1,7 +1,9 @@
-"""Mutation testing: how many seeded faults in the RTL do the unit tests' traces notice?
+"""Mutation testing: how many seeded faults in the RTL do the ordinary tests notice?
 
 Usage: scripts/mutate.py [--count 45] [--seed 1] [--blocks NAME ...] [--prove]. Resumable: results
 lie in build/mutation/<block>/result.json; delete one to run it again. Writes docs/mutation.md.
+Blocks of the libraries are judged by the traces of their unit tests, those of the matrix engine by
+the engine's tests (mutate_engine.py).
 """
 
 import argparse
@@ -12,11 +14,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests/hdl")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/hdl"), str(ROOT / "scripts")]
 
 import arith_units  # noqa: E402
 import axi_units  # noqa: E402
 import lib_units  # noqa: E402
+import mutate_engine  # noqa: E402
 from unit_harness import QUICK, ports_of  # noqa: E402
 
 from hdl.formal.mutants import build, equivalent, prepare  # noqa: E402
@@ -94,11 +97,16 @@ def score(result):
 def table(results, seed):
     lines = [
         "# Mutation testing", "",
-        f"`scripts/mutate.py` (seed {seed}): Yosys `mutate`, one compiled simulation a block, the",
-        "traces of the ordinary unit tests in `tests/hdl` (one seed, two modes) as stimulus and",
-        "judge. A mutant is killed when an output that the tests check differs. Mutants of clock",
-        "pins are left out. Score: killed of the mutants not proven equivalent (miter and temporal",
-        "induction from reset over all outputs, checked or not).", "",
+        f"`scripts/mutate.py` (seed {seed}): Yosys `mutate`, compiled simulations with a mutant",
+        "selector, the ordinary tests as stimulus and judge. For a library block these are the",
+        "traces of its unit tests in `tests/hdl` (one seed, two modes): a mutant is killed when an",
+        "output that the tests check differs. Blocks of the matrix engine (units `os`, `ws` and",
+        "`lanes`) stay inside their engine and are judged by `test_smallest_buffers` of",
+        "`tests/cosim`: values, counters at full rate, registers, the interrupt, bounded waits.",
+        "Mutants of clock pins are left out. Score: killed of the mutants not proven equivalent",
+        "(miter and temporal induction from reset over all outputs, checked or not, for any input",
+        "and any answer of the modules inside: what only the rest of the engine rules out lives).",
+        "",
         "| block | unit | mutants | killed | proven equivalent | left | score % |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
@@ -110,6 +118,7 @@ def table(results, seed):
         total["equivalent"] += r["equivalent"]
     lines.append(row("**all**", {**total, "unit": ""}))
     blocks = {u.block for u in UNITS}
+    blocks |= {b.name for engine in mutate_engine.BLOCKS.values() for b in engine}
     lines += ["", "Without a result: " + (", ".join(sorted(blocks - set(results))) or "none") + "."]
     (ROOT / "docs/mutation.md").write_text("\n".join(lines) + "\n")
     return score(total)
@@ -142,10 +151,16 @@ def main():
                 broken.append(f"{unit.block}: {error}")
                 print(broken[-1], flush=True)
                 continue
-        if options.prove:
-            prove(folder, result)
         results[unit.block] = result
-        print(f"{unit.block}: {score(result):.1f} % of {result['mutants']}", flush=True)
+    base = ROOT / "build/mutation"
+    for engine, blocks in mutate_engine.BLOCKS.items():
+        wanted = [b.name for b in blocks if not options.blocks or b.name in options.blocks]
+        if wanted:
+            results |= mutate_engine.run_engine(engine, base, options.count, options.seed, wanted)
+    for block, result in results.items():
+        if options.prove:
+            prove(base / block, result)
+        print(f"{block}: {score(result):.1f} % of {result['mutants']}", flush=True)
     overall = table(results, options.seed)
     low = [name for name, r in results.items() if score(r) < FLOOR]
     print(f"all: {overall:.1f} %; below {FLOOR}: {', '.join(low) or 'none'}")

@@ -183,13 +183,16 @@ def _induction(mutation: str, folder: Path, steps: int, expose: str) -> bool:
         "read_rtlil flat.il\n{}\nexpose -evert dut\nhierarchy -top dut\nmemory_map\nopt_clean\n"
         "rename dut {}\ndesign -stash {}\n"
     )
+    text = (folder / "flat.il").read_text()
+    has_reset = re.search(r"^ *wire input \d+ \\rst$", text, re.MULTILINE)
+    reset = "-set-at 1 in_rst 1" if has_reset else ""
     try:
         yosys(
             flat.format("", "gold", "gold") + flat.format(mutation, "gate", "gate") +
             "design -copy-from gold -as gold gold\ndesign -copy-from gate -as gate gate\n"
             f"{expose}\nmiter -equiv -flatten gold gate miter\nhierarchy -top miter\n"
             "opt -full\n"
-            "sat -verify -timeout 20 -seq 1 -set-init-zero -set-at 1 in_rst 1 -prove trigger 0 "
+            f"sat -verify -timeout 20 -seq 1 -set-init-zero {reset} -prove trigger 0 "
             f"-tempinduct -maxsteps {steps} miter\n",
             folder,
         )  # fmt: skip

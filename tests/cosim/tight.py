@@ -5,8 +5,12 @@ Shared by the engine's tests and by the mutants of its blocks (``scripts/mutate_
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from archsim.config.matrix import MatrixParams
-from archsim.functional import MatrixEngine
+from archsim.functional import ColumnParams, MatrixEngine
 from archsim.mapping.array import plan
 from archsim.mapping.array_layout import pack, unpack
 from archsim.models.array import engine_cycles
@@ -25,9 +29,9 @@ ENGINES = {
 
 SHAPES = [(1, 1, 1), (4, 16, 4), (13, 17, 11), (9, 30, 29), (2, 90, 3), (40, 8, 8), (61, 2, 9),
           (23, 3, 13), (3, 1, 120)]  # fmt: skip
-LONG = [(1100, 8, 3), (5, 8, 1100), (3, 700, 2), (21, 9, 67), (90, 1, 50)]
+LONG = [(4300, 8, 3), (5, 8, 4300), (3, 1300, 2), (21, 9, 67), (90, 1, 50)]
 LANES = [(6, 300, 60), (5, 9, 90), (9, 60, 40)]
-"""Products with many columns, each with its own scale and shift."""
+"""Products with many columns, each with its own scale and any shift."""
 PRESSED = [(30, 0), (0, 40), (60, 70)]
 """Percent of cycles in which the input offers nothing, and in which the output takes nothing."""
 
@@ -42,6 +46,8 @@ class Judge:
         self.full = not (stimulus.idle or stimulus.stall)
         for number, (m, k, n) in enumerate(shapes):
             operands, job = draw(params, m, k, n, stimulus.seed + number), plan(params, m, n, k)
+            if shapes is LANES:
+                operands = replace(operands, columns=any_scale(operands.columns, n, number))
             beats = pack(params, job, operands.a, operands.b, operands.columns)
             self.work.append((job, beats, stimulus))
             exact = MatrixEngine(params)(operands.a, operands.b, operands.columns)
@@ -61,6 +67,13 @@ class Judge:
             if sum(list(run.counters.values())[1:]) != run.counters["cycles"]:
                 return f"{name}: counters do not add up to the cycles"
         return ""
+
+
+def any_scale(columns: ColumnParams, count: int, seed: int) -> ColumnParams:
+    """Return parameters whose scales and shifts take their whole range."""
+    rng = np.random.default_rng(seed)
+    scale, shift = rng.integers(0, 1 << 15, count), rng.integers(0, 48, count)
+    return ColumnParams(columns.bias, scale, shift)
 
 
 def judges(params: MatrixParams, limit: int) -> list[Judge]:

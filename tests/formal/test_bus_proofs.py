@@ -137,13 +137,20 @@ BUGS = {
 }
 
 
-@pytest.mark.parametrize("bug", BUGS)
+QUICK = ("reader opens too many", "writer forgets an error", "bank of the last read",
+         "strobes ignored")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "bug", [pytest.param(b, marks=() if b in QUICK else pytest.mark.slow) for b in BUGS]
+)
 def test_a_seeded_bug_is_found(bug, tmp_path):
     top = BUGS[bug]()
     outcome = check(top, top.ports, "bmc", 12, tmp_path / "run")
     assert outcome.status == "FAIL", outcome.log[-2000:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [
