@@ -156,7 +156,7 @@ class NgpcDevice(Device):
 
     @cached_property
     def params(self) -> NfpParams:
-        """What the RTL depends on; cluster, clock and power do not change it."""
+        """What the RTL depends on; host, clock and power do not change it."""
         return self.params_for(self.application)
 
     def params_for(self, application: str) -> NfpParams:
@@ -173,4 +173,5 @@ class NgpcDevice(Device):
             mlp_rows=self.perceptron.rows,
             mlp_columns=self.perceptron.columns,
             mlp_lanes=self.perceptron.lanes,
+            processors=self.cluster.processors,
         )

@@ -118,7 +118,8 @@ class NfpParams:
     spherical harmonics of a direction after the first's outputs. ``levels_per_engine`` levels
     take turns on an encoding engine. ``banks`` of the grid memory have one port each and a
     request queue of ``queue_depth``. ``mlp_rows`` samples and ``mlp_columns`` neurons are worked
-    on at once; ``mlp_lanes`` of their sums are rounded and stored in a cycle.
+    on at once; ``mlp_lanes`` of their sums are rounded and stored in a cycle. ``processors`` of them
+    share the samples of a job.
     """
 
     MACHINE: ClassVar[str] = "ngpc"
@@ -132,11 +133,13 @@ class NfpParams:
     mlp_rows: int = 64
     mlp_columns: int = 64
     mlp_lanes: int = 64
+    processors: int = 1
 
     def __post_init__(self) -> None:
         for name, low, high in (
             ("banks", 1, 32), ("queue_depth", 1, 64), ("levels_per_engine", 1, 32),
             ("mlp_rows", 1, 256), ("mlp_columns", 1, 256), ("mlp_lanes", 1, 256),
+            ("processors", 1, 1024),
         ):  # fmt: skip
             _integer(name, getattr(self, name), low, high)
         if self.mlp_columns % self.mlp_lanes:

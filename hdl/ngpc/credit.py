@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from hdl.lib.credits import Credits
 from hdl.lib.small_fifo import SmallFifo
 
 
@@ -24,10 +25,10 @@ class CreditFifo(wiring.Component):
 
     def __init__(self, *, width: int, latency: int) -> None:
         self.width = width
-        self.depth = latency + 2
+        self.depth = latency + 3  # a place counts as free two cycles after it was
         super().__init__(
             {
-                "room": Out(1, init=1),
+                "room": Out(1),
                 "reserve": In(1),
                 "push": In(1),
                 "word": In(width),
@@ -40,15 +41,12 @@ class CreditFifo(wiring.Component):
         m = Module()
         m.submodules.fifo = fifo = SmallFifo(width=self.width, depth=self.depth)
         connect(m, fifo.o, flipped(self.o))
-        free = Signal(range(self.depth + 1), init=self.depth)
         pop = Signal()
+        credits_ = Credits(m, "room", self.depth, take=self.reserve, freed=pop)
         m.d.comb += [
+            self.room.eq(credits_.some),
             fifo.i.valid.eq(self.push),
             fifo.i.payload.eq(self.word),
             pop.eq(self.o.valid & self.o.ready),
         ]
-        with m.If(self.reserve & ~pop):
-            m.d.sync += [free.eq(free - 1), self.room.eq(free != 1)]
-        with m.If(pop & ~self.reserve):
-            m.d.sync += [free.eq(free + 1), self.room.eq(1)]
         return m

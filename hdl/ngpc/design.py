@@ -14,6 +14,8 @@ from hdl.ngpc.processor import engine_latency, memory_words
 from hdl.ngpc.registers import registers
 from hdl.rtl import Rtl
 
+MOST_PROCESSORS = 16
+"""Processors of one Verilog text."""
 MOST_WORDS = 1 << 20
 """Words of an engine's memory beyond which no part, and no simulation, holds it."""
 
@@ -29,6 +31,9 @@ def check(params: NfpParams) -> None:
         ("encoding.levels_per_engine", p.levels_per_engine,
          p.banks == 1 or p.levels_per_engine == 1,
          f"1 with {p.banks} banks (levels take turns on an engine with one bank)"),
+        ("cluster.processors", p.processors,
+         p.processors & (p.processors - 1) == 0 and p.processors <= MOST_PROCESSORS,
+         f"a power of two up to {MOST_PROCESSORS}"),
         ("perceptron.columns", p.mlp_columns, p.mlp_columns >= outputs,
          f"at least the outputs, padded ({outputs})"),
         ("grid.log2_entries", p.grid.log2_entries, largest <= MOST_WORDS,

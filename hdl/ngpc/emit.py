@@ -6,7 +6,7 @@ from archsim.config.ngpc_params import NfpParams
 from hdl.lib.memory import VERILOG
 from hdl.ngpc.lane import MODULE as LANE
 from hdl.ngpc.perceptron import PE, make_lane, make_pe
-from hdl.ngpc.processor import Processor
+from hdl.ngpc.cluster import make_processor
 from hdl.ngpc.top import ProcessorTop
 from hdl.verilog import Part, convert_all
 
@@ -22,7 +22,7 @@ def emit(params: NfpParams, multiplier: str = "generic") -> str:
 
 def emit_core(params: NfpParams, multiplier: str = "generic") -> str:
     """Return the Verilog of the processor without its AXI ports, top module ``ngpc_core``."""
-    core = Processor(params, multiplier=multiplier, verilog=True)
+    core = make_processor(params, multiplier=multiplier, verilog=True)
     return _text([*_parts(params, multiplier), (core, CORE)])
 
 

@@ -1,4 +1,4 @@
-"""The neural field processor with AXI4-Stream data and AXI4-Lite control."""
+"""The neural field processor, or several, with AXI4-Stream data and AXI4-Lite control."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archsim.config.ngpc_params import SHIFT_BITS, NfpParams
 from hdl.lib.axi_lite import AxiLiteRegisters, axi_lite_signature
 from hdl.lib.skid import SkidBuffer
 from hdl.lib.widen import Widener
-from hdl.ngpc.processor import Processor
+from hdl.ngpc.cluster import make_processor
 from hdl.ngpc.registers import COUNTERS, IDENTITY, SETTINGS, registers
 
 ADDRESS_BITS = 8
@@ -40,7 +40,7 @@ class ProcessorTop(wiring.Component):
         self, params: NfpParams, *, multiplier: str = "generic", verilog: bool = False
     ) -> None:
         self.params = params
-        self.processor = Processor(params, multiplier=multiplier, verilog=verilog)
+        self.processor = make_processor(params, multiplier=multiplier, verilog=verilog)
         self.in_bits = bus_bits(sample_bits(params))
         self.out_bits = bus_bits(params.outputs * params.formats.activation_bits)
         super().__init__(

@@ -49,6 +49,7 @@ QUICK = {
     "slow_drain": processor(GRID, mlp_lanes=1, mlp={"hidden": 1, "output_activation": "relu"}),
 }
 ALL = {
+    "two_processors": processor(GRID, processors=2),
     "plain": processor(GRID),
     "flat": processor(replace(GRID, dims=2)),
     "smooth": processor(replace(GRID, interpolation="smoothstep")),
@@ -138,6 +139,7 @@ def test_a_truncated_simulation_is_an_error(monkeypatch):
     [
         (processor(GRID, levels_per_engine=2), "a divisor of grid.levels"),
         (processor(GRID, banks=2), "levels take turns on an engine with one bank"),
+        (processor(GRID, processors=3), "a power of two up to 16"),
         (processor(GRID, mlp_columns=8), "at least the outputs, padded"),
     ],
 )

@@ -34,8 +34,15 @@ class JobCycles:
 def job_cycles(params: NfpParams, positions: Array, latency: int = 0) -> JobCycles:
     """Return the cycles of a job of raw ``positions`` ``[n, dims]``.
 
-    ``latency``: cycles of an encoding engine beside its words.
+    ``latency``: cycles of an encoding engine beside its words. Processors take samples in turn.
     """
+    shares = [positions[n :: params.processors] for n in range(params.processors)]
+    found = [_share(params, share, latency) for share in shares if len(share)]
+    return JobCycles(max(f.cycles for f in found), max(f.bound for f in found))
+
+
+def _share(params: NfpParams, positions: Array, latency: int) -> JobCycles:
+    """The cycles of one processor's samples."""
     plan = schedule(params)
     each = np.diff(encoded_at(params, positions), prepend=0)
     count = -(-len(each) // params.mlp_rows)
