@@ -24,16 +24,16 @@ int main(int argc, char** argv) {
     VerilatedContext context;
     Vencoding_engine top{&context};
     FILE* in = std::fopen(argv[1], "rb");
-    uint64_t header[6];  // words, positions, seed, idle, stall, most cycles
-    if (!in || std::fread(header, 8, 6, in) != 6) return 2;
+    uint64_t header[7];  // words, positions, results, seed, idle, stall, most cycles
+    if (!in || std::fread(header, 8, 7, in) != 7) return 2;
     const size_t load_size = sizeof(top.load___05Fpayload), in_size = sizeof(top.i___05Fpayload);
     const size_t out_size = sizeof(top.o___05Fpayload);
     std::vector<char> words(header[0] * load_size), given(header[1] * in_size);
-    std::vector<char> results(header[1] * out_size);
+    std::vector<char> results(header[2] * out_size);
     if (std::fread(words.data(), 1, words.size(), in) != words.size()) return 2;
     if (std::fread(given.data(), 1, given.size(), in) != given.size()) return 2;
     std::fclose(in);
-    state = header[2] * 2 + 1;
+    state = header[3] * 2 + 1;
     auto edge = [&] { top.clk = 1; top.eval(); };
     auto settle = [&] { top.clk = 0; top.eval(); };
     top.rst = 1;
@@ -49,11 +49,11 @@ int main(int argc, char** argv) {
     top.load___05Fvalid = 0;
     uint64_t sent = 0, got = 0, cycle = 0, first = 0;
     bool offered = false;
-    while (got < header[1] && cycle < header[5]) {
-        offered = sent < header[1] && (offered || !chance(header[3]));
+    while (got < header[2] && cycle < header[6]) {
+        offered = sent < header[1] && (offered || !chance(header[4]));
         top.i___05Fvalid = offered;
         if (offered) std::memcpy(&top.i___05Fpayload, &given[sent * in_size], in_size);
-        top.o___05Fready = !chance(header[4]);
+        top.o___05Fready = !chance(header[5]);
         settle();
         if (top.i___05Fvalid && top.i___05Fready) {
             if (sent++ == 0) first = cycle;
@@ -70,5 +70,5 @@ int main(int argc, char** argv) {
     std::fwrite(summary, 8, 2, out);
     std::fwrite(results.data(), 1, results.size(), out);
     std::fclose(out);
-    return got == header[1] ? 0 : 3;
+    return got == header[2] ? 0 : 3;
 }

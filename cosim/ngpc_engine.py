@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
 import subprocess
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,16 @@ from amaranth.back import verilog
 from numpy.typing import NDArray
 
 from archsim.config.ngpc_params import NfpParams
-from archsim.functional.ngpc import FixedGrid, stored_words
+from archsim.functional.ngpc import FixedGrid, engine_words
 from archsim.models.ngpc.banks import count_cycles, words_of
+from archsim.models.ngpc.rtl_cycles import encoded_at
 from cosim.errors import CosimError, HangError
-from cosim.verilated import verilator_path
+from cosim.ngpc import pack_samples, unpack_numbers
+from cosim.verilated import verilate
+from hdl.lib.memory import VERILOG
 from hdl.ngpc.engine import EncodingEngine
+from hdl.ngpc.serial import SerialEngine
+from hdl.ngpc.top import bus_bits
 
 Array = NDArray[Any]
 
@@ -47,7 +50,7 @@ class EngineRun:
 
 def run_engine(
     params: NfpParams,
-    level: int,
+    level: int | None,
     positions: Array,
     table: Array,
     folder: Path,
@@ -58,93 +61,85 @@ def run_engine(
 ) -> EngineRun:
     """Simulate raw ``positions`` ``[n, dims]`` at ``level`` with the raw ``table``.
 
-    ``idle`` and ``stall``: percent of cycles without offer or ready. The model's cycles hold
-    without both. The program is built below ``folder`` unless it is there.
+    Without a ``level`` all of them take turns on an engine with one bank. ``idle`` and ``stall``:
+    percent of cycles without offer or ready. The model's cycles hold without both. The program is
+    built below ``folder`` unless it is there.
     """
-    engine = EncodingEngine(params, level)
-    program = build(verilog.convert(engine, name=TOP), folder)
-    words = stored_words(params, level, table)
-    feature, dims = params.formats.feature_bits, params.grid.dims
-    number = engine.number_bits
-    loads = [word << number | address for address, word in enumerate(words)]
-    shifts = [params.formats.position_bits * axis for axis in range(dims)]
-    offers = [
-        sum(int(x) << s for x, s in zip(row, shifts, strict=True)) for row in positions.tolist()
-    ]
-    rows = (
-        _rows(loads, number + params.word_bits),
-        _rows(offers, params.formats.position_bits * dims),
-    )
-    most = 200 * len(positions) + 10_000
-    header = (len(words), len(positions), seed, idle, stall, most)
-    raw, cycles = _execute(program, folder, rows, header, _size(feature * params.grid.features))
-    found = _features(raw, feature, params.grid.features)
-    columns = slice(level * params.grid.features, (level + 1) * params.grid.features)
-    wanted = FixedGrid(params)(positions, table)[:, columns]
+    found, cycles = simulate(params, level, positions, table, folder, (seed, idle, stall))
+    grid = params.grid
+    wanted = FixedGrid(params)(positions, table)
+    if level is not None:
+        wanted = wanted[:, level * grid.features : (level + 1) * grid.features]
+    wrong = int((found != wanted).any(axis=1).sum())
+    return EngineRun(len(positions), wrong, cycles, predicted(params, level, positions))
+
+
+def predicted(params: NfpParams, level: int | None, positions: Array) -> int:
+    """Return the model's cycles of ``run_engine``, without waiting outside."""
+    if level is None:
+        serial = replace(params, banks=1, levels_per_engine=params.grid.levels)
+        # a position is taken at its last level's turn
+        turns = params.grid.levels - 1
+        return int(encoded_at(serial, positions)[-1]) + SerialEngine.latency_of(params) - turns
     cells, _ = FixedGrid(params).cells(params.grid.tables[level], positions)
     addresses = words_of(params.grid, params.grid.tables[level], cells)
-    predicted, _ = count_cycles(addresses, params.banks, params.queue_depth)
-    wrong = int((found != wanted).any(axis=1).sum())
-    return EngineRun(len(positions), wrong, cycles, int(predicted) + engine.latency)
+    cycles, _ = count_cycles(addresses, params.banks, params.queue_depth)
+    return int(cycles) + EncodingEngine.latency_of(params)
 
 
-def build(text: str, folder: Path) -> Path:
-    """Return the simulation of the Verilog ``text``."""
-    identity = text + HARNESS.read_text()
-    target = folder / hashlib.sha256(identity.encode()).hexdigest()[:20]
-    program = target / "obj" / f"V{TOP}"
-    if (target / "done").exists():
-        return program
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    (target / "top.v").write_text(text)
-    command = [
-        str(verilator_path()), "--cc", "--exe", "--build", "-j", "2", "-O3", "-Wno-fatal",
-        "-Wno-WIDTH", "--no-timing", "-CFLAGS", "-O2 -fno-strict-aliasing", "--top-module", TOP,
-        "--Mdir", str(target / "obj"), str(target / "top.v"), str(HARNESS),
-    ]  # fmt: skip
-    environment = {k: v for k, v in os.environ.items() if k != "VERILATOR_ROOT"}
-    environment["MAKEFLAGS"] = "-- CFG_CXXFLAGS_PCH_I=-include"
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        raise CosimError(f"verilator failed on {target / 'top.v'}: {done.stderr[-2000:]}")
-    (target / "done").touch()
-    return program
+def simulate(
+    params: NfpParams, level: int | None, positions: Array, table: Array, folder: Path,
+    stimulus: tuple[int, int, int] = (0, 0, 0),
+) -> tuple[Array, int]:  # fmt: skip
+    """Return the features of the RTL and its cycles; ``stimulus``: seed, idle, stall."""
+    levels = range(params.grid.levels) if level is None else (level,)
+    engine: EncodingEngine | SerialEngine
+    if level is None:
+        engine = SerialEngine(params, levels, verilog=True)
+    else:
+        engine = EncodingEngine(params, level, verilog=True)
+    text = f"{VERILOG}\n{verilog.convert(engine, name=TOP)}"
+    program = verilate(text, TOP, HARNESS.read_text(), folder)
+    words = engine_words(params, levels, table)
+    number = engine.number_bits
+    load_bits = number + params.word_bits
+    loads = b"".join(
+        (word << number | address).to_bytes(_size(load_bits), "little")
+        for address, word in enumerate(words)
+    )
+    bits = params.formats.position_bits * params.grid.dims
+    flat = replace(params, mlps=params.mlps[:1])
+    offers = pack_samples(flat, positions, None, bus_bits(bits))
+    if bits <= 64:
+        offers = np.frombuffer(offers, "<u4").reshape(len(positions), -1)
+        offers = np.pad(offers, ((0, 0), (0, _size(bits) // 4 - offers.shape[1]))).tobytes()
+    most = 200 * len(positions) * len(levels) + 10_000
+    header = (len(words), len(positions), len(positions) * len(levels), *stimulus, most)
+    features = params.grid.features
+    size = _size(params.formats.feature_bits * features)
+    raw, cycles = _execute(program, folder, (loads, offers), header, size)
+    numbers = unpack_numbers(raw, params.formats.feature_bits, features)
+    return numbers.reshape(len(positions), -1), cycles
 
 
 def _execute(
     program: Path, folder: Path, rows: tuple[bytes, bytes], header: tuple[int, ...], size: int
 ) -> tuple[Array, int]:
     """Run the program; return result rows as bytes ``[n, size]`` and the cycles."""
-    source, target = folder / "job.bin", folder / "results.bin"
-    source.write_bytes(np.array(header, "<u8").tobytes() + rows[0] + rows[1])
-    done = subprocess.run([str(program), str(source), str(target)], check=False)
-    if done.returncode == 3:
-        raise HangError(f"the encoding engine gave no result for {header[5]} cycles")
-    if done.returncode:
-        raise CosimError(f"the simulation of {program} ended with code {done.returncode}")
-    raw = target.read_bytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        source, target = Path(scratch) / "job.bin", Path(scratch) / "results.bin"
+        source.write_bytes(np.array(header, "<u8").tobytes() + rows[0] + rows[1])
+        done = subprocess.run([str(program), str(source), str(target)], check=False)
+        if done.returncode == 3:
+            raise HangError(f"the encoding engine gave no result for {header[-1]} cycles")
+        if done.returncode:
+            raise CosimError(f"the simulation of {program} ended with code {done.returncode}")
+        raw = target.read_bytes()
     cycles = int(np.frombuffer(raw, "<u8", 2)[1])
     return np.frombuffer(raw, np.uint8, offset=16).reshape(-1, size), cycles
 
 
 def _size(bits: int) -> int:
     """Bytes of a Verilator port of ``bits``."""
-    for size in (1, 2, 4, 8):
-        if bits <= 8 * size:
-            return size
-    return 4 * -(-bits // 32)
-
-
-def _rows(values: list[int], bits: int) -> bytes:
-    size = _size(bits)
-    return b"".join(value.to_bytes(size, "little") for value in values)
-
-
-def _features(raw: Array, bits: int, count: int) -> Array:
-    """Signed features ``[n, count]`` of packed rows."""
-    unpacked = np.unpackbits(raw, axis=1, bitorder="little")[:, : bits * count]
-    parts = unpacked.reshape(len(raw), count, bits).astype(np.int64)
-    weights = 1 << np.arange(bits, dtype=np.int64)
-    weights[-1] = -weights[-1]
-    return parts @ weights
+    return next((size for size in (1, 2, 4, 8) if bits <= 8 * size), 4 * -(-bits // 32))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from archsim.config.ngpc_params import NfpParams
 from archsim.functional.ngpc import FixedGrid
 from archsim.functional.ngpc.network import FixedData
-from workloads.kernels.ngpc_golden import GRIDS, KEPT, draw_grid
+from workloads.kernels.ngpc_golden import GRIDS, KEPT, SAMPLES, draw_grid
 
 Array = NDArray[Any]
 
@@ -34,6 +34,30 @@ class GoldenGrid:
     positions: Array
     table: Array
     features: Array
+
+
+@dataclass(frozen=True)
+class NetworkTimes:
+    """Microseconds of the integer kernels of a network on a GPU, for ``samples`` samples."""
+
+    device: str
+    samples: int
+    encoding_us: float
+    perceptron_us: float
+
+
+def network_times(params: NfpParams) -> NetworkTimes | None:
+    """Return the recorded times of the network of ``params``, if it is the one that was timed."""
+    grid, formats = GRIDS["small"]
+    shapes = ((16, 64), (64, 64), (64, 16))
+    if (grid, formats) != (params.grid, params.formats) or params.mlps[0].shapes != shapes:
+        return None
+    text = files("cosim").joinpath("golden").joinpath("ngpc_frame.json").read_text()
+    data = json.loads(text)
+    us = {case["name"]: float(case["us_warm"]) for case in data["times"]}
+    return NetworkTimes(
+        data["_meta"]["device"], SAMPLES, us["encode_small"], us["perceptron_small"]
+    )
 
 
 def matching(params: NfpParams) -> list[GoldenGrid]:

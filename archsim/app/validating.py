@@ -139,6 +139,17 @@ def _published(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, 
     from archsim.app.running import evaluate_run
     from archsim.report.terminal_validate import render_published
     from archsim.validate import validate_published
+    from archsim.validate.feasible import feasible_ranges
 
     result = validate_published(file, evaluate_run)
-    return render_published(result), result.to_dict(), result.exit_code
+    ranges = feasible_ranges(result.rows, evaluate_run, _constant)
+    data = {**result.to_dict(), "calibrated": [found.to_dict() for found in ranges]}
+    return render_published(result, ranges), data, result.exit_code
+
+
+def _constant(run: Any, path: str) -> float | None:
+    """The value at ``path`` of the device of a run, if there is one."""
+    value: Any = load_device(str(run["device"]))
+    for name in path.split("."):
+        value = getattr(value, name, None)
+    return value if value is None or isinstance(value, int) else float(value)

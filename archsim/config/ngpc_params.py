@@ -118,8 +118,8 @@ class NfpParams:
     spherical harmonics of a direction after the first's outputs. ``levels_per_engine`` levels
     take turns on an encoding engine. ``banks`` of the grid memory have one port each and a
     request queue of ``queue_depth``. ``mlp_rows`` samples and ``mlp_columns`` neurons are worked
-    on at once; ``mlp_lanes`` of their sums are rounded and stored in a cycle. ``processors`` of them
-    share the samples of a job.
+    on at once; ``mlp_lanes`` of their sums are rounded and stored in a cycle. ``processors`` share
+    the samples of a job.
     """
 
     MACHINE: ClassVar[str] = "ngpc"

@@ -12,6 +12,7 @@ from rich.text import Text
 from archsim.metrics import TERMS
 from archsim.report.terminal import number, term_bar
 from archsim.units import duration
+from archsim.validate.feasible import Feasible
 from archsim.validate.kernel_choice import ChoiceSummary
 from archsim.validate.measured import CaseResult, Failure, Summary, Validation
 from archsim.validate.models import ModelResult, ModelValidation
@@ -244,8 +245,13 @@ def render_sustained(validation: SustainedValidation) -> RenderableType:
     return Group(head, summary, Text(), table, *_failures(validation.failed))
 
 
-def render_published(validation: PublishedValidation) -> RenderableType:
-    """Return paper, ours, ratio and tag of every row; ``MISS`` where a counted one is off."""
+def render_published(
+    validation: PublishedValidation, ranges: Sequence[Feasible] = ()
+) -> RenderableType:
+    """Return paper, ours, ratio and tag of every row; ``MISS`` where a counted one is off.
+
+    ``ranges``: the constants that rows were calibrated with, and how far they could move.
+    """
     table = _table("id", "paper", "ours", "<unit", "ratio", "±%", "<tag", "<verdict")
     for row in validation.rows:
         table.add_row(
@@ -267,4 +273,12 @@ def render_published(validation: PublishedValidation) -> RenderableType:
     ]
     counted = sum(r.spec.counted for r in validation.rows)
     foot = f"{counted} of {len(validation.rows)} rows counted, {len(validation.missed)} missed"
+    for found in ranges:
+        text = (
+            f"calibrated: {found.constant} = {found.value:.4g} on {', '.join(found.on)}, "
+            f"which hold from {found.low:.4g} to {found.high:.4g}"
+        )
+        lines.append(Text(text, overflow="fold"))
+    if ranges:
+        foot += f", {len(ranges)} calibrated constants"
     return Group(_title(validation.source), table, *lines, Text(foot))

@@ -6,7 +6,6 @@ from typing import Any
 
 from amaranth.hdl import Array, Cat, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from archsim.config.ngpc_params import NfpParams
 from hdl.lib.counting import increment
@@ -85,7 +84,10 @@ class Cluster(wiring.Component):
         with m.If(self.start):
             m.d.sync += [turn.eq(0), self.left.eq(self.samples)]
         with m.Elif(self.o.valid & self.o.ready):
-            m.d.sync += [turn.eq(increment(turn, len(self.processors))), self.left.eq(self.left - 1)]
+            m.d.sync += [
+                turn.eq(increment(turn, len(self.processors))),
+                self.left.eq(self.left - 1),
+            ]
 
 
 def make_processor(params: NfpParams, **choices: Any) -> Processor | Cluster:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from archsim.config.ngpc_params import NfpParams
 from hdl.lib.memory import VERILOG
+from hdl.ngpc.cluster import make_processor
 from hdl.ngpc.lane import MODULE as LANE
 from hdl.ngpc.perceptron import PE, make_lane, make_pe
-from hdl.ngpc.cluster import make_processor
 from hdl.ngpc.top import ProcessorTop
 from hdl.verilog import Part, convert_all
 

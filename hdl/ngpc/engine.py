@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from archsim.config.ngpc_layout import level_layout
 from archsim.config.ngpc_params import NfpParams
+from hdl.lib.memory import BufferMemory
 from hdl.ngpc.interpolate import Interpolator
 from hdl.ngpc.position import Locator
 from hdl.ngpc.queue import BankQueue
@@ -39,6 +39,7 @@ class EncodingEngine(wiring.Component):
     ) -> None:
         self.params = params
         self.level = level
+        self.verilog = verilog
         grid = params.grid
         self.locator = Locator(params, [level], multiplier=multiplier, verilog=verilog)
         self.tree = Interpolator(params, multiplier=multiplier, verilog=verilog)
@@ -134,22 +135,23 @@ class EncodingEngine(wiring.Component):
         ]
         arrived = []
         for b, queue in enumerate(queues):
-            memory = Memory(shape=p.word_bits, depth=depth, init=[])
+            memory = BufferMemory(width=p.word_bits, depth=max(2, depth), verilog=self.verilog)
             m.submodules[f"bank_{b}"] = memory
-            write, read = memory.write_port(), memory.read_port()
             address = queue.head[: len(queue.head) - tag_bits - corner_bits]
             target = self.load.payload.address
             mine = target[: self.bank_bits] == b
             m.d.comb += [
-                write.en.eq(self.load.valid & idle & mine),
-                write.addr.eq(target[self.bank_bits :]),
-                write.data.eq(self.load.payload.data),
-                read.en.eq(queue.valid),
-                read.addr.eq(address),
+                memory.write_en.eq(self.load.valid & idle & mine),
+                memory.write_addr.eq(target[self.bank_bits :]),
+                memory.write_data.eq(self.load.payload.data),
+                memory.read_en.eq(queue.valid),
+                memory.read_addr.eq(address),
             ]
             late = Signal(1 + tag_bits + corner_bits, name=f"read_{b}")
             m.d.sync += late.eq(Cat(queue.valid, queue.head[len(address) :]))
-            arrived.append((late[0], late[1 : 1 + tag_bits], late[1 + tag_bits :], read.data))
+            arrived.append(
+                (late[0], late[1 : 1 + tag_bits], late[1 + tag_bits :], memory.read_data)
+            )
         return arrived
 
     def _gather(

@@ -62,7 +62,7 @@ class SerialEngine(wiring.Component):
     def latency_of(cls, params: NfpParams) -> int:
         """Return the cycles from a sample to its features beside those that its words take."""
         before = Locator.latency_of(params) + RowWords.CYCLES + 1
-        return before + cls.READ_CYCLES + 1 + Interpolator.latency_of(params)
+        return before + cls.READ_CYCLES + Interpolator.latency_of(params)
 
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""

@@ -117,7 +117,7 @@ class _Recording:
 def record(output: Path) -> None:
     """Run every case on the GPU and write ``ngpc.npz`` and ``ngpc.json``."""
     from workloads.kernels import ngpc_grid, ngpc_mlp
-    from workloads.kernels.golden import _platform
+    from workloads.kernels.golden import platform_facts
 
     found = _Recording()
     for name in GRIDS:
@@ -130,7 +130,7 @@ def record(output: Path) -> None:
         found.add(f"half_{name}", _half(name))
     output.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(output / "ngpc.npz", **found.stored)
-    meta = {**_platform(), "kernels": "workloads.kernels.ngpc_grid, ngpc_mlp, ngpc_half"}
+    meta = {**platform_facts(), "kernels": "workloads.kernels.ngpc_grid, ngpc_mlp, ngpc_half"}
     text = json.dumps({"_meta": meta, "cases": found.cases}, indent=1, sort_keys=True)
     (output / "ngpc.json").write_text(text + "\n")
 

@@ -28,15 +28,17 @@ def loop(device: Any) -> Loop:
     """Model against RTL, RTL against the reference, both against what a real GPU computed."""
     cases = _random(device, 1)
     rows = _golden(device)
+    times = _times(device)
     wrong = sum(row["reference wrong"] + row["RTL wrong"] for row in rows)
     return Loop(
         tables=(
             (f"{device.name}: model against RTL", [case_row(c) for c in cases]),
             (f"{device.name}: reference and RTL against a real GPU", rows),
+            (f"{device.name}: a million samples on a real GPU and, by the model, here", times),
         ),
         exact=wrong == 0 and all(c.mismatches == 0 for c in cases),
         close=close(cases[:1]),
-        data={"cases": [case.to_dict() for case in cases], "golden": rows},
+        data={"cases": [case.to_dict() for case in cases], "golden": rows, "times": times},
     )
 
 
@@ -86,3 +88,29 @@ def _golden(device: Any) -> list[dict[str, Any]]:
             "RTL wrong": wrong,
         })  # fmt: skip
     return rows
+
+
+def _times(device: Any) -> list[dict[str, Any]]:
+    """Recorded times of this network's integer kernels, beside the processor's at its clock."""
+    from cosim.ngpc_recorded import network_times
+
+    recorded = network_times(device.params)
+    if recorded is None:
+        return []
+    from archsim.config.ngpc_schedule import schedule
+    from archsim.models.ngpc.rtl_cycles import encoded_at
+    from cosim.ngpc_draw import draw_samples
+
+    params, hz = device.params, float(device.clock.frequency_hz)
+    positions, _ = draw_samples(params, SAMPLES, 1)
+    each = float(encoded_at(params, positions)[-1]) / SAMPLES
+    slot = schedule(params).slot_cycles / params.mlp_rows
+    us = recorded.samples / hz * 1e6 / params.processors
+    rows = (("encoding", recorded.encoding_us, each), ("perceptron", recorded.perceptron_us, slot))
+    return [
+        {
+            "kernel": name, "recorded on": recorded.device, "recorded us": recorded_us,
+            f"us at {hz / 1e6:g} MHz": round(cycles * us), "cycles a sample": round(cycles, 2),
+        }
+        for name, recorded_us, cycles in rows
+    ]  # fmt: skip

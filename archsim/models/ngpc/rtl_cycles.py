@@ -16,7 +16,7 @@ from archsim.models.ngpc.banks import sample_ends, words_of
 
 Array = NDArray[Any]
 
-_RING_CYCLES = 2
+_RING_CYCLES = 3
 """From a slot's last features to the round that they begin."""
 _OUTPUT_CYCLES = 3
 """Through the FIFO of results."""
