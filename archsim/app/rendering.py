@@ -83,6 +83,7 @@ def render_and_print(
     output: Path | None,
     json_file: Path | None,
     through: str = "reference",
+    levels: int | None = None,
 ) -> int:
     """Render ``application`` with the device's number formats; write a PNG where asked for.
 
@@ -102,7 +103,9 @@ def render_and_print(
         raise ConfigError(f"--through must be one of {', '.join(THROUGH)}, not {through!r}")
     width, height = _size(size)
     with spinner(f"rendering {application}"):
-        result = rendering(application, loaded.params_for(application), width, height, through)
+        result = rendering(
+            application, loaded.params_for(application), width, height, through, levels
+        )
     row = {
         "float dB": f"{result.float_psnr_db:.2f}",
         "fixed dB": f"{result.fixed_psnr_db:.2f}",
@@ -134,10 +137,14 @@ def render_and_print(
 
 
 def rendering(
-    application: str, params: NfpParams, width: int, height: int, through: str = "reference"
-) -> Rendering:
-    """Render the truth, the float network and the fixed-point network, and that with the RTL."""
-    from archsim.functional.ngpc import FixedNetwork, FloatNetwork, quantise
+    application: str, params: NfpParams, width: int, height: int, through: str = "reference",
+    levels: int | None = None,
+) -> Rendering:  # fmt: skip
+    """Render the truth, the float network and the fixed-point network, and that with the RTL.
+
+    ``levels``: only so many of the coarsest count in fixed point; float keeps all.
+    """
+    from archsim.functional.ngpc import FixedNetwork, FloatNetwork, keep_levels, quantise
     from workloads.neural.fields import network_field
     from workloads.neural.picture import psnr
     from workloads.neural.render import render
@@ -150,7 +157,12 @@ def rendering(
         raise ConfigError(
             f"device.grid must be one that weights are shipped for: {error}"
         ) from None
-    data = quantise(params, network, *calibration(application))
+    kept = network
+    if levels is not None:
+        if not 1 <= levels <= params.grid.levels:
+            raise ConfigError(f"--levels must be 1 to {params.grid.levels}, not {levels}")
+        kept = keep_levels(params, network, levels)
+    data = quantise(params, kept, *calibration(application))
     exact, fixed = FloatNetwork(params), FixedNetwork(params)
     truth = render(application, TRUTH[application], width, height)
     in_float = render(

@@ -24,10 +24,14 @@ def render(
     through: Annotated[
         str, typer.Option(help="reference, or rtl: every sample through the simulated RTL too.")
     ] = "reference",
+    levels: Annotated[
+        int | None, typer.Option(help="Keep so many of the coarsest levels, others at their mean.")
+    ] = None,
     json: JsonOption = None,
 ) -> int:
     """Draw a frame in the hardware's integers; print PSNR beside float and the ground truth."""
     from archsim.app import rendering
 
-    chosen = overrides or ()
-    return rendering.render_and_print(application, device, chosen, size, output, json, through)
+    return rendering.render_and_print(
+        application, device, overrides or (), size, output, json, through, levels
+    )

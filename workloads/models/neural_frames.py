@@ -29,7 +29,7 @@ STEPS_PER_PASS = 4
 
 
 def neural_frame(
-    name: str, *, pixels: int, samples_per_100_pixels: int, encoding: str, dtype: str
+    name: str, *, pixels: int, samples_per_100_pixels: int, encoding: str, dtype: str, levels: int
 ) -> Graph:
     """Return the graph of one frame of the application that ``name`` begins with."""
     application = name.removesuffix("_frame")
@@ -40,7 +40,7 @@ def neural_frame(
         rays = -(-samples // STEPS_PER_PASS)
         _stream(b, "rest.compact", rays * PAYLOAD_WORDS, 1)
         _stream(b, "rest.inputs", samples * 7, 1)  # position, step, direction
-    add_networks(b, APPLICATIONS[application], samples, encoding, dtype, 64)
+    add_networks(b, APPLICATIONS[application], samples, encoding, dtype, 64, levels)
     if application == "nerf":
         _stream(b, "rest.composite", samples * OUTPUT_WORDS // 2, 2)
     elif application != "gia":
@@ -50,7 +50,12 @@ def neural_frame(
     _stream(b, "rest.accumulate", pixels * 4, 2)
     _stream(b, "rest.tonemap", pixels * 4, 1)
     return b.graph(
-        family="neural_frames", samples=samples, encoding=encoding, dtype=dtype, pixels=pixels
+        family="neural_frames",
+        samples=samples,
+        encoding=encoding,
+        dtype=dtype,
+        pixels=pixels,
+        levels=levels,
     )
 
 
@@ -77,6 +82,10 @@ def _model(name: str, doc: str) -> Model:
             "encoding": Choice(
                 type=str, default="hashgrid", doc="grid encoding, by Table I of the NGPC paper",
                 options=ENCODINGS,
+            ),
+            "levels": Choice(
+                type=int, default=0, minimum=0, maximum=16,
+                doc="coarsest levels of the grid that are computed; 0: all",
             ),
             "dtype": Choice(type=str, default="fp16", doc="data type", options=("fp16",)),
         },

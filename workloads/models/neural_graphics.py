@@ -9,6 +9,8 @@ a fully fused perceptron is a choice of kernel, not of the graph.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from archsim.config.ngpc_applications import APPLICATIONS, ENCODINGS, Application
 from archsim.config.ngpc_params import PAD, SH_TERMS
 from archsim.graph import Graph, Tensor
@@ -37,10 +39,16 @@ def neural_graphics(
 
 
 def add_networks(
-    b: GraphBuilder, app: Application, samples: int, encoding: str, dtype: str, width: int
-) -> None:
-    """Add encoding and perceptrons for ``samples`` queries to ``b``."""
-    grid = app.grid(encoding)
+    b: GraphBuilder, app: Application, samples: int, encoding: str, dtype: str, width: int,
+    levels: int = 0,
+) -> None:  # fmt: skip
+    """Add encoding and perceptrons for ``samples`` queries to ``b``.
+
+    ``levels``: only the coarsest of the grid are computed (0: all). The others' features are
+    constants, so that one input that padding has free stands for all of them.
+    """
+    whole = app.grid(encoding)
+    grid = replace(whole, levels=min(levels, whole.levels) or whole.levels)
     spec = HashGridEncoding(
         n=samples, dims=app.dims, levels=grid.levels, features=grid.features,
         table_entries=grid.entries, grid=grid.kind, dtype=dtype,

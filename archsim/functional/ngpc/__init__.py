@@ -3,7 +3,13 @@
 from archsim.functional.ngpc.cells import corner_indices, hash_index
 from archsim.functional.ngpc.grid import FixedGrid, FloatGrid
 from archsim.functional.ngpc.harmonics import fixed_harmonics, float_harmonics
-from archsim.functional.ngpc.network import FixedNetwork, FloatNetwork, Network, quantise
+from archsim.functional.ngpc.network import (
+    FixedNetwork,
+    FloatNetwork,
+    Network,
+    keep_levels,
+    quantise,
+)
 from archsim.functional.ngpc.perceptron import fixed_perceptron, float_perceptron
 from archsim.functional.ngpc.storage import engine_words, stored_words, weight_words
 
@@ -20,6 +26,7 @@ __all__ = [
     "float_harmonics",
     "float_perceptron",
     "hash_index",
+    "keep_levels",
     "quantise",
     "stored_words",
     "weight_words",

@@ -142,6 +142,20 @@ def quantise(
     return FixedData(table, tuple(weights), tuple(shifts), tuple(fractions))
 
 
+def keep_levels(params: NfpParams, network: Network, kept: int) -> Network:
+    """Return ``network`` with the features of all but the ``kept`` coarsest levels at their mean.
+
+    Nothing is trained again. Hardware need not store or read those levels.
+    """
+    if not 1 <= kept <= params.grid.levels:
+        raise ValueError(f"kept must be 1 to {params.grid.levels}, not {kept!r}")
+    table = network.table.copy()
+    for level in params.grid.tables[kept:]:
+        rows = slice(level.offset, level.offset + level.entries)
+        table[rows] = table[rows].mean(axis=0)
+    return Network(table, network.weights)
+
+
 def _fraction(peak: float, bits: int) -> int:
     """The most fraction bits with which ``peak`` fits signed ``bits``."""
     if peak <= 0:

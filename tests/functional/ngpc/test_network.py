@@ -20,12 +20,14 @@ from archsim.config.ngpc_params import MlpParams, NfpFormats, NfpParams
 from archsim.functional import ColumnParams, MatrixEngine
 from archsim.functional.ngpc import (
     FixedNetwork,
+    FloatGrid,
     FloatNetwork,
     Network,
     fixed_harmonics,
     fixed_perceptron,
     float_harmonics,
     float_perceptron,
+    keep_levels,
     quantise,
 )
 
@@ -165,3 +167,21 @@ def test_bad_processor(change, message):
     choices = {"grid": grid, "mlps": (MlpParams(inputs=32, outputs=1),), **change}
     with pytest.raises(ValueError, match=message):
         NfpParams(**choices)
+
+
+def test_pruned_levels_are_constant_and_the_others_stay():
+    params = NfpParams(
+        grid=GridParams(levels=4, log2_entries=8, base=4, growth=1.5),
+        mlps=(MlpParams(inputs=8, outputs=1, width=16),),
+    )
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(params.grid.entries, 2)).astype(np.float32)
+    kept = keep_levels(params, Network(table, ()), 3)
+    positions = rng.random((50, 3), np.float32)
+    before, after = (FloatGrid(params.grid)(positions, t) for t in (table, kept.table))
+    assert (before[:, :6] == after[:, :6]).all()
+    last = params.grid.tables[3]
+    mean = table[last.offset : last.offset + last.entries].mean(axis=0)
+    assert np.allclose(after[:, 6:], mean, atol=1e-5)
+    with pytest.raises(ValueError, match="kept must be 1 to 4, not 5"):
+        keep_levels(params, Network(table, ()), 5)
