@@ -86,7 +86,7 @@ def test_random_designs(seed):
     check(run_operands(params, [draw(params, *shape, seed) for shape in shapes]))
 
 
-@pytest.mark.parametrize("seed", [19, 21, 23])
+@pytest.mark.parametrize("seed", [19, 21, 35])
 def test_random_designs_whose_memory_reads_and_writes_share(seed):
     params, shapes = random_design(seed)
     stimulus = Stimulus(seed=seed, shared=True)

@@ -102,9 +102,8 @@ class Walk:
         """Load a block's words; return the first cycle in which the last could be taken."""
         rows, captures = self.params.rows, self._captures
         freed = len(captures) - self.params.b_depth // rows  # the block whose place is taken
-        first = self.port.after(self.time, self.b_beats)
-        if freed >= 0:
-            first = max(first, captures[freed] + latency.REUSE)
-        self.time = self.port.after(first, self.b_beats * (rows - 1))
+        gate = captures[freed] + latency.REUSE if freed >= 0 else 0
+        first = self.port.next(self.time, self.b_beats, gate)
+        self.time = self.port.next(first, self.b_beats * (rows - 1))
         self.beats_in += self.b_beats * rows
         return max(self.time + 1, captures[-1] + rows if captures else 0)

@@ -47,9 +47,9 @@ class Ring:
         self.words += k
         self._slope = slope
         self._own = -1
-        after = self.port.after
-        self.first = max(after(time, beats), self._free(origin) + latency.REUSE)
-        last = after(self.first, slope * (k - 1))
+        port = self.port
+        self.first = port.next(time, beats, self._free(origin) + latency.REUSE)
+        last = port.next(self.first, slope * (k - 1))
         word = max(0, origin)
         while word < origin + k:
             if word >= own:  # a block longer than the buffer waits for itself
@@ -58,7 +58,9 @@ class Ring:
             end = min(self._end(word), origin + k - 1)
             for one in {word, end}:
                 free = self._free(one) + latency.REUSE
-                last = max(last, after(free, slope * (origin + k - 1 - one)))
+                left = slope * (origin + k - 1 - one)
+                port.ahead |= not left and free > last
+                last = max(last, port.after(free, left, ahead=True))
             word = end + 1
         self.last = last
 
@@ -66,7 +68,7 @@ class Ring:
         """Load one word of a block that fits the ring, ``beats`` after ``time``; return when."""
         free = self._free(self.words - self.depth) + latency.REUSE
         self.words += 1
-        return max(self.port.after(time, beats), free)
+        return self.port.next(time, beats, free)
 
     def issued(self, first: int) -> None:
         """The block's first word is read in cycle ``first``; a block longer than the ring waits."""
@@ -116,12 +118,9 @@ class Heads:
         """Return the cycle of the parameters' last beat, all after ``time``."""
         if not self.beats:
             return time
-        time = port.after(time, self.beats)
         free = self._count - latency.PARAM_WORDS
-        if free >= 0:
-            time = max(time, self._pops[free] + latency.REUSE)
         self._count += 1
-        return time
+        return port.next(time, self.beats, self._pops[free] + latency.REUSE if free >= 0 else 0)
 
     def used(self, last: int) -> None:
         """The column tile's last word of A was issued in cycle ``last``."""

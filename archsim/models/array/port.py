@@ -12,6 +12,7 @@ class Port:
 
     def __init__(self, shared: bool) -> None:
         self.shared = shared
+        self.ahead = False  # the next beat of the stream is behind the port already
         self._starts: list[int] = []  # cycles taken, as disjoint runs in order
         self._ends: list[int] = []
 
@@ -29,13 +30,28 @@ class Port:
             self._starts.append(first)
             self._ends.append(last)
 
-    def after(self, time: int, beats: int) -> int:
-        """Return the cycle of the last of ``beats`` beats that all come after cycle ``time``."""
+    def after(self, time: int, beats: int, ahead: bool = False) -> int:
+        """Return the cycle of the last of ``beats`` beats that all come after cycle ``time``.
+
+        ``ahead``: the first of them was read before, while the beat in front of it waited.
+        """
         if not self._starts or not beats:
             return time + beats
+        if ahead:
+            return self.after(time + 1, beats - 1)
         end = time + beats
         index = bisect_left(self._ends, time + 1)
         while index < len(self._starts) and self._starts[index] <= end:
             end += self._ends[index] - max(self._starts[index], time + 1) + 1
             index += 1
         return end
+
+    def next(self, time: int, beats: int, gate: int = 0) -> int:
+        """Return ``after`` for the next beats of the stream, the last not before ``gate``.
+
+        While that one waits the skid buffer behind the port reads one more.
+        """
+        end = self.after(time, beats, self.ahead)
+        if beats:
+            self.ahead = gate > end
+        return max(end, gate)
