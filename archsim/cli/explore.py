@@ -35,6 +35,9 @@ def run(
     output: OutputOption = None,
     json: JsonOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Run a very large sweep.")] = False,
+    timeline: Annotated[
+        Path | None, typer.Option(help="Write the first point's timeline (Edge-MoE), for Perfetto.")
+    ] = None,
 ) -> None:
     """Evaluate a run file's design points; finished points are kept and never run twice."""
     from archsim.app import running
@@ -44,6 +47,10 @@ def run(
         workers=workers, cluster=cluster, output=output, yes=yes,
     )  # fmt: skip
     running.run_and_print(request, json)
+    if timeline is not None:
+        from archsim.app.timeline import write_timeline
+
+        write_timeline(request, timeline)
 
 
 def check(

@@ -17,6 +17,7 @@ from hdl.formal.bus_contracts import (
     WriterCheck,
 )
 from hdl.formal.contracts import ArbiterCheck, QueueCheck, ReplayCheck, SplitterCheck
+from hdl.formal.edgemoe import QueuesCheck, SequencerCheck, TransposeCheck
 from hdl.lib.arbiter import StreamArbiter
 from hdl.lib.axi_burst import BurstSplitter
 from hdl.lib.axi_control import ControlStatus
@@ -207,4 +208,17 @@ PROOFS = [
               lambda d=d, p=p: double_buffer(d, p), "prove", 3, quick=d == 3)
         for p in (1, 2) for d in (2, 3, 4)
     ],
+    *[
+        Proof(f"ExpertQueues of 3 tokens, {n} pass{'es' * (n > 1)}",
+              "an expert's tokens in order, experts in order, output contract",
+              lambda n=n: QueuesCheck(n), "bmc", 16 + 4 * n)
+        for n in (1, 2)
+    ],
+    *[
+        Proof(f"Transposer of {n} rows", "elements of a tile's rows in order; output contract",
+              lambda n=n: TransposeCheck(n), "bmc", 30)
+        for n in (2, 3)
+    ],
+    Proof("Sequencer", "a step runs once and to its end; plans; experts without tokens left out",
+          SequencerCheck, "bmc", 14),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from archsim.metrics.checks import check_point
 from archsim.models.edgemoe import EdgeMoeModel
 from archsim.models.edgemoe.resources import brams, dsp, dsp_of, resources
 from archsim.models.edgemoe.timing import run
+from archsim.models.edgemoe.trace import trace_events
 from archsim.validate import validate_published
 from workloads.models import build
 from workloads.models.m3vit import histogram
@@ -232,3 +234,13 @@ def test_bad_devices_are_refused_in_one_sentence(override, words):
         device(override)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["edgemoe_zcu102", "edgemoe_fast"])
+def test_the_timeline_tiles_the_image(graph, name):
+    made = device(name=name)
+    timed = EdgeMoeModel(made).timed(graph)
+    events = [e for e in trace_events(timed, graph, made) if e["ph"] == "X"]
+    assert sum(e["args"]["cycles"] for e in events) == pytest.approx(sum(c.total for _, c in timed))
+    for before, after in pairwise(events):
+        assert after["ts"] == pytest.approx(before["ts"] + before["dur"])
