@@ -46,9 +46,14 @@ def recorded(name: str) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
     return data, out
 
 
-def times() -> dict[str, Any]:
-    """Return the recorded kernel durations of the full encoder, with their provenance."""
-    text = files("cosim").joinpath("golden").joinpath("edgemoe_times.json").read_text()
+def times(name: str = "edgemoe_times") -> dict[str, Any]:
+    """Return the recorded kernel durations of the full encoder, with their provenance.
+
+    ``edgemoe_times_h100`` has those of the float16 kernels too, from another GPU;
+    ``edgemoe_half`` the errors of the float16 encoder, ``edgemoe_code`` digests of the code that
+    ran there and of what it computed.
+    """
+    text = files("cosim").joinpath("golden").joinpath(f"{name}.json").read_text()
     found: dict[str, Any] = json.loads(text)
     return found
 

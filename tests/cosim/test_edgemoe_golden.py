@@ -43,6 +43,30 @@ def test_every_depth_of_the_encoder_was_recorded():
     assert sum(k["us_of_an_image"] for k in times()["kernels"].values()) > 1000
 
 
+def test_another_gpu_computed_the_same_and_its_code_is_named():
+    code = times("edgemoe_code")
+    assert code["_meta"]["device"] != recorded("edgemoe_small_1_task0")[0]["_meta"]["device"]
+    for case in ALL:
+        meta = recorded(case.name)[0]["_meta"]
+        assert code["outputs"][case.name] == meta["output_sha256"]
+    assert set(code["kernels"]) == set(times()["kernels"])
+    for versions in code["kernels"].values():
+        assert {len(v) for one in versions for v in one.values()} == {64}
+
+
+def test_the_float16_encoder_keeps_the_output_and_is_faster():
+    half = times("edgemoe_half")
+    assert set(half["cases"]) == {c.name for c in ALL if "routing" not in c.name}
+    assert min(case["sqnr_db"] for case in half["cases"].values()) > 50
+    assert min(case["experts_agree"] for case in half["cases"].values()) > 0.99
+    rows = times("edgemoe_times_h100")["kernels"]
+    image = {
+        kind: sum(r["us_of_an_image"] for n, r in rows.items() if n.endswith("_half") == kind)
+        for kind in (True, False)
+    }
+    assert 4 * image[True] < image[False]
+
+
 def test_altered_vectors_are_refused(monkeypatch):
     monkeypatch.setattr(edgemoe_recorded, "array_digest", lambda array: "other")
     with pytest.raises(CosimError, match="must have the results that were recorded"):

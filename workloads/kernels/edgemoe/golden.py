@@ -1,9 +1,10 @@
 """Records what the encoder's kernels compute on a real GPU, and how long they take.
 
 ``python -m workloads.kernels.edgemoe.golden --output DIR`` writes for each case ``NAME.npz`` with
-the output and ``NAME.json`` with the digest of every intermediate result and the provenance, and
-``times.json`` with the kernels' durations at full size. Inputs are drawn from seeds. Needs NumPy,
-Numba, numba-cuda and pydantic; times need torch.
+the output and ``NAME.json`` with the digest of every intermediate result and the provenance,
+``edgemoe_code.json`` with digests of the PTX and machine code that ran, ``edgemoe_half.json`` with
+what the float16 versions compute, and ``edgemoe_times.json`` with the durations of both at full
+size. Inputs are drawn from seeds. Needs NumPy, Numba, numba-cuda and pydantic; times need torch.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from archsim.config.edgemoe_params import M3VIT_TINY, SMALL, TRAINED, EdgeMoeParams
+from archsim.functional.edgemoe.reference import FloatEncoder, sqnr_db
 from archsim.functional.edgemoe.weights import Weights, draw, quantise
 from workloads.kernels.golden import platform_facts
 from workloads.trained import load
@@ -31,6 +33,7 @@ KERNELS = (
     "attention_scores", "online_softmax", "attention_mix", "layer_norm", "linear", "queues",
     "gate", "add",
 )  # fmt: skip
+HALF_KERNELS = ("linear_half", "norm_half", "attention_half", "gate_half")
 REPEATS = 10
 
 
@@ -50,7 +53,11 @@ class EncoderCase:
 
     def weights(self) -> Weights:
         """The trained model's weights, or those of seed 1, quantised."""
-        return quantise(self.params, load() if self.model == "trained" else draw(self.params, 1))
+        return quantise(self.params, self.floats())
+
+    def floats(self) -> Weights:
+        """The weights before they are quantised."""
+        return load() if self.model == "trained" else draw(self.params, 1)
 
     def pixels(self) -> np.ndarray[Any, Any]:
         """A scene for the trained model, else noise."""
@@ -127,6 +134,61 @@ def record(output: Path, cases: tuple[EncoderCase, ...] = CASES) -> list[Path]:
     return written
 
 
+def record_code(files: list[Path]) -> Path:
+    """Write what ran: digests of the kernels' PTX and machine code, and of what they computed."""
+    from workloads.kernels.edgemoe import kernels
+
+    outputs = {}
+    for file in files:
+        meta = json.loads(file.with_suffix(".json").read_text())["_meta"]
+        outputs[file.stem] = meta["output_sha256"]
+    found = machine_code([getattr(kernels, name) for name in KERNELS])
+    data = {"outputs": outputs, "kernels": found, "_meta": platform_facts()}
+    target = files[0].with_name("edgemoe_code.json")
+    target.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
+    return target
+
+
+def machine_code(kernels: Any) -> dict[str, list[dict[str, str]]]:
+    """Return for each kernel that ran the SHA-256 of PTX and machine code of its versions."""
+    found = {}
+    for kernel in kernels:
+        versions = []
+        for types, made in kernel.overloads.items():
+            code = made._codelibrary.get_cubin()
+            data = getattr(code, "code", code)
+            texts = {"ptx_sha256": kernel.inspect_asm(types).encode(), "cubin_sha256": bytes(data)}
+            versions.append({name: hashlib.sha256(x).hexdigest() for name, x in texts.items()})
+        if versions:
+            found[kernel.py_func.__name__] = versions
+    return found
+
+
+def record_half(output: Path, cases: tuple[EncoderCase, ...] = CASES) -> Path:
+    """Run ``cases`` in float16; write the error against float64, and the code that ran."""
+    from workloads.kernels.edgemoe import half
+
+    rows, kernels = {}, [half.linear_half, half.norm_half, half.gate_half]
+    for case in cases:
+        weights, pixels = case.floats(), case.pixels()
+        exact: dict[str, Any] = {}
+        expected = FloatEncoder(case.params, weights)(pixels, case.task, exact.__setitem__)
+        chosen: dict[str, Any] = {}
+        encoder = half.HalfEncoder(case.params, weights)
+        found = encoder(pixels, case.task, chosen.__setitem__)
+        same = [np.sort(v, axis=-1) == np.sort(exact[n], axis=-1) for n, v in chosen.items()]
+        rows[case.name] = {
+            "sqnr_db": round(sqnr_db(expected, found.astype(np.float64)), 2),
+            "experts_agree": round(float(np.mean([s.all(axis=-1).mean() for s in same])), 5),
+            "output_sha256": hashlib.sha256(found.astype("<f4").tobytes()).hexdigest(),
+        }
+        kernels += [encoder.attend] if encoder.attend not in kernels else []
+    data = {"cases": rows, "_meta": {**platform_facts(), "kernels": machine_code(kernels)}}
+    file = output / "edgemoe_half.json"
+    file.write_text(json.dumps(data, indent=1) + "\n")
+    return file
+
+
 def _encode(case: EncoderCase, digests: dict[str, str]) -> Any:
     from workloads.kernels.edgemoe.encoder import GpuEncoder
 
@@ -156,20 +218,39 @@ def _write(output: Path, name: str, found: Any, data: dict[str, Any], facts: Any
 def record_times(output: Path) -> Path:
     """Time the kernels of the full encoder with CUPTI, warm; write ``edgemoe_times.json``."""
     from workloads.kernels.edgemoe.encoder import GpuEncoder
+    from workloads.kernels.edgemoe.half import HalfEncoder
     from workloads.measure.timing import traced
 
     case = next(c for c in CASES if c.model == "full")
-    encoder, pixels = GpuEncoder(case.params, case.weights()), case.pixels()
-    encoder(pixels)
-    with traced() as events:
-        for _ in range(REPEATS):
-            encoder(pixels)
+    pixels = case.pixels()
+    exact, half = GpuEncoder(case.params, case.weights()), HalfEncoder(case.params, case.floats())
+    rows: dict[str, Any] = {}
+    categories: Counter[str] = Counter()
+    for encoder, names in ((exact, KERNELS), (half, HALF_KERNELS)):
+        encoder(pixels)
+        with traced() as events:
+            for _ in range(REPEATS):
+                encoder(pixels)
+        rows |= _durations(events, names)
+        categories.update(event["cat"] for event in events)
+    facts = {
+        **platform_facts(),
+        "method": f"CUPTI kernel durations, warm, {REPEATS} images one after another",
+        "categories": dict(categories),
+    }
+    file = output / "edgemoe_times.json"
+    data = {"case": asdict(case), "kernels": rows, "_meta": facts}
+    file.write_text(json.dumps(data, indent=1) + "\n")
+    return file
+
+
+def _durations(events: Any, names: tuple[str, ...]) -> dict[str, Any]:
     durations: dict[str, list[float]] = {}
     for event in events:
-        name = re.search("|".join(KERNELS), event["name"]) if event["cat"] == "kernel" else None
+        name = re.search("|".join(names), event["name"]) if event["cat"] == "kernel" else None
         if name:
             durations.setdefault(name.group(), []).append(float(event["dur"]))
-    rows = {
+    return {
         name: {
             "launches": len(found) // REPEATS,
             "us_median": round(statistics.median(found), 3),
@@ -177,15 +258,6 @@ def record_times(output: Path) -> Path:
         }
         for name, found in sorted(durations.items())
     }
-    facts = {
-        **platform_facts(),
-        "method": f"CUPTI kernel durations, warm, {REPEATS} images one after another",
-        "categories": dict(Counter(event["cat"] for event in events)),
-    }
-    file = output / "edgemoe_times.json"
-    data = {"case": asdict(case), "kernels": rows, "_meta": facts}
-    file.write_text(json.dumps(data, indent=1) + "\n")
-    return file
 
 
 def main() -> None:
@@ -194,8 +266,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--times", action="store_true", help="time the kernels too")
     chosen = parser.parse_args()
-    for file in record(chosen.output):
+    files = record(chosen.output)
+    for file in [*files, record_code(files)]:
         print(file, flush=True)
+    print(record_half(chosen.output), flush=True)
     if chosen.times:
         print(record_times(chosen.output))
 
