@@ -22,10 +22,11 @@ from archsim.functional.edgemoe.layers import Linear, add
 from archsim.functional.edgemoe.routing import Routing, route
 from archsim.functional.edgemoe.weights import Arrays, Weights
 from cosim import edgemoe_words as words
+from cosim import stream_icarus, stream_run
 from cosim.compiled import Stimulus
 from cosim.edgemoe_words import Layer, UnitCase
 from cosim.place import build_folder
-from cosim.stream_run import StreamPorts, build, run, stream_ports
+from cosim.stream_run import StreamPorts, stream_ports
 from hdl.edgemoe.units import TOP
 from hdl.manifest import design_digest, sources_digest
 
@@ -49,21 +50,27 @@ class UnitResult:
 
 
 class Bench:
-    """The compiled units of ``params``, and what was run on them so far."""
+    """The compiled units of ``params``, and what was run on them so far.
 
-    def __init__(self, params: EdgeMoeParams, stimulus: Stimulus) -> None:
+    ``simulator``: ``verilator``, or ``icarus`` for another opinion on the same Verilog.
+    """
+
+    def __init__(
+        self, params: EdgeMoeParams, stimulus: Stimulus, simulator: str = "verilator"
+    ) -> None:
         verilog = units_text(params)
         self.params = params
         self.stimulus = stimulus
         self.digest = design_digest(params, sources_digest(), verilog)
         self.streams: StreamPorts = stream_ports(verilog, TOP)
-        self.program = build(verilog, TOP, build_folder() / "cosim")
+        self.engine = stream_icarus if simulator == "icarus" else stream_run
+        self.program = self.engine.build(verilog, TOP, build_folder() / "cosim")
         self.results: list[UnitResult] = []
 
     def check(self, case: UnitCase) -> dict[str, list[int]]:
         """Run ``case``, compare every word with what it must be, and return what came."""
         counts = {name: len(w) for name, w in case.expected.items()}
-        found = run(self.program, self.streams, case.words, counts, self.stimulus)
+        found = self.engine.run(self.program, self.streams, case.words, counts, self.stimulus)
         wrong = 0
         for name, expected in case.expected.items():
             masks = case.masks.get(name, [-1] * len(expected))

@@ -82,7 +82,6 @@ def test_another_design_is_refused(tmp_path, small):
     ("request_", "words"),
     [
         (CosimRequest(gemms=("1x1x1",)), "--gemm must be left out"),
-        (CosimRequest(simulator="icarus"), "--sim must be verilator"),
     ],
 )
 def test_what_makes_no_sense_is_refused(small, request_, words):
@@ -120,5 +119,15 @@ def test_a_full_size_block_with_experts_is_exact():
     found = simulate_block(bench, weights, 1, seen["blocks.0.output"], 0)
     assert (found == exact).all()
     for result in bench.results:
+        assert result.mismatches == 0
+        assert result.rtl_cycles == result.model_cycles
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_icarus_agrees(small):
+    results = verbs.cosim(small, CosimRequest(simulator="icarus", seed=2))
+    assert {r.unit for r in results} == {"norm", "scores", "mix", "gate", "queues", "linear"}
+    for result in results:
         assert result.mismatches == 0
         assert result.rtl_cycles == result.model_cycles

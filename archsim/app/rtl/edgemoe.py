@@ -12,13 +12,14 @@ from archsim.errors import ConfigError
 
 
 def cosim(device: Any, request: CosimRequest) -> Sequence[CosimCase]:
-    """Simulate whole encoders over AXI, every task and forced routings; then each unit alone."""
+    """Simulate whole encoders over AXI, every task and forced routings; then each unit alone.
+
+    On Icarus the units only, with the layers of a dense block and of one with experts.
+    """
     if request.gemms:
         raise ConfigError("--gemm must be left out for an Edge-MoE accelerator: it runs an encoder")
-    if request.simulator != "verilator":
-        raise ConfigError(
-            f"--sim must be verilator for an Edge-MoE accelerator, not {request.simulator!r}"
-        )
+    if request.simulator == "icarus":
+        return _on_icarus(device, request.seed)
     cases, _ = _system(device, request.seed)
     bench, _ = _simulate(device, request.seed)
     return [*cases, *bench.results]
@@ -94,6 +95,25 @@ def _system(device: Any, seed: int) -> tuple[list[Any], dict[str, Any]]:
     for case in default_cases(params, default_weights(params), seed):
         rows += simulate(system, case, agent)[1]
     return rows, outputs
+
+
+def _on_icarus(device: Any, seed: int) -> list[Any]:
+    """Run the layers of the first two blocks on their units."""
+    import numpy as np
+
+    from archsim.functional.edgemoe import Encoder
+    from cosim.compiled import Stimulus
+    from cosim.edgemoe import Bench, default_weights, simulate_block
+
+    params = device.params
+    bench = Bench(params, Stimulus(seed=seed), "icarus")
+    weights = default_weights(params)
+    shape = (params.channels, params.image_height, params.image_width)
+    pixels = np.random.Generator(np.random.PCG64([seed])).integers(0, 256, shape)
+    x = Encoder(params, weights).embed(pixels)
+    for index in range(min(2, params.depth)):
+        x = simulate_block(bench, weights, index, x, 0)
+    return list(bench.results)
 
 
 def _simulate(device: Any, seed: int) -> tuple[Any, dict[str, Any]]:
