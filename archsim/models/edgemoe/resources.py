@@ -1,15 +1,19 @@
 """Resources of an Edge-MoE accelerator on UltraScale+, part by part.
 
-DSP and block RAM follow from the structure. LUT and FF of the linear unit are those of the matrix
-engine of its size (fitted to synthesis counts), the others grow with their multipliers and
-channels: estimates, until synthesis counts of the units exist.
+DSP and block RAM follow from the structure, block RAM from the RTL's memories where it exists.
+LUT and FF of the linear unit are those of the matrix engine of its size (fitted to synthesis
+counts), the others grow with their multipliers and channels: estimates, until synthesis counts of
+the units exist.
 """
 
 from __future__ import annotations
 
 from archsim.config.edgemoe import EdgeMoeDevice
+from archsim.config.edgemoe_layout import ELEMENT_BITS, Layout
+from archsim.config.edgemoe_params import engine_params
 from archsim.config.matrix import MatrixParams
 from archsim.mapping.edgemoe import ACTIVATION_BYTES, RECURRENCE
+from archsim.mapping.edgemoe_steps import has_rtl
 from archsim.models.fpga.features import block_rams
 from archsim.models.fpga.model import CAPACITY
 from archsim.models.fpga.model import resources as engine_resources
@@ -39,6 +43,8 @@ def dsp(device: EdgeMoeDevice) -> dict[str, int]:
     interval = max(device.encoder.dim // attention.lanes, RECURRENCE)
     exponentials = -(-attention.queries * device.encoder.heads // interval)
     lanes = vector.words * device.memory.word_bytes // ACTIVATION_BYTES
+    if has_rtl(device):
+        lanes = Layout(device.params).norm_lanes
     weight = formats.weight.bits
     arrays = 1 if attention.shared else 2
     norm = lanes * (dsp_of(wide, wide) * 2 + dsp_of(wide, formats.norm.bits))
@@ -56,8 +62,27 @@ def dsp(device: EdgeMoeDevice) -> dict[str, int]:
     }
 
 
+def _rtl_brams(device: EdgeMoeDevice) -> dict[str, float]:
+    """Return the 36 Kbit blocks of each memory of the RTL that is not made of LUTs."""
+    p, layout = device.params, Layout(device.params)
+    engine = engine_params(p)
+    depths = [-(-granules // layout.banks) + 1 for granules in layout.depths]
+    score_bits = p.queries * (ACTIVATION_BYTES * 8 + 3) + max(1, (p.heads - 1).bit_length())
+    return {
+        "payload": block_rams(8 * layout.port_bytes, layout.payload_beats),
+        "operands": block_rams(engine.a_word_bits, engine.a_depth)
+        + block_rams(engine.b_word_bits, engine.b_depth),
+        "results": block_rams(engine.out_word_bits, engine.out_depth),
+        "scratchpads": layout.banks
+        * sum(block_rams(layout.granule * ELEMENT_BITS, depth) for depth in depths),
+        "scores": block_rams(score_bits, (p.tokens + p.queries) * p.heads + 32),
+    }
+
+
 def brams(device: EdgeMoeDevice) -> dict[str, float]:
     """Return the 36 Kbit blocks of each part."""
+    if has_rtl(device):
+        return _rtl_brams(device)
     e, linear = device.encoder, device.linear
     tile_bits = linear.tile_in * linear.tile_out * device.params.formats.weight.bits
     deep = linear.weight_bytes * 8 // tile_bits
