@@ -10,8 +10,10 @@ import pytest
 
 from archsim.config import load_device
 from cosim.errors import HangError
+from cosim.ngpc_campaign import KINDS, run_point
 from cosim.ngpc_engine import EngineRun, run_engine
 from cosim.place import build_folder
+from workloads.kernels.ngpc_golden import GRIDS
 
 SMALL = load_device("ngpc/small").params_for("nsdf")
 COUNT = 20_000
@@ -51,3 +53,19 @@ def test_a_small_engine(tmp_path):
     assert run(params, 0, tmp_path, idle=30, stall=30, seed=1).mismatches == 0
     with pytest.raises(HangError, match="the encoding engine gave no result"):
         run(params, 0, tmp_path, stall=100)
+
+
+def agrees(result):
+    assert result.wrong == 0
+    assert abs(result.rtl_cycles - result.model_cycles) <= 0.01 * result.rtl_cycles
+
+
+def test_levels_in_turn_on_one_bank():
+    agrees(run_point("serial small_2d", 3000))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_million_positions(kind, grid):
+    agrees(run_point(f"{kind} {grid}"))
