@@ -43,16 +43,16 @@ def test_bits_cycles_and_rate(level, least, folder):
     assert run(SMALL, level, folder, idle=20, stall=30, seed=3).mismatches == 0
 
 
-def test_a_small_engine(tmp_path):
+def test_a_small_engine(folder):
     grid = replace(SMALL.grid, dims=2, levels=1, features=1, base=5)
     params = replace(
         SMALL, grid=grid, mlps=(replace(SMALL.mlps[0], inputs=1),), banks=2, queue_depth=2
     )
-    quiet = run(params, 0, tmp_path)
+    quiet = run(params, 0, folder)
     assert (quiet.mismatches, quiet.rtl_cycles) == (0, quiet.model_cycles)
-    assert run(params, 0, tmp_path, idle=30, stall=30, seed=1).mismatches == 0
+    assert run(params, 0, folder, idle=30, stall=30, seed=1).mismatches == 0
     with pytest.raises(HangError, match="the encoding engine gave no result"):
-        run(params, 0, tmp_path, stall=100)
+        run(params, 0, folder, stall=100)
 
 
 def agrees(result):
