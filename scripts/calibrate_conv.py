@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from conv_cases import JUDGES, SETS, cases, label
+from conv_cases import LAUNCHES, SETS, cases, label
 
-from archsim.mapping.gpu.conv_choice import FEATURES, Tree, features, walk
+from archsim.mapping.gpu.conv_choice import FEATURES, Tree, features, kind, walk
 
 TARGET = Path(__file__).parents[1] / "archsim" / "mapping" / "gpu" / "conv_trees.json"
+JUDGES = ("holdout", "conv_holdout")  # those looked at while the choice was made
 RARE = 3  # labels seen less often are not learnt
-COSTLY = ("sgemm",)
-SURE = 20
+LEAST = 4  # fewer cases are not split further
+COSTLY = ("precomputed",)
+SURE = 12
 """A leaf of fewer cases does not get a costly label: named in vain it is wrong by 10 to 50x, left
 out by 0.97. Leaves of 12 or more would name 150 of 173 check cases and 7 others in vain."""
 
@@ -36,20 +38,18 @@ class Sample:
 
 
 def collect() -> dict[str, Sample]:
-    """Return the recorded choices of dense, grouped and depthwise convolutions."""
-    found = {"dense": Sample(), "grouped": Sample(), "depthwise": Sample()}
-    for case, spec in cases((*SETS, *JUDGES)):
+    """Return the recorded choices by tree."""
+    found: dict[str, Sample] = defaultdict(Sample)
+    for case, spec in cases((*SETS, *LAUNCHES, *JUDGES)):
         text = label(case, spec)
         if not text:
             continue
-        alone = spec.groups == spec.cin == spec.cout
-        kind = "dense" if spec.groups == 1 else "depthwise" if alone else "grouped"
-        sample = found[kind]
+        sample = found[kind(spec)]
         sample.values.append(features(spec))
         sample.labels.append(text)
         half = "check" if case["check"] else "fit"
         sample.halves.append(case["set"] if case["set"] in JUDGES else half)
-    return found
+    return dict(sorted(found.items()))
 
 
 def impurity(counts: np.ndarray) -> np.ndarray:
@@ -63,20 +63,16 @@ def impurity(counts: np.ndarray) -> np.ndarray:
 def best_split(x: np.ndarray, y: np.ndarray, classes: int) -> tuple[float, int, int]:
     """Return the least impurity of a split of ``x`` (n, features), its feature and threshold."""
     best = (np.inf, -1, 0)
-    rows = np.arange(len(y))
     for place in range(x.shape[1]):
-        order = np.argsort(x[:, place], kind="stable")
-        ordered = x[order, place]
-        ends = np.flatnonzero(ordered[1:] > ordered[:-1])
-        if not len(ends):
+        values, which = np.unique(x[:, place], return_inverse=True)
+        if len(values) < 2:
             continue
-        one = np.zeros((len(y), classes))
-        one[rows, y[order]] = 1.0
-        left = np.cumsum(one, 0)
-        cost = impurity(left[ends]) + impurity(left[-1] - left[ends])
+        counts = np.bincount(which * classes + y, minlength=len(values) * classes)
+        left = np.cumsum(counts.reshape(len(values), classes), 0).astype(float)
+        cost = impurity(left[:-1]) + impurity(left[-1] - left[:-1])
         at = int(np.argmin(cost))
         if cost[at] < best[0] - 1e-9:
-            middle = (int(ordered[ends[at]]) + int(ordered[ends[at] + 1])) // 2
+            middle = (int(values[at]) + int(values[at + 1])) // 2
             best = (float(cost[at]), place, middle)
     return best
 
@@ -97,7 +93,7 @@ def grow(x: np.ndarray, y: np.ndarray, labels: list[str]) -> Tree:
         feature.append(-1)
         threshold.append(int(told.argmax()))
         right.append(0)
-        if counts.max() == len(rows):
+        if counts.max() == len(rows) or len(rows) < LEAST:
             return
         used = np.flatnonzero(counts)
         _, place, limit = best_split(x[rows], np.searchsorted(used, y[rows]), len(used))
@@ -129,12 +125,14 @@ def learn(sample: Sample, share: float = 1.0, seed: int = 0) -> Tree:
 
 def tile(text: str) -> str:
     """Return a label without cluster and parts of K."""
-    return " ".join(text.split()[: 3 if text.startswith(("slice", "pack", "padded")) else 2])
+    return " ".join(
+        text.split()[: 3 if text.startswith(("slice", "pack", "padded", "each")) else 2]
+    )
 
 
 def report(name: str, sample: Sample, tree: Tree) -> str:
     """Return hit rates of kernel and tile on every part, as one line."""
-    text = f"{name:9s} {len(tree[0]) // 2 + 1} leaves"
+    text = f"{name:15s} {len(tree[0]) // 2 + 1} leaves"
     for part in ("fit", "check", *JUDGES):
         rows = [i for i, half in enumerate(sample.halves) if half == part]
         told = [(walk(tree, sample.values[i]), sample.labels[i]) for i in rows]

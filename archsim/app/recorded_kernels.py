@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from archsim.config.gpu import GpuDevice
-from archsim.graph.ops import OpSpec
+from archsim.graph.ops import Conv2d, OpSpec
+from archsim.mapping.gpu.conv_choice import CLASSES
+from archsim.mapping.gpu.conv_choice import choose as choice_of
 from archsim.mapping.gpu.conv_kernels import parse_name
+from archsim.mapping.gpu.conv_labels import PRODUCT, recorded_label
 from archsim.mapping.gpu.names import WGMMA, XMMA, parse_gemm
 from archsim.validate.kernel_choice import Choice, Choose, Launch
 
@@ -16,6 +19,7 @@ _LAUNCH = ("name", "grid", "block", "regs", "smem")
 
 def chooser(device: GpuDevice) -> Choose:
     """Return the function that prices recorded kernels on ``device``, caches cold."""
+    from archsim.models.gpu.conv_lower import lower_as
     from archsim.models.gpu.plan import TERMS_US
     from archsim.models.gpu.recorded import price_recorded, rank_candidates, recorded_tile
     from archsim.models.gpu.solve import solve
@@ -24,7 +28,20 @@ def chooser(device: GpuDevice) -> Choose:
     table = variants(device)
     rows, relevant = table.rows[:1], table.relevant[:1]
 
+    def convolution(spec: Conv2d, kernels: Sequence[Launch]) -> Choice | None:
+        label = recorded_label(spec, kernels) if spec.dtype in CLASSES else ""
+        if not label or label == PRODUCT:
+            return None
+        plans = lower_as(spec, label, rows[0])
+        out = solve(rows, relevant, plans, [0.0] * len(plans))
+        told = choice_of(spec)
+        return Choice(float(out[0, :, :TERMS_US].sum()), int(told == label))
+
     def choose(spec: OpSpec, kernels: Sequence[Launch]) -> Choice | None:
+        if isinstance(spec, Conv2d):
+            found = convolution(spec, [k for k in kernels if _known_grid(k)])
+            if found:
+                return found
         launches = [_complete(kernel) for kernel in kernels]
         plans = price_recorded(spec, [k for k in launches if k]) if all(launches) else None
         tile = recorded_tile(kernels)
@@ -54,6 +71,11 @@ def _complete(kernel: Launch) -> dict[str, Any] | None:
     sizes = all(type(kernel.get(k)) is int and 0 <= kernel[k] < 2**31 for k in ("regs", "smem"))
     known = sizes and _three(kernel.get("block"))
     return launch if known or fills_sm or parsed is None else None
+
+
+def _known_grid(kernel: Launch) -> bool:
+    """Return whether a launch has a grid, or is one without."""
+    return kernel.get("grid") is None or _three(kernel["grid"])
 
 
 def _three(sizes: object) -> bool:

@@ -6,10 +6,10 @@ from archsim.config.constant import Constant, Group, constant
 
 
 class FpropKernels(Group):
-    """Kernels on wgmma (``xmma``) and four families on mma.sync.
+    """Kernels on wgmma (``xmma``), four families on mma.sync and one on fp32 units.
 
     The families are CUTLASS' (``cut``), XMMA's (``ampere``), XMMA's with an index table
-    (``indexed``) and the one that loads straight to registers (``direct``).
+    (``indexed``), the one that loads straight to registers (``direct``) and ``ffma``.
     """
 
     xmma_us: Constant = constant("us", minimum=0, doc="wgmma kernel, launch and drain")
@@ -59,6 +59,11 @@ class FpropKernels(Group):
     direct_port_bytes_per_clk: Constant = constant("B/clk", above=0, doc="its fragment loads")
     direct_step_clk: Constant = constant("clk", minimum=0, doc="least clocks of its K step")
     direct_cta_clk: Constant = constant("clk", minimum=0, doc="start and end of a round of CTAs")
+    ffma_us: Constant = constant("us", minimum=0, doc="kernel on fp32 units, fixed")
+    ffma_factor: Constant = constant("1", above=0, doc="its arithmetic over the lanes' peak")
+    ffma_port_bytes_per_clk: Constant = constant("B/clk", above=0, doc="its fragment loads")
+    ffma_step_clk: Constant = constant("clk", minimum=0, doc="least clocks of its K step")
+    ffma_cta_clk: Constant = constant("clk", minimum=0, doc="start and end of a round of CTAs")
     fill_bytes_per_clk: Constant = constant("B/clk", above=0, doc="cp.async of an SM")
     step_power: Constant = constant(
         "1", minimum=1, doc="norm by which resident CTAs hide the latency of a step"
@@ -77,6 +82,14 @@ class FpropKernels(Group):
     split_part_us: Constant = constant("us", minimum=0, doc="each part of K in turn")
     split_bytes_per_s: Constant = constant("B/s", above=0, doc="partial sums")
     indexed_split_bytes_per_s: Constant = constant("B/s", above=0, doc="those of indexed kernels")
-    crowd_factor: Constant = constant(
-        "1", minimum=1, doc="slowdown of kernels that run beside others on streams"
+    crowd_us: Constant = constant(
+        "us", above=0, doc="from one launch of a kernel on side streams to the next"
     )
+    crowd_most: Constant = constant(
+        "1", minimum=1, doc="such kernels that find room at a time, this one among them"
+    )
+    packed_xmma_factor: Constant = constant(
+        "1", above=0, doc="tiles over packed groups against dense ones, wgmma"
+    )
+    packed_ampere_factor: Constant = constant("1", above=0, doc="the same on mma.sync")
+    packed_indexed_factor: Constant = constant("1", above=0, doc="the same with an index table")

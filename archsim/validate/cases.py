@@ -115,9 +115,10 @@ def _attention(case: Case, where: str) -> ops.OpSpec:
 
 def _conv2d(case: Case, where: str) -> ops.OpSpec:
     hw, r = dimension(case, "hw", where), dimension(case, "r", where)
-    pad = case.get("pad", r // 2)
-    if type(pad) is not int or not 0 <= pad <= r:
-        raise ConfigError(f"{where}.pad must be an integer from 0 to {r}, not {brief(pad)}")
+    dilation = dimension(case, "dilation", where) if "dilation" in case else 1
+    pad, most = case.get("pad", r // 2), r * dilation
+    if type(pad) is not int or not 0 <= pad <= most:
+        raise ConfigError(f"{where}.pad must be an integer from 0 to {most}, not {brief(pad)}")
     layout = choice({"layout": "nhwc", **case}, "layout", where, ("nhwc", "nchw"))
     build = _dims(
         ops.Conv2d,
@@ -126,6 +127,7 @@ def _conv2d(case: Case, where: str) -> ops.OpSpec:
         w=hw,
         s=r,
         padding=pad,
+        dilation=dilation,
         layout=layout,
         bias=case.get("bias") is True,
     )

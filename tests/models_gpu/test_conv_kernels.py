@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from archsim.config import load_device
 from archsim.graph.ops import Conv2d
-from archsim.mapping.gpu import conv_choice, conv_kernels
+from archsim.mapping.gpu import conv_choice, conv_kernels, conv_labels
 from archsim.mapping.gpu.conv_kernels import ConvKernel, from_label
 from archsim.models.gpu.conv_lower import lower_conv
 from archsim.models.gpu.fprop_lower import Work, fprop_launches, launched
@@ -39,7 +39,7 @@ def microseconds(table, plans):
 
 @pytest.mark.parametrize(
     "text", ["xmma 128x128x64 8x1", "xmma 64x64x64 1x5 seg", "indexed 64x32x64 z6",
-             "xmma 128x64x64 7x1 g8", "cut 64x64x64"],
+             "xmma 128x64x64 7x1 g8", "cut 64x64x64", "indexed 128x128x16 nchw", "ffma 32x32x8"],
 )  # fmt: skip
 def test_labels_are_read_as_they_are_written(text):
     assert from_label(text).label() == text
@@ -53,6 +53,10 @@ def test_labels_are_read_as_they_are_written(text):
          "cut 64x64x32"),
         ("sm80_xmma_fprop_implicit_gemm_indexed_f16f16_f16f32_f32_nhwckrsc_nhwc_tilesize64x32x64_"
          "stage5_warpsize2x2x1_g1_tensor16x8x16", [1, 4, 6], "indexed 64x32x64 z6"),
+        ("sm80_xmma_fprop_implicit_gemm_indexed_tf32f32_tf32f32_f32_nhwckrsc_nchw_tilesize"
+         "128x128x16_stage4_warpsize2x2x1_g1_tensor16x8x8", [8, 64, 1], "indexed 128x128x16 nchw"),
+        ("sm80_xmma_fprop_implicit_gemm_f32f32_f32f32_f32_nchwkcrs_nchw_tilesize32x32x8_stage3_"
+         "warpsize1x2x1_g1_ffma_aligna4", [7, 112, 1], "ffma 32x32x8"),
         ("nvjet_sm90_hsh_64x8_64x16_1x4_h_bz_TNT", [4, 25, 1], None),
     ],
 )  # fmt: skip
@@ -69,15 +73,43 @@ def test_clusters_follow_from_grids():
 
 
 def test_every_learnt_kernel_is_one_that_exists():
-    for name in ("dense", "grouped"):
-        for label in conv_choice.trees()[name][3]:
-            text = label.split(" ", 1)[1] if label.split()[0] in ("slice", "pack") else label
-            if label in ("sgemm", "each"):
+    for name, tree in conv_choice.trees().items():
+        tf32 = not name.startswith("half")
+        resident = conv_kernels.RESIDENT_FLOATS if tf32 else conv_kernels.RESIDENT
+        for label in tree[3]:
+            path, _, rest = label.partition(" ")
+            text = rest if path in ("slice", "pack", "each", "padded") else label
+            if " " not in text:
+                assert text in {"product", *conv_labels.OTHERS.values()}
                 continue
-            kernel = from_label(text.removeprefix("padded "))
-            known = kernel.cluster in conv_kernels.clusters(kernel.tile)
-            key = (kernel.family, *kernel.tile)
-            assert known if kernel.family == conv_kernels.XMMA else key in conv_kernels.RESIDENT
+            kernel = from_label(text)
+            if kernel.family == conv_kernels.XMMA:
+                assert kernel.cluster in conv_kernels.clusters(kernel.tile, tf32), label
+            elif name != "half dense" or kernel.family < conv_kernels.FFMA:
+                assert (kernel.family, *kernel.tile) in resident or tf32, label
+
+
+def launches(name, count=1, grid=(1, 1, 1)):
+    return [{"name": name, "grid": list(grid)}] * count
+
+
+@pytest.mark.parametrize(
+    ("fields", "kernels", "label"),
+    [
+        ({}, launches("Memset (Device)", grid=()) + launches(XMMA_NAME, grid=[15, 8, 1]),
+         "xmma 128x128x64 8x1"),
+        ({"groups": 4}, launches("cutlass_fprop") + launches(
+            "cutlass_tensorop_f16_s16816fprop_optimized_f16_64x64_32x10_nhwc_align8", 4),
+         "slice cut 64x64x32"),
+        ({"groups": 4}, launches("convolve_common_engine_float_NHWC<float>", 4), "each common"),
+        ({"groups": 64}, launches("conv2d_c1_k1_nhwc"), "generic"),
+        ({"r": 1, "s": 1, "padding": 0}, launches("nvjet_sm90_hsh_64x8_64x16_1x4_h_bz_TNT"),
+         "product"),
+        ({}, launches("fft2d_r2c_16x16"), ""),
+    ],
+)  # fmt: skip
+def test_recorded_launches_give_the_label(fields, kernels, label):
+    assert conv_labels.recorded_label(conv(**fields), kernels) == label
 
 
 @pytest.mark.parametrize(

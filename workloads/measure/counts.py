@@ -23,8 +23,8 @@ def item_bytes(dtype: str) -> int:
 
 def conv_out(c: Case) -> int:
     """Output height (= width) of a conv2d or pooling case; padding is r // 2 unless given."""
-    pad = c.get("pad", c["r"] // 2)
-    return int((c["hw"] + 2 * pad - c["r"]) // c["stride"] + 1)
+    pad, window = c.get("pad", c["r"] // 2), c.get("dilation", 1) * (c["r"] - 1) + 1
+    return int((c["hw"] + 2 * pad - window) // c["stride"] + 1)
 
 
 def _gemm(c: Case) -> tuple[float, float]:

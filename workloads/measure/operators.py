@@ -28,12 +28,13 @@ def build(case: Case, device: str = "cuda") -> Launch:
 
 
 class Maker:
-    """Makes operands of one case: standard normal values, or zeros where ``fill`` says so."""
+    """Makes operands of one case: standard normal values, or as ``fill`` says: zeros, or any."""
 
     def __init__(self, device: str, case: Case) -> None:
         import torch
 
-        self.torch, self.device, self.zeros = torch, device, case.get("fill") == "zeros"
+        self.torch, self.device = torch, device
+        self.zeros, self.any = (case.get("fill") == kind for kind in ("zeros", "any"))
 
     def dtype(self, name: str) -> Any:
         """The torch dtype of a dtype name of the dataset."""
@@ -46,8 +47,9 @@ class Maker:
     def tensor(self, shape: tuple[int, ...], dtype: str) -> Any:
         """A tensor of ``shape`` with normal (int8: uniform) values, zeros on request."""
         t, real = self.torch, self.dtype(dtype)
-        if self.zeros:
-            return t.zeros(shape, dtype=real, device=self.device)
+        if self.zeros or self.any:
+            make = t.zeros if self.zeros else t.empty
+            return make(shape, dtype=real, device=self.device)
         if dtype == "int8":
             return t.randint(-128, 128, shape, dtype=real, device=self.device)
         if dtype == "fp8":
@@ -236,12 +238,12 @@ def _conv2d(c: Case, mk: Maker) -> Launch:
     if c.get("layout", "nhwc") == "nhwc":
         w = w.contiguous(memory_format=mk.torch.channels_last)
     bias = mk.tensor((c["cout"],), c["dtype"]) if c.get("bias") else None
-    pad = c.get("pad", c["r"] // 2)
+    pad, dilation = c.get("pad", c["r"] // 2), c.get("dilation", 1)
     t = mk.torch
 
     def run() -> Any:
         t.backends.cudnn.allow_tf32 = c["dtype"] == "tf32"
-        return t.nn.functional.conv2d(x, w, bias, c["stride"], pad, groups=c["groups"])
+        return t.nn.functional.conv2d(x, w, bias, c["stride"], pad, dilation, c["groups"])
 
     return run
 

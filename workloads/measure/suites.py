@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Any
 
 from workloads.measure import (
+    conv_launches,
     conv_suite,
     cublaslt,
     kernel_suites,
@@ -46,10 +47,12 @@ OPERATOR_SUITES: dict[str, Callable[[], Sequence[Case]]] = {
     "conv": conv_suite.suite,
     "conv_holdout": conv_suite.holdout_suite,
     "conv_choice": conv_suite.choice_suite,
+    "conv_types": conv_launches.types_suite,
+    "conv_judge": conv_launches.judge_suite,
 }
-IN_ORDER = ("reference", "conv_choice")
-"""Suites whose order stands: that of the set compared with, and one that a deadline may cut."""
-REPEATS = {"choice": 4, "names": 3, "conv": 3, "conv_choice": 1}
+IN_ORDER = ("reference", "conv_choice", "conv_types")
+"""Suites whose order stands: that of the set compared with, and those a deadline may cut."""
+REPEATS = {"choice": 4, "names": 3, "conv": 3, "conv_choice": 1, "conv_types": 3}
 
 OTHER_SUITES: dict[str, Callable[..., None]] = {
     "models": models.suite,
@@ -65,6 +68,7 @@ OTHER_SUITES: dict[str, Callable[..., None]] = {
     "kernels": kernel_suites.kernels,
     "sm_micro": kernel_suites.sm_micro,
     "conv_engines": conv_suite.engines,
+    "conv_launches": conv_launches.launches,
 }
 
 

@@ -2,9 +2,10 @@
 
 The library's heuristic looks at nothing but the shape, and its choice is constant over boxes of
 batch, image, channels, filters and their products: it is a decision tree itself, often far from
-the fastest kernel. The trees here (``conv_trees.json``) were grown on the fit half of
-``workloads/measured`` by scripts/calibrate_conv.py. A leaf names a way to compute the convolution;
-what a kernel may compute at all is for the lowering to check.
+the fastest kernel. There is a tree for each way to group channels and each class of data type
+(``conv_trees.json``), grown on the fit half of ``workloads/measured`` by scripts/calibrate_conv.py.
+A leaf names a way to compute the convolution (``conv_labels``); the lowering checks what a kernel
+may compute at all.
 """
 
 from __future__ import annotations
@@ -18,14 +19,23 @@ from archsim.graph.ops import Conv2d
 
 FEATURES = (
     "batch", "height", "filters", "channels", "taps", "stride", "pixels", "depth",
-    "channels_mod_64", "filters_mod_64", "groups",
+    "channels_mod_64", "filters_mod_64", "groups", "planes", "dilation", "padding", "bf16",
+    "image_pixels",
 )  # fmt: skip
 """What the trees ask: ``value <= threshold`` goes left. Channels and filters are those of one
-group; pixels are outputs of all images, depth is taps x channels."""
+group; pixels are outputs of all images, image pixels their inputs, depth is taps x channels;
+planes says that the image is channels first."""
+CLASSES = {"fp16": "half", "bf16": "half", "tf32": "tf32", "fp32": "fp32"}
+"""Data types that share trees; the choice for other types is not known."""
 
 Tree = tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[str]]
 """Per node the feature (-1: a leaf), its threshold (a leaf: the label's place) and the right child
 (the left one follows); the labels."""
+
+
+def planar(spec: Conv2d) -> bool:
+    """Return whether images are channels first; those of one channel are both, and count so."""
+    return spec.layout == "nchw" or spec.cin == 1
 
 
 def features(spec: Conv2d) -> tuple[int, ...]:
@@ -34,13 +44,22 @@ def features(spec: Conv2d) -> tuple[int, ...]:
     taps = spec.r * spec.s
     return (
         spec.n, spec.h, filters, channels, taps, spec.stride, spec.n * spec.p * spec.q,
-        taps * channels, channels % 64, filters % 64, spec.groups,
+        taps * channels, channels % 64, filters % 64, spec.groups, int(planar(spec)),
+        spec.dilation, spec.padding, int(spec.dtype == "bf16"), spec.n * spec.h * spec.w,
     )  # fmt: skip
+
+
+def kind(spec: Conv2d) -> str:
+    """Return the name of the tree for ``spec``: its data type, and how its groups lie."""
+    groups = "dense"
+    if spec.groups > 1:
+        groups = "depthwise" if spec.groups == spec.cin == spec.cout else "grouped"
+    return f"{CLASSES[spec.dtype]} {groups}"
 
 
 @cache
 def trees() -> dict[str, Tree]:
-    """Return the trees by name: ``dense``, ``grouped`` and ``depthwise``."""
+    """Return the trees by name, as ``kind`` gives it."""
     text = (resources.files("archsim.mapping.gpu") / "conv_trees.json").read_text("utf-8")
     return {
         name: (tree["feature"], tree["threshold"], tree["right"], tree["labels"])
@@ -59,7 +78,4 @@ def walk(tree: Tree, values: Sequence[int]) -> str:
 
 def choose(spec: Conv2d) -> str:
     """Return the label of what the library launches for ``spec``."""
-    kind = "dense"
-    if spec.groups > 1:
-        kind = "depthwise" if spec.groups == spec.cin == spec.cout else "grouped"
-    return walk(trees()[kind], features(spec))
+    return walk(trees()[kind(spec)], features(spec))

@@ -1,9 +1,10 @@
-"""The implicit-GEMM kernels that cuDNN ships for 16-bit convolution, by family, tile and cluster.
+"""The implicit-GEMM kernels that cuDNN ships for convolution, by family, tile and cluster.
 
 A kernel is written ``family TMxTNxTK``, then what its family has: ``CMxCN`` the cluster along
-pixels and filters, ``seg`` parts of K added inside the kernel, ``zN`` K in N parts. Names of
-recorded kernels give family and tile; the cluster follows from the grid, which is
-``(CTAs / CM, CM)``. All are those seen in recorded launches (``workloads/measured``).
+pixels and filters, ``seg`` parts of K added inside the kernel, ``zN`` K in N parts, ``nchw`` where
+it writes its output channels first. Names of recorded kernels give family and tile; the cluster
+follows from the grid, which is ``(CTAs / CM, CM)``. All are those seen in recorded launches
+(``workloads/measured``).
 """
 
 from __future__ import annotations
@@ -14,21 +15,30 @@ from dataclasses import dataclass
 from functools import cache
 from math import ceil
 
-XMMA, CUT, AMPERE, INDEXED, DIRECT = range(5)
-FAMILIES = ("xmma", "cut", "ampere", "indexed", "direct")
+XMMA, CUT, AMPERE, INDEXED, DIRECT, FFMA, FFMA_INDEXED = range(7)
+FAMILIES = ("xmma", "cut", "ampere", "indexed", "direct", "ffma", "ffma_indexed")
+PLANAR = (FFMA, FFMA_INDEXED)
+"""Families whose images are channels first, on fp32 units; the others' are channels last."""
 
 _CLUSTERS = {
     (64, 32, 32): "1x7", (64, 64, 64): "7x1 8x1 1x5 4x2 4x3 8x2 4x1 1x4 2x4 2x2 3x2 2x8 1x1",
     (64, 128, 32): "1x1 1x2", (64, 128, 64): "4x1 7x1 1x2 7x2 1x1", (64, 192, 32): "5x1",
-    (64, 192, 64): "8x1 8x2", (128, 32, 32): "8x1", (128, 64, 32): "8x1",
+    (64, 192, 64): "8x1 8x2", (128, 32, 32): "8x1", (128, 64, 32): "8x1 1x3",
     (128, 64, 64): "7x1 8x1 1x8 1x1 1x4 2x4 1x2", (128, 128, 32): "8x1 4x4 1x5",
-    (128, 128, 64): "8x1 2x1 4x2 4x1 1x2 1x1 2x4 1x8 2x2", (128, 192, 64): "8x1 2x1 1x2",
+    (128, 128, 64): "8x1 2x1 4x2 4x1 1x2 1x1 2x4 1x8 2x2", (128, 192, 64): "8x1 2x1 1x2 2x5",
     (128, 256, 32): "7x1", (128, 256, 64): "2x1 1x2 1x1", (256, 32, 32): "8x1",
     (256, 64, 32): "1x5 8x1 7x1 1x3", (256, 64, 64): "5x1 1x2 1x1",
     (256, 96, 32): "1x3 2x1 2x2 4x1 5x1", (256, 96, 64): "1x2 1x1", (256, 128, 32): "4x1",
     (256, 128, 64): "1x2 2x1",
 }  # fmt: skip
-"""Clusters of every wgmma tile, the likeliest first."""
+"""Clusters of every wgmma tile of 16-bit operands, the likeliest first."""
+_CLUSTERS_TF32 = {
+    (64, 32, 32): "1x1", (64, 64, 32): "7x1 1x2 1x8 2x4 2x1", (64, 128, 32): "8x1",
+    (64, 192, 32): "8x1", (64, 256, 32): "4x1", (128, 32, 32): "1x1", (128, 64, 32): "8x1",
+    (128, 128, 32): "8x1 1x2 1x4", (128, 192, 32): "2x1", (256, 32, 32): "2x1",
+    (256, 64, 32): "4x1", (256, 128, 32): "1x2",
+}  # fmt: skip
+"""Those of tf32 operands."""
 PAIRED = 128 * 192
 """Tiles of so many outputs, and 256 x 96, are shared by two warpgroups."""
 _CAPACITY = {
@@ -49,8 +59,16 @@ RESIDENT = {
     (DIRECT, 128, 16, 32): 5, (DIRECT, 128, 16, 64): 5, (DIRECT, 128, 32, 16): 5,
     (DIRECT, 128, 32, 64): 3,
 }  # fmt: skip
-"""CTAs of the mma.sync kernels that fit one SM, by registers and shared memory."""
+"""CTAs of the mma.sync kernels of 16-bit operands that fit one SM."""
+RESIDENT_FLOATS = {
+    (CUT, 128, 64, 16): 3, (CUT, 128, 128, 16): 2, (CUT, 256, 64, 16): 2,
+    (AMPERE, 128, 128, 16): 2, (INDEXED, 128, 128, 16): 2, (DIRECT, 128, 16, 64): 5,
+    (DIRECT, 128, 32, 16): 4, (DIRECT, 128, 32, 64): 3, (FFMA, 32, 32, 8): 10,
+    (FFMA, 128, 32, 8): 3, (FFMA, 256, 64, 8): 2, (FFMA_INDEXED, 32, 32, 8): 12,
+}  # fmt: skip
+"""Those of tf32 and fp32 operands."""
 PORTABLE = tuple(key for key in RESIDENT if key[0] in (CUT, AMPERE))
+PORTABLE_FLOATS = tuple(key for key in RESIDENT_FLOATS if key[0] == CUT)
 """Kernels for tensor cores without wgmma."""
 
 
@@ -64,6 +82,7 @@ class ConvKernel:
     segment: bool = False
     parts: int = 1
     groups: int = 1
+    planes: bool = False
 
     @property
     def warps(self) -> tuple[int, int]:
@@ -84,7 +103,8 @@ class ConvKernel:
         if self.family == XMMA:
             text += f" {self.cluster[0]}x{self.cluster[1]}" + " seg" * self.segment
         text += f" z{self.parts}" if self.parts > 1 else ""
-        return text + (f" g{self.groups}" if self.groups > 1 else "")
+        text += f" g{self.groups}" if self.groups > 1 else ""
+        return text + " nchw" * self.planes
 
 
 @cache
@@ -98,15 +118,17 @@ def from_label(text: str) -> ConvKernel:
             parts = int(word[1:])
         elif word[0] == "g":
             groups = int(word[1:])
-        elif word != "seg":
+        elif word not in ("seg", "nchw"):
             cluster = (int(word.split("x")[0]), int(word.split("x")[1]))
     tile3 = (sizes[0], sizes[1], sizes[2])
-    return ConvKernel(FAMILIES.index(family), tile3, cluster, "seg" in more, parts, groups)
+    place, planes = FAMILIES.index(family), "nchw" in more
+    return ConvKernel(place, tile3, cluster, "seg" in more, parts, groups, planes)
 
 
-def clusters(tile: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
+def clusters(tile: tuple[int, int, int], tf32: bool = False) -> tuple[tuple[int, int], ...]:
     """Return the clusters of a wgmma tile; none where there is no such tile."""
-    pairs = (text.split("x") for text in _CLUSTERS.get(tile, "").split())
+    known = _CLUSTERS_TF32 if tf32 else _CLUSTERS
+    pairs = (text.split("x") for text in known.get(tile, "").split())
     return tuple((int(m), int(n)) for m, n in pairs)
 
 
@@ -115,6 +137,18 @@ def capacity(cluster: tuple[int, int], sms: float) -> int:
     size = cluster[0] * cluster[1]
     most = _FLAT_SIXTEEN if size == 16 and cluster[0] <= 2 else _CAPACITY.get(size, 64)
     return max(int(most * sms / 132) // size * size, size)
+
+
+LEAST_PACKED = 4
+"""Narrowest group in a packed buffer."""
+
+
+def packed_width(channels: int, filters: int) -> int:
+    """Return the width that groups of so many channels and filters are padded to."""
+    width = LEAST_PACKED
+    while width < max(channels, filters):
+        width *= 2
+    return width
 
 
 _XMMA_NAME = re.compile(
@@ -136,8 +170,11 @@ def parse_name(name: str, grid: Sequence[int]) -> ConvKernel | None:
         return ConvKernel(XMMA, (tm, tn, tk), (grid[1], 1), "segment_k_on" in name, 1, groups)
     if (hit := _AMPERE_NAME.search(name)) is not None:
         family = {"indexed_wo_smem_": DIRECT, "indexed_": INDEXED, None: AMPERE}[hit[1]]
+        if "ffma" in name:
+            family = FFMA if hit[1] is None else FFMA_INDEXED
         tm, tn, tk, groups = (int(v) for v in hit.groups()[1:])
-        return ConvKernel(family, (tm, tn, tk), parts=grid[2], groups=groups)
+        planes = "_nhwckrsc_nchw_" in name
+        return ConvKernel(family, (tm, tn, tk), parts=grid[2], groups=groups, planes=planes)
     if (hit := _CUT_NAME.search(name)) is not None:
         tm, tn, tk = (int(v) for v in hit.groups())
         return ConvKernel(CUT, (tm, tn, tk))
@@ -145,7 +182,7 @@ def parse_name(name: str, grid: Sequence[int]) -> ConvKernel | None:
 
 
 def consistent(
-    tile: tuple[int, int, int], pixels: int, filters: int, grid: Sequence[int]
+    tile: tuple[int, int, int], pixels: int, filters: int, grid: Sequence[int], tf32: bool = False
 ) -> list[tuple[int, int]]:
     """Return the clusters of a wgmma tile that would be launched with ``grid`` on 132 SMs.
 
@@ -153,7 +190,7 @@ def consistent(
     """
     rows, columns = ceil(pixels / tile[0]), ceil(filters / tile[1])
     found = []
-    for down, across in clusters(tile):
+    for down, across in clusters(tile, tf32):
         tiles = ceil(rows / down) * down * ceil(columns / across) * across
         ctas = min(tiles, capacity((down, across), 132))
         if (ctas // down, down) == (grid[0], grid[1]):

@@ -26,6 +26,7 @@ from archsim.models.gpu.fprop_plan import (
     ELEMENT,
     ENGINE,
     FILTERS,
+    PACKED,
     PAIR,
     PARTS,
     PEAK_SHARE,
@@ -68,10 +69,15 @@ def time_fprop(dev: Any, p: Any, out: Any) -> None:
         shared = traffic / (dev.l2_bytes_per_clk * dev.tensor_kernels_fprop_xmma_l2_factor)
     else:
         busy, traffic, tail = mma_busy(dev, p, out)
+        if p[CROWD] > 1.0:  # kernels of other groups run beside it
+            alone = busy * 1e6 / dev.clock_boost_hz + out[LAUNCH]
+            beside = min(p[CROWD], 1.0 + alone / dev.tensor_kernels_fprop_crowd_us)
+            busy *= min(beside, dev.tensor_kernels_fprop_crowd_most)
         power = 1e9
         shared = traffic / (dev.l2_bytes_per_clk * dev.tensor_kernels_fprop_l2_factor)
+    if p[PACKED] > 0.0:
+        busy *= packed_factor(dev, p[ENGINE])
     us = 1e6 / dev.clock_boost_hz
-    busy *= 1.0 + p[CROWD] * (dev.tensor_kernels_fprop_crowd_factor - 1.0)
     own = max(busy, shared) if power > 1e3 else overlap(busy, shared, power)
     own = overlap(own * us, parts_us(dev, p), dev.tensor_kernels_fprop_overlap_power)
     read = (p[A_BYTES] + p[B_BYTES]) * (1.0 - p[RESIDENT])
@@ -89,6 +95,16 @@ def time_fprop(dev: Any, p: Any, out: Any) -> None:
 
 
 @njit
+def packed_factor(dev: Any, engine: float) -> float:
+    """Return what the tiles of one kernel over all groups cost against a dense one's."""
+    if engine == 0.0:
+        return float(dev.tensor_kernels_fprop_packed_xmma_factor)
+    if engine == 3.0:
+        return float(dev.tensor_kernels_fprop_packed_indexed_factor)
+    return float(dev.tensor_kernels_fprop_packed_ampere_factor)
+
+
+@njit
 def memory_us(dev: Any, p: Any, read: float, written: float) -> float:
     """Return the time of the compulsory bytes over device memory and the ports of the SMs."""
     rate = dev.memory_bandwidth_bytes_per_s * dev.tensor_kernels_fprop_hbm_fraction
@@ -96,6 +112,14 @@ def memory_us(dev: Any, p: Any, read: float, written: float) -> float:
     port = sms * dev.sm_l2_bytes_per_clk * dev.clock_boost_hz
     moved = read + written * dev.tensor_kernels_fprop_write_factor
     return float(moved / min(rate, port) * 1e6)
+
+
+@njit
+def peak(dev: Any, p: Any) -> float:
+    """Return the operations a clock of one SM: tf32 runs at half the rate of fp16."""
+    if p[ENGINE] >= 5.0:
+        return float(dev.sm_fp32_flop_per_clk)
+    return float(dev.tensor_fp16_flop_per_clk * 2.0 / p[ELEMENT])
 
 
 @njit
@@ -129,7 +153,7 @@ def wgmma_busy(dev: Any, p: Any, out: Any) -> tuple[float, float, float]:
     waves = 1.0 if p[SEGMENT] > 0.0 else ceil(tall * wide / p[CTAS])
     fat = sectors(dev, p)
     slices = p[TM] / 64.0 * p[TK] * p[ELEMENT] / 32.0
-    arithmetic = 2.0 * 64.0 * p[TN] * 32.0 / p[ELEMENT] / dev.tensor_fp16_flop_per_clk
+    arithmetic = 2.0 * 64.0 * p[TN] * 32.0 / p[ELEMENT] / peak(dev, p)
     port = (64.0 + p[TN]) * 32.0 / dev.sm_shared_bytes_per_clk
     work = max(arithmetic, port) * slices
     work = work * dev.tensor_kernels_fprop_xmma_factor + dev.tensor_kernels_fprop_xmma_step_clk
@@ -173,6 +197,12 @@ def family(dev: Any, engine: float) -> tuple[float, float, float, float, float]:
             k.tensor_kernels_fprop_indexed_port_bytes_per_clk,
             k.tensor_kernels_fprop_indexed_step_clk, k.tensor_kernels_fprop_indexed_cta_clk,
         )  # fmt: skip
+    if engine >= 5.0:
+        return (
+            k.tensor_kernels_fprop_ffma_us, k.tensor_kernels_fprop_ffma_factor,
+            k.tensor_kernels_fprop_ffma_port_bytes_per_clk, k.tensor_kernels_fprop_ffma_step_clk,
+            k.tensor_kernels_fprop_ffma_cta_clk,
+        )  # fmt: skip
     return (
         k.tensor_kernels_fprop_direct_us, k.tensor_kernels_fprop_direct_factor,
         k.tensor_kernels_fprop_direct_port_bytes_per_clk, k.tensor_kernels_fprop_direct_step_clk,
@@ -186,7 +216,9 @@ def mma_busy(dev: Any, p: Any, out: Any) -> tuple[float, float, float]:
     fixed, factor, port, least, round_clk = family(dev, p[ENGINE])
     rows, columns = ceil(p[PIXELS] / p[TM]), ceil(p[FILTERS] / p[TN])
     deep = p[TK] * p[ELEMENT]
-    reached = dev.tensor_fp16_flop_per_clk * dev.tensor_mma_fraction
+    reached = peak(dev, p)
+    if p[ENGINE] < 5.0:
+        reached *= dev.tensor_mma_fraction
     work = 2.0 * p[TM] * p[TN] * p[TK] / reached * factor
     work += (p[TM] * p[WN] + p[TN] * p[WM]) * deep / port
     work += (p[TM] + p[TN]) * deep / dev.tensor_kernels_fprop_fill_bytes_per_clk
@@ -238,7 +270,7 @@ def bounds(dev: Any, p: Any, out: Any, read: float, written: float) -> None:
     """Record the analytical lower bounds: useful arithmetic at the peak, compulsory bytes."""
     hz = dev.clock_boost_hz
     flops = 2.0 * p[PIXELS] * p[FILTERS] * p[DEPTH] * p[PEAK_SHARE]
-    out[BOUND_COMPUTE_US] = flops / (dev.tensor_fp16_flop_per_clk * dev.sm_count * hz) * 1e6
+    out[BOUND_COMPUTE_US] = flops / (peak(dev, p) * dev.sm_count * hz) * 1e6
     out[BOUND_L2_US] = (read + written) / (dev.l2_bytes_per_clk * hz) * 1e6
     forced = read + max(written - dev.l2_capacity_bytes, 0.0)
     out[BOUND_HBM_US] = forced / dev.memory_bandwidth_bytes_per_s * 1e6

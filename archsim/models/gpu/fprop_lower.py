@@ -18,7 +18,8 @@ LEAST_STEPS = 4
 _TITLES = (
     "sm90_xmma_fprop_implicit_gemm", "cutlass_tensorop_fprop_optimized",
     "sm80_xmma_fprop_implicit_gemm", "sm80_xmma_fprop_implicit_gemm_indexed",
-    "sm80_xmma_fprop_implicit_gemm_indexed_wo_smem",
+    "sm80_xmma_fprop_implicit_gemm_indexed_wo_smem", "sm80_xmma_fprop_implicit_gemm_ffma",
+    "sm80_xmma_fprop_implicit_gemm_indexed_ffma",
 )  # fmt: skip
 
 
@@ -34,6 +35,7 @@ class Work:
     element: float
     flops: float
     share: float = 1.0
+    packed: bool = False
 
     @classmethod
     def of(
@@ -49,7 +51,15 @@ class Work:
         flops = 2.0 * pixels * filters * groups * taps * channels
         image = float(read * channels * groups * size)
         return cls(
-            pixels, filters * groups, taps, channels * merged, image, size, flops, 1.0 / merged
+            pixels,
+            filters * groups,
+            taps,
+            channels * merged,
+            image,
+            size,
+            flops,
+            1.0 / merged,
+            groups > 1,
         )
 
     def steps(self, kernel: ConvKernel) -> int:
@@ -61,12 +71,14 @@ def fprop_plan(work: Work, kernel: ConvKernel, ctas: int, parts: int, crowd: flo
     """Return the plan of ``kernel`` launched with ``ctas`` CTAs, K in ``parts``."""
     stride = int(work.chunk * work.element)
     tm, tn, tk = kernel.tile
-    slots = k.RESIDENT.get((kernel.family, *kernel.tile), 1)
+    resident = k.RESIDENT if work.element == 2.0 else k.RESIDENT_FLOATS
+    slots = resident.get((kernel.family, *kernel.tile), 1)
     params = (
         work.pixels, work.filters, work.taps * work.chunk, work.taps, work.chunk,
         work.image_bytes, work.filters * work.taps * work.chunk * work.element * work.share,
         work.element, tm, tn, tk, *kernel.warps, slots, kernel.family, *kernel.cluster, ctas,
         parts, kernel.segment, kernel.paired, stride & -stride, crowd, work.share,
+        work.packed,
     )  # fmt: skip
     config = {
         "tile": [tm, tn, tk], "cluster": list(kernel.cluster), "grid": ctas, "split_k": parts,
@@ -104,12 +116,16 @@ def fprop_launches(work: Work, kernel: ConvKernel, sms: float, crowd: float = 0.
 def portable(work: Work, dev: Any) -> ConvKernel:
     """Return the mma.sync kernel of fewest rounds of arithmetic, for tensor cores without wgmma."""
 
+    resident = k.RESIDENT if work.element == 2.0 else k.RESIDENT_FLOATS
+
     def cost(key: tuple[int, ...]) -> tuple[float, int]:
         family, tm, tn, tk = key
         tiles = ceil(work.pixels / tm) * ceil(work.filters / tn)
-        waves = ceil(tiles / (float(dev["sm_count"]) * k.RESIDENT[family, tm, tn, tk]))
+        waves = ceil(tiles / (float(dev["sm_count"]) * resident[family, tm, tn, tk]))
         steps = work.taps * ceil(work.chunk / tk)
-        return waves * k.RESIDENT[family, tm, tn, tk] * steps * tm * tn * tk, -tm * tn
+        return waves * resident[family, tm, tn, tk] * steps * tm * tn * tk, -tm * tn
 
-    family, tm, tn, tk = min(k.PORTABLE, key=cost)
+    family, tm, tn, tk = min(
+        k.PORTABLE if work.element == 2.0 else k.PORTABLE_FLOATS, key=cost
+    )  # fmt: skip
     return ConvKernel(family, (tm, tn, tk))

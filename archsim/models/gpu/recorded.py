@@ -79,18 +79,19 @@ def _recorded_conv(spec: Conv2d, kernels: Sequence[Launch]) -> list[Plan] | None
 
 
 def conv_kernel_plan(
-    work: Work, kernel: ConvKernel, grid: Sequence[int], segment: bool, crowd: bool = False
+    work: Work, kernel: ConvKernel, grid: Sequence[int], segment: bool, crowd: float = 0.0
 ) -> Plan:
     """Return the plan of a recorded implicit GEMM with its own grid and, from that, its cluster."""
     parts, ctas = kernel.parts, prod(grid)
     if kernel.family == conv_kernels.XMMA:
-        fits = conv_kernels.consistent(kernel.tile, work.pixels, work.filters, grid)
-        down = [c for c in conv_kernels.clusters(kernel.tile) if c[0] == grid[1]]
+        tf32 = work.element == 4.0
+        fits = conv_kernels.consistent(kernel.tile, work.pixels, work.filters, grid, tf32)
+        down = [c for c in conv_kernels.clusters(kernel.tile, tf32) if c[0] == grid[1]]
         cluster = next(iter([*fits, *down]), (grid[1], 1))
         kernel = replace(kernel, cluster=cluster, segment=segment or kernel.segment)
         tiles = ceil(work.pixels / kernel.tile[0]) * ceil(work.filters / kernel.tile[1])
         parts = max(ctas // tiles, 1) if kernel.segment else 1
-    return fprop_plan(work, kernel, ctas, parts, float(crowd))
+    return fprop_plan(work, kernel, ctas, parts, crowd)
 
 
 def _template(spec: OpSpec) -> np.ndarray[Any, Any] | None:

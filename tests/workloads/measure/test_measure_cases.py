@@ -7,7 +7,7 @@ from importlib import resources
 
 import pytest
 
-from workloads.measure import names_suite, random_suite, structured, suites
+from workloads.measure import conv_launches, names_suite, random_suite, structured, suites
 from workloads.measure.counts import counted
 from workloads.measure.operators import BUILDERS
 
@@ -70,3 +70,27 @@ def test_gemm_sides_keep_the_librarys_alignment(dtype: str, step: int) -> None:
 def test_unknown_operator_is_refused() -> None:
     with pytest.raises(KeyError, match="nope"):
         counted({"op": "nope", "n": 1, "dtype": "fp16"})
+
+
+def test_the_judge_of_convolutions_shares_no_case_with_what_is_fitted() -> None:
+    judge = {json.dumps(case, sort_keys=True) for case in conv_launches.judge_suite()}
+    others = [*conv_launches.types_suite(), *conv_launches.launch_cases(4000)]
+    assert len(judge) > 140
+    assert not judge & {json.dumps(case, sort_keys=True) for case in others}
+
+
+def test_launches_are_written_once_each() -> None:
+    case = {"op": "conv2d", "n": 1, "cin": 8, "cout": 8, "hw": 7, "r": 3, "stride": 1, "groups": 1}
+    cases = [{**case, "dtype": dtype} for dtype in ("fp16", "tf32", "fp16")]
+    found = [("Memset (Device)", 1, None), ("sm90_fprop", 1, [4, 1, 1])]
+
+    class Sink:
+        meta: dict = {}
+
+    conv_launches._write(Sink, cases, [found, found, found[1:]])
+    assert Sink.meta["names"] == ["Memset (Device)", "sm90_fprop"]
+    assert [row[7:] for row in Sink.cases] == [
+        [0, 0, [4, 1, 1]],
+        [1, 0, [4, 1, 1]],
+        [0, 1, [4, 1, 1]],
+    ]

@@ -10,11 +10,12 @@ import pytest
 FILES = (
     "operators", "holdout", "structured", "reference", "choice", "names", "cublaslt", "micro",
     "models_full", "models_tuned", "sustained_more", "rankings", "judge", "linear", "models_judge",
-    "cublaslt_batched", "rankings_batched", "micro_more",
+    "cublaslt_batched", "rankings_batched", "micro_more", "conv_types", "conv_launches",
+    "conv_judge",
 )  # fmt: skip
 TIMED = (
     "operators", "holdout", "structured", "reference", "choice", "names", "cublaslt", "judge",
-    "linear", "cublaslt_batched",
+    "linear", "cublaslt_batched", "conv_judge",
 )  # fmt: skip
 
 
@@ -38,6 +39,15 @@ def test_times_are_ordered_and_kernels_add_up(name: str) -> None:
         assert case["kernels"]
         total = sum(kernel["dur_us"] for kernel in case["kernels"])
         assert case["us_min"] - 0.01 <= total <= case["us_max"] + 0.01
+
+
+def test_recorded_launches_name_a_kernel_each() -> None:
+    data = load("conv_launches")
+    meta, rows = data["meta"], data["cases"]
+    places = [meta["fields"].index(name) for name in ("form", "launch")]
+    assert {row[places[0]] for row in rows} <= set(range(len(meta["forms"])))
+    for launch in {row[places[1]] for row in rows}:
+        assert all(meta["names"][name] and count > 0 for name, count in meta["launches"][launch])
 
 
 def test_clock_had_settled_before_the_cases() -> None:
