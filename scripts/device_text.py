@@ -43,6 +43,8 @@ def group_lines(schema: type[BaseModel], values: Entry, indent: int = 0) -> list
     lines: list[str] = []
     pad = "  " * indent
     for name, info in schema.model_fields.items():
+        if name not in values and not info.is_required():
+            continue  # a part that only some devices have
         value = values[name]
         inner = field_class(info.annotation)
         if inner is Constant:
