@@ -19,7 +19,7 @@ from tensor_fit import Fit, Sample
 from archsim.config.load import load_device
 from archsim.graph.ops import Conv2d
 from archsim.mapping.gpu import conv_kernels as k
-from archsim.mapping.gpu.conv_labels import implicit, main_kernel
+from archsim.mapping.gpu.conv_labels import PRODUCT, implicit, main_kernel
 from archsim.models.gpu.conv_lower import lower_as, packed_work
 from archsim.models.gpu.fprop_lower import Work
 from archsim.models.gpu.plan import CONV, Plan
@@ -52,7 +52,7 @@ AROUND = (
     "convert_us_per_million",
     *(f"{name}_{field}" for name in ("sgemm", "small", "common")
       for field in ("us", "chain_clk", "busy_clk", "start_steps")),
-    "beside_us", "beside_most",
+    "beside_us", "beside_most", "first_us", "first_factor",
 )  # fmt: skip
 DEPTHWISE = (
     *(
@@ -66,6 +66,7 @@ DEPTHWISE = (
 KINDS = (
     "SliceC", "Transform", "ToNhwc", "ToNchw", "AddPadding", "convertTensor",
     "precomputed_convolve", "implicit_convolve", "convolve_common",
+    "image_first_layer",
 )  # fmt: skip
 """The launches around an implicit GEMM, and those on fp32 units, by parts of their names."""
 ALONE = {
@@ -145,7 +146,7 @@ def around() -> Iterator[Sample]:
     dev = variants(load_device(DEVICE)).rows[0]
     for case, spec in cases(TIMED):
         text = label(case, spec)
-        if not text or text in ALONE:
+        if not text or text in ALONE or text == PRODUCT:
             continue
         plans = [plan for plan in lower_as(spec, text, dev) if plan.family == CONV]
         for part in KINDS:

@@ -223,6 +223,8 @@ class ConvKernels(Group):
     common_chain_clk: Constant = constant("clk", minimum=0, doc="one step of its loop, alone")
     common_busy_clk: Constant = constant("clk", minimum=0, doc="one step on a busy SM")
     common_start_steps: Constant = constant("1", minimum=0, doc="its start and end, in steps")
+    first_us: Constant = constant("us", minimum=0, doc="kernel of first layers, fixed")
+    first_factor: Constant = constant("1", above=0, doc="its arithmetic over the tensor peak")
     beside_us: Constant = constant("us", above=0, doc="from one launch on side streams to the next")
     beside_most: Constant = constant(
         "1", minimum=0, doc="kernels on side streams that find room beside another"

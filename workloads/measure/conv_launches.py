@@ -112,6 +112,32 @@ def _dilated(rng: random.Random) -> Case:
     }  # fmt: skip
 
 
+def _groups(rng: random.Random) -> Case:
+    """A grouped layer of any width a group, as often as not of equal widths."""
+    groups = rng.choice((2, 2, 4, 4, 8, 16, 32, 64))
+    each = [rng.choice((4, 8, 16, 24, 32, 48, 64, 72, 96, 128, 128, 160, 256)) for _ in range(2)]
+    if rng.random() < 0.5:
+        each[1] = each[0]
+    size = {"n": rng.choice((1, 2, 4, 8, 16, 32, 64, 128)), "hw": rng.choice(SIZES)}
+    layout = {"layout": "nchw"} if rng.random() < 0.1 else {}
+    return {
+        "op": "conv2d", "cin": groups * each[0], "cout": groups * each[1], **size,
+        "r": rng.choice((1, 3, 3, 5, 7)), "stride": rng.choice((1, 1, 2)), "groups": groups,
+        "dtype": rng.choice(("fp16", "fp16", "bf16", "tf32", "tf32", "fp32")), **layout,
+    }  # fmt: skip
+
+
+def _planes(rng: random.Random) -> Case:
+    """A layer on channels-first images, PyTorch's own layout."""
+    case = {**layer(rng), "n": 1 << rng.randrange(8), "hw": rng.choice(SIZES)}
+    if rng.random() < 0.4:
+        case |= {"cin": case["cout"], "groups": case["cout"], "r": rng.choice((3, 3, 5, 7))}
+    dtype = rng.choice(("fp16", "fp16", "bf16", "tf32", "tf32", "fp32"))
+    return {**case, "dtype": dtype, "layout": "nchw"}
+
+
+FOCUS: dict[Maker, int] = {_groups: 45, _planes: 35, wide: 12, _floats: 8}
+"""Shares of what ``MIX`` leaves thin."""
 MIX: dict[Maker, tuple[int, int, int]] = {
     conv2d: (30, 8, 45), _halves: (14, 10, 10), _floats: (22, 34, 15), _pointwise: (8, 10, 5),
     wide: (16, 20, 15), _patches: (4, 8, 4), _first: (4, 7, 4), _dilated: (2, 3, 2),
@@ -121,10 +147,13 @@ MIX: dict[Maker, tuple[int, int, int]] = {
 
 def mixed(seed: int, count: int, column: int) -> list[Case]:
     """Return ``count`` different cases in the shares of a column of ``MIX``, in random order."""
+    return _draw(seed, count, {maker: row[column] for maker, row in MIX.items()})
+
+
+def _draw(seed: int, count: int, shares: dict[Maker, int]) -> list[Case]:
     rng, found = random.Random(seed), {}
-    makers, shares = list(MIX), [row[column] for row in MIX.values()]
     while len(found) < count:
-        case = counted(rng.choices(makers, shares)[0](rng))
+        case = counted(rng.choices(list(shares), list(shares.values()))[0](rng))
         heavy = 8.0 if case["dtype"] == "fp32" else 1.0
         if heavy * case["flops"] <= MAX_FLOPS and case["bytes"] <= MAX_BYTES:
             found.setdefault(str(case), case)
@@ -142,10 +171,12 @@ def types_suite() -> list[Case]:
     return mixed(53, 3600, 1)
 
 
-def launch_cases(count: int = 120_000) -> list[Case]:
+def launch_cases(count: int = 120_000, focused: int = 30_000) -> list[Case]:
     """Shapes whose launches are recorded until the time is up, without those of the judge."""
     known = {str(case) for case in judge_suite()}
-    return [case for case in mixed(54, count, 0) if str(case) not in known]
+    shares = {maker: row[0] for maker, row in MIX.items()}
+    cases = [*_draw(55, focused, FOCUS), *_draw(54, count, shares)]
+    return [case for case in cases if str(case) not in known]
 
 
 def launches(name: str, store: Store, nvml: Nvml, deadline: float) -> None:

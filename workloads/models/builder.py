@@ -272,8 +272,12 @@ class GraphBuilder:
         groups: int = 1,
         bias: bool = False,
         held: tuple[Tensor, ...] = (),
+        layout: str = "nhwc",
     ) -> Tensor:
-        """Convolution; ``held`` are batch-norm parameters folded into its filter and bias."""
+        """Convolution; ``held`` are batch-norm parameters folded into its filter and bias.
+
+        ``layout`` is that of the images in memory, here channels last as for fast inference.
+        """
         n, cin, h, w = x.shape
         inputs: tuple[Tensor, ...] = (
             x,
@@ -286,7 +290,7 @@ class GraphBuilder:
         spec = Conv2d(
             n=n, cin=cin, cout=cout, h=h, w=w, r=kernel, s=kernel, stride=stride,
             padding=padding, groups=groups, bias=(bias and not apart) or bool(held),
-            dtype=self.dtype,
+            dtype=self.dtype, layout=layout,
         )  # fmt: skip
         out = self.emit(name, spec, (*inputs, *held), (n, cout, spec.p, spec.q))
         return self.binary("add", out, shift, f"{name}.bias_add") if apart and shift else out

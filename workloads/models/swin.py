@@ -124,7 +124,7 @@ def swin(
     b = GraphBuilder(name, dtype, framework)
     pixels = b.input("pixels", (batch, 3, image_size, image_size))
     side, dim = image_size // 4, config.dim
-    x = b.conv(pixels, dim, 4, "patch_embed.proj", stride=4, bias=True)
+    x = b.conv(pixels, dim, 4, "patch_embed.proj", stride=4, bias=True, layout="nchw")
     x = b.view(x, batch, side, side, dim)
     if b.eager:  # channels last, for the norm
         x = b.copy(x, *x.shape)

@@ -41,7 +41,7 @@ def block(b: GraphBuilder, x: Tensor, heads: int, hidden: int, *, causal: bool =
 def patch_embed(b: GraphBuilder, batch: int, image: int, patch: int, dim: int) -> Tensor:
     """Patches of the image as tokens ``(batch, patches, dim)``."""
     pixels = b.input("pixels", (batch, 3, image, image))
-    y = b.conv(pixels, dim, patch, "patch_embed.proj", stride=patch, bias=True)
+    y = b.conv(pixels, dim, patch, "patch_embed.proj", stride=patch, bias=True, layout="nchw")
     return b.view(y, batch, y.shape[2] * y.shape[3], dim)
 
 

@@ -23,9 +23,10 @@ OTHERS = {
     "convolve_common": "common", "grouped_direct": "grouped_direct",
     "conv_depthwise2d": "native", "shmem_tiling": "planes", "nhwc_specialized": "specialized",
     "conv2d_c1_k1_nhwc": "generic", "depthwise_convolution": "tiled",
+    "image_first_layer": "first_layer",
 }  # fmt: skip
 """Parts of the names of kernels that are no implicit GEMMs of a tile, the telling ones first."""
-UNKNOWN = ("fft", "first_layer")
+UNKNOWN = ("fft",)
 """Parts of the names of kernels that are not modelled: below one launch in 300."""
 
 Launch = Mapping[str, Any]

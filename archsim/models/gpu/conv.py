@@ -3,7 +3,7 @@
 ``KIND``: 0 depthwise, 1 a slice of channels, 2 a generic tensor transform that packs, 3 one that
 unpacks, 4 a transpose between channels-first and channels-last, 5 a memset of a buffer, 6 padding
 of the channels, 7 to 9 a convolution on fp32 units (large tiles, small ones, the common engine), 10
-rounding to tf32.
+rounding to tf32, 11 the first layer of an image network.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GENERIC, SPECIALIZED, TILED, DIRECT, NATIVE, PLANES, FLOATS = 0, 1, 2, 3, 4, 5, 
 C_OTHERS, C_OTHER_CTAS = 7, 8  # of kernels on fp32 units
 C_PADDED, C_PASSES = 4, 5  # of a transform: elements with padding, passes over the data
 DEPTHWISE, SLICE, PACK, UNPACK, TRANSPOSE, CLEAR, PAD = 0, 1, 2, 3, 4, 5, 6
-SGEMM, SMALL, COMMON, CONVERT = 7, 8, 9, 10
+SGEMM, SMALL, COMMON, CONVERT, FIRST = 7, 8, 9, 10, 11
 
 
 @njit
@@ -44,6 +44,8 @@ def time_conv(dev: Any, p: Any, out: Any) -> None:
         exposed = depthwise(dev, p, out)
     elif p[C_KIND] >= SGEMM and p[C_KIND] <= COMMON:
         sgemm(dev, p, out)
+    elif p[C_KIND] == FIRST:
+        first_layer(dev, p, out)
     else:
         moved = p[C_ELEMENTS] / 1e6
         if p[C_KIND] == SLICE:
@@ -93,6 +95,21 @@ def sgemm(dev: Any, p: Any, out: Any) -> None:
     out[COMPUTE] = steps * overlap(chain, busy * per_sm, 3.0) * us
     lanes = dev.sm_fp32_flop_per_clk * dev.sm_count
     out[BOUND_COMPUTE_US] = 2.0 * p[C_ELEMENTS] * p[C_TAPS] / lanes * us
+
+
+@njit
+def first_layer(dev: Any, p: Any, out: Any) -> None:
+    """Fill in the SM time of the kernel for first layers: one CTA at a time on an SM.
+
+    Its tiles of 16 x 64 pixels by 32 or 64 filters cost by the part of them in the image.
+    """
+    us = 1e6 / dev.clock_boost_hz
+    operations = 2.0 * p[C_ELEMENTS] * p[C_TAPS]
+    peak = dev.tensor_fp16_flop_per_clk
+    each = operations / p[C_CTAS] / peak * dev.tensor_kernels_conv_first_factor
+    out[LAUNCH] = dev.tensor_kernels_conv_first_us
+    out[COMPUTE] = ceil(p[C_CTAS] / dev.sm_count) * each * us
+    out[BOUND_COMPUTE_US] = operations / (peak * dev.sm_count) * us
 
 
 @njit

@@ -6,13 +6,25 @@ from math import ceil
 
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import Conv2d
-from archsim.models.gpu.conv import CLEAR, COMMON, CONVERT, PAD, SGEMM, SLICE, SMALL, TRANSPOSE
+from archsim.models.gpu.conv import (
+    CLEAR,
+    COMMON,
+    CONVERT,
+    FIRST,
+    PAD,
+    SGEMM,
+    SLICE,
+    SMALL,
+    TRANSPOSE,
+)
 from archsim.models.gpu.gemm_lower import memset
 from archsim.models.gpu.plan import CONV, FIXED, Plan
 
 SGEMM_TILE, SMALL_TILE = (64, 128), (32, 32)
 """Tiles of pixels x filters of the kernels on fp32 units."""
 TRANSPOSE_SIDE = 32
+FIRST_CHANNELS = 4
+"""Channels that an index table, and the kernel for first layers, reads."""
 LARGE_TAPS = 25
 BORDERS = 4
 """A filter of so many taps is split over the four borders of the image and its inside."""
@@ -103,6 +115,19 @@ def sliced(spec: Conv2d, kernels: list[Plan]) -> list[Plan]:
     inside, _, outside = _sizes(spec, spec.groups)
     into, out_of = (move("nhwcSliceCKernel", SLICE, n, size) for n in (inside, outside))
     return [into, *kernels, out_of] * spec.groups
+
+
+def first_layer(spec: Conv2d) -> list[Plan]:
+    """Return the kernel for 7x7 filters of stride 2 over few channels, its image padded to four."""
+    depth, outputs = spec.r * spec.s * FIRST_CHANNELS, spec.n * spec.cout * spec.p * spec.q
+    ctas = spec.n * ceil(spec.p / 16) * ceil(spec.q / 64) * ceil(spec.cout / 64)
+    params = (
+        float(FIRST), float(spec.bytes_read), float(spec.bytes_written), float(outputs),
+        float(depth), 1.0, float(ctas),
+    )  # fmt: skip
+    flops = 2.0 * outputs * spec.r * spec.s * spec.cin
+    name = "sm90_xmma_fprop_image_first_layer"
+    return [Plan(name, CONV, params, flops, {"grid": ctas})]
 
 
 def small(spec: Conv2d, common: bool = False) -> list[Plan]:

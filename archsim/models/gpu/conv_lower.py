@@ -47,8 +47,6 @@ from archsim.models.gpu.plan import GEMM, OUTPUTS, Plan
 SIXTEEN_BIT = ("fp16", "bf16")
 CHANNELS = 8
 """Channels of an image that tensor cores read are a multiple of this: 16 bytes."""
-FIRST_CHANNELS = 4
-"""Channels that an index table reads."""
 FP32 = ("common", "implicit", "precomputed")
 """Labels of kernels on fp32 units."""
 NO_PRODUCT = ConvKernel(CUT, (64, 64, 64))
@@ -77,6 +75,8 @@ def lower_as(spec: Conv2d, label: str, dev: Any) -> list[Plan]:
         return lower_direct(spec)
     if label == PRODUCT:
         return _product(spec, dev) if pointwise(spec) else _dense(spec, NO_PRODUCT, False, dev)
+    if label == "first_layer":
+        return _first_layer(spec)
     if label in FP32 or path == "each":
         return _on_fp32(spec, rest or label)
     if path == "slice":
@@ -108,8 +108,8 @@ def _on_fp32(spec: Conv2d, kind: str) -> list[Plan]:
 
 def _dense(spec: Conv2d, kernel: ConvKernel, pad: bool, dev: Any) -> list[Plan]:
     """Return an implicit GEMM with the layout it needs on both sides."""
-    table = kernel.family == INDEXED and spec.cin <= FIRST_CHANNELS
-    least = FIRST_CHANNELS if table else CHANNELS
+    table = kernel.family == INDEXED and spec.cin <= around.FIRST_CHANNELS
+    least = around.FIRST_CHANNELS if table else CHANNELS
     odd = spec.cin % CHANNELS and kernel.family not in (DIRECT, *PLANAR)
     wide = replace(spec, cin=ceil(spec.cin / least) * least) if pad or odd else spec
     kernels = _implicit(wide, kernel, dev)
@@ -124,6 +124,15 @@ def _dense(spec: Conv2d, kernel: ConvKernel, pad: bool, dev: Any) -> list[Plan]:
     if spec.dtype == "tf32" and kernel.family != XMMA:
         return around.converted(spec, kernels)
     return kernels
+
+
+def _first_layer(spec: Conv2d) -> list[Plan]:
+    kernels = around.first_layer(spec)
+    if planar(spec):
+        return around.to_pixels(spec, kernels)
+    if spec.cin == around.FIRST_CHANNELS:
+        return kernels
+    return [*around.padded(spec, around.FIRST_CHANNELS), *kernels]
 
 
 def _implicit(spec: Conv2d, kernel: ConvKernel, dev: Any) -> list[Plan]:
