@@ -154,7 +154,7 @@ def precomputed(spec: Conv2d, planes: bool) -> list[Plan]:
     pixels = spec.n * (inside if large else spec.p * spec.q)
     narrow = spec.r * spec.s == spec.stride == 1
     kind, tile = (SMALL, SMALL_TILE) if narrow else (SGEMM, SGEMM_TILE)
-    edge = (all_pixels - pixels) // BORDERS
+    edge = ceil((all_pixels - pixels) / BORDERS)
     ctas, edges = _ctas(pixels, filters, tile), _ctas(edge, filters, tile)
     others = spec.groups - 1 + BORDERS * (edge > 0)
     beside = (ctas + BORDERS * edges) / (1 + BORDERS) if edge else ctas
