@@ -41,7 +41,10 @@ PAGE, PLOT, README = (
     ROOT / "README.md",
 )
 BLOCK = re.compile(r"(<!-- accuracy -->\n).*?(<!-- /accuracy -->)", re.S)
-CHOSEN = (("holdout", None), ("structured", True), ("names", True), ("conv_holdout", None))
+CHOSEN = (
+    ("holdout", None), ("structured", True), ("names", True), ("conv_holdout", None),
+    ("conv_judge", None),
+)  # fmt: skip
 """Sets whose choice of kernel is judged, and the half of each that judges."""
 
 
@@ -146,21 +149,28 @@ def choices() -> str:
 
 def convolutions() -> str:
     """The convolutions set aside, by kind."""
-    cases = list(validation("h200_conv_holdout").cases)
     kinds = (
         ("dense", lambda g, c: g == 1), ("depthwise", lambda g, c: 1 < g == c["cin"]),
         ("grouped", lambda g, c: 1 < g < c["cin"]),
     )  # fmt: skip
+    types = (("fp16", "bf16"), ("tf32", "fp32"))
     rows = []
-    for name, holds in kinds:
-        of_kind = [c for c in cases if holds(c.shape.get("groups", 1), c.shape)]
-        for types in (("fp16", "bf16"), ("tf32", "fp32")):
-            some = [c for c in of_kind if c.shape["dtype"] in types]
-            s = summarise(some)
-            rows.append(
-                [f"{name}, {' and '.join(types)}", str(s.ours.n), *_errors(s.ours),
-                 digit(s.repeat), digit(s.baseline.mape)]
-            )  # fmt: skip
+    for judge_set in ("h200_conv_holdout", "h200_conv_judge"):
+        cases = list(validation(judge_set).cases)
+        for name, holds in kinds:
+            of_kind = [c for c in cases if holds(c.shape.get("groups", 1), c.shape)]
+            for some in types:
+                s = summarise(c for c in of_kind if c.shape["dtype"] in some)
+                if s.ours.n:
+                    rows.append(
+                        [f"{judge_set}: {name}, {' and '.join(some)}", str(s.ours.n),
+                         *_errors(s.ours), digit(s.repeat), digit(s.baseline.mape)]
+                    )  # fmt: skip
+        s = summarise(cases)
+        rows.append(
+            [f"{judge_set}: all", str(s.ours.n), *_errors(s.ours), digit(s.repeat),
+             digit(s.baseline.mape)]
+        )  # fmt: skip
     head = ("convolution", "n", "MAPE", "median", "max", "repeat", "roofline")
     return table(head, rows)
 
