@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from conv_cases import LAUNCHES, SETS, cases, label
+from conv_cases import ASIDE, LAUNCHES, SETS, cases, label
 
 from archsim.mapping.gpu.conv_choice import FEATURES, Tree, features, kind, walk
 
 TARGET = Path(__file__).parents[1] / "archsim" / "mapping" / "gpu" / "conv_trees.json"
-JUDGES = ("holdout", "conv_holdout")  # those looked at while the choice was made
 RARE = 3  # labels seen less often are not learnt
 LEAST = 4  # fewer cases are not split further
 COSTLY = ("precomputed",)
@@ -40,7 +39,7 @@ class Sample:
 def collect() -> dict[str, Sample]:
     """Return the recorded choices by tree."""
     found: dict[str, Sample] = defaultdict(Sample)
-    for case, spec in cases((*SETS, *LAUNCHES, *JUDGES)):
+    for case, spec in cases((*SETS, *LAUNCHES, *ASIDE)):
         text = label(case, spec)
         if not text:
             continue
@@ -48,7 +47,7 @@ def collect() -> dict[str, Sample]:
         sample.values.append(features(spec))
         sample.labels.append(text)
         half = "check" if case["check"] else "fit"
-        sample.halves.append(case["set"] if case["set"] in JUDGES else half)
+        sample.halves.append(case["set"] if case["set"] in ASIDE else half)
     return dict(sorted(found.items()))
 
 
@@ -133,7 +132,7 @@ def tile(text: str) -> str:
 def report(name: str, sample: Sample, tree: Tree) -> str:
     """Return hit rates of kernel and tile on every part, as one line."""
     text = f"{name:15s} {len(tree[0]) // 2 + 1} leaves"
-    for part in ("fit", "check", *JUDGES):
+    for part in ("fit", "check", *ASIDE):
         rows = [i for i, half in enumerate(sample.halves) if half == part]
         told = [(walk(tree, sample.values[i]), sample.labels[i]) for i in rows]
         hits = sum(a == b for a, b in told) / max(len(rows), 1)
