@@ -2,7 +2,7 @@
 
 from archsim.frontend.cubin import Cubin, read_cubin
 from archsim.frontend.instruction import Control, Instruction, Kernel, Operand
-from archsim.frontend.load import load_cubin, load_numba, load_ptx, load_sass
+from archsim.frontend.load import load_cubin, load_numba, load_ptx, load_sass, numba_cubin
 from archsim.frontend.toolchain import KernelCompileError, ToolchainMissingError
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "load_numba",
     "load_ptx",
     "load_sass",
+    "numba_cubin",
     "read_cubin",
 ]

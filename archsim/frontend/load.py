@@ -26,6 +26,12 @@ def load_numba(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> 
     Raises KernelCompileError when Numba or ptxas refuses it and ToolchainMissingError when a
     wheel is absent. No GPU is needed.
     """
+    function = getattr(kernel, "py_func", kernel)
+    return load_cubin(numba_cubin(kernel, signature, arch), source=function.__code__.co_filename)
+
+
+def numba_cubin(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> bytes:
+    """The machine code of a ``@cuda.jit`` kernel, compiled with its decorator's options."""
     if arch not in _ARCHES:
         raise ValueError(f"arch must be one of {sorted(_ARCHES)}, not {arch!r}")
     try:
@@ -45,10 +51,9 @@ def load_numba(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> 
     except NumbaError as error:
         first = str(error).strip().split("\n")[0]
         raise KernelCompileError(f"kernel {function.__name__} does not compile: {first}") from error
-    source = function.__code__.co_filename
     if calls_external_code(ptx):
         ptx = with_external_code(ptx, function, signature, _ARCHES[arch], _options(kernel))
-    return load_ptx(ptx, arch=arch, source=source)
+    return assemble(ptx, arch)
 
 
 def _options(kernel: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ _FILES = (
 _CONSTANT = re.compile(r"cx?\[(\w+)\]\[(.*)\]")
 _MEMORY = re.compile(r"(?:desc\[UR(\d+|Z)\])?\[(.*)\]")
 _DESCRIPTOR = re.compile(r"gdesc\[UR(\d+|Z)\](\..*)?")
-_SPECIAL = re.compile(r"SR\w*|PR|SB\d|gsb\d|Rpc")  # PR: all predicates; SB, gsb: scoreboards
+_SPECIAL = re.compile(r"SR\w*|U?PR|SB\d|gsb\d|Rpc")  # PR, UPR: all predicates; SB, gsb: scoreboards
 _FLOAT = re.compile(r"[+-]?(\d+(\.\d*)?(e[+-]?\d+)?|INF|QNAN|SNAN|NAN)", re.IGNORECASE)
 
 

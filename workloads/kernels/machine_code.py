@@ -11,7 +11,6 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-_ARCHES: dict[str, Any] = {"sm_90": (9, 0), "sm_90a": (9, 0, "a")}
 
 
 def cubin(
@@ -30,7 +29,7 @@ def cubin(
     if path is not None and path.exists():
         entry, _, data = path.read_bytes().partition(b"\n")
         return data, entry.decode()
-    data, entry_name = _compile(function, signature, arch)
+    data, entry_name = _compile(kernel, signature, arch)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(entry_name.encode() + b"\n" + data)
@@ -46,15 +45,8 @@ def _stem(function: Any, signature: tuple[Any, ...], arch: str, key: str) -> str
     return f"{function.__name__}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def _compile(function: Any, signature: tuple[Any, ...], arch: str) -> tuple[bytes, str]:
-    from numba import cuda
+def _compile(kernel: Any, signature: tuple[Any, ...], arch: str) -> tuple[bytes, str]:
+    from archsim.frontend import numba_cubin, read_cubin
 
-    from archsim.frontend import read_cubin
-    from archsim.frontend.toolchain import assemble
-
-    ptx, _ = cuda.compile(
-        function, signature, cc=_ARCHES[arch], device=False, abi="numba", output="ptx",
-        lineinfo=True,
-    )  # fmt: skip
-    data = assemble(ptx, arch)
+    data = numba_cubin(kernel, signature, arch)
     return data, read_cubin(data).entries()[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import statistics
 import time
@@ -28,6 +29,8 @@ METHOD_MICRO = (
 )
 REPEATS, BATCH = 10, 20
 SEED = 20261126
+KERNEL_SUITES = {"kernels": "workloads.kernels.suite", "kernels_judge": "workloads.kernels.judge"}
+RECORD_LISTS = {"sm_micro": "records", "sm_micro_judge": "judge_records"}
 
 
 def cubin_folder() -> Path | None:
@@ -37,9 +40,8 @@ def cubin_folder() -> Path | None:
 
 
 def kernels(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
-    """Measure every case of `workloads.kernels.suite` into ``store`` until ``deadline``."""
-    from workloads.kernels.suite import cases
-
+    """Measure the cases of a kernel suite (`KERNEL_SUITES`) into ``store`` until ``deadline``."""
+    cases = importlib.import_module(KERNEL_SUITES[name]).cases
     store.meta["method"] = METHOD_KERNELS.format(repeats=REPEATS)
     store.meta["seed"] = SEED
     timer = Timer(REPEATS, REPEATS)
@@ -110,15 +112,15 @@ def place(args: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
 
 
 def sm_micro(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
-    """Measure every record of `workloads.kernels.micro` into ``store`` until ``deadline``."""
+    """Measure the records of a list (`RECORD_LISTS`) into ``store`` until ``deadline``."""
     import torch
 
-    from workloads.kernels.micro import records
+    from workloads.kernels.micro import catalog
 
     repeats = 3
     store.meta["method"] = METHOD_MICRO.format(repeats=repeats)
     flush = torch.zeros(FLUSH_BYTES // 4, device="cuda")
-    todo = list(records())
+    todo = list(getattr(catalog, RECORD_LISTS[name])())
     for done, record in enumerate(todo):
         store.meta["unmeasured"] = len(todo) - done
         if time.monotonic() > deadline:
@@ -197,25 +199,24 @@ def _details(record: dict[str, Any], bench: Any, table: Any, words: Any) -> dict
     return {}
 
 
-def compile_all(folder: Path) -> int:
-    """Write the machine code of both suites into ``folder``; returns the number of files."""
+def compile_all(folder: Path, kernels: str = "kernels", micro: str = "sm_micro") -> int:
+    """Write the machine code of two suites into ``folder``; returns the number of files."""
     from numba import typeof
 
     from workloads.kernels.machine_code import cubin
-    from workloads.kernels.micro import build, records
+    from workloads.kernels.micro import build, catalog
     from workloads.kernels.micro.kernel import SIGNATURE, timed
-    from workloads.kernels.suite import cases
 
     seen: set[Any] = set()
-    for record in records():
+    for case in importlib.import_module(KERNEL_SUITES[kernels]).cases(np.random.default_rng(SEED)):
+        signature = tuple(typeof(arg) for arg in case.args)
+        if (case.kernel, signature) not in seen:
+            seen.add((case.kernel, signature))
+            cubin(case.kernel, signature, case.options.get("arch", "sm_90"), folder)
+    for record in getattr(catalog, RECORD_LISTS[micro])():
         bench = build(record)
         key = (bench.loop.text(), bench.arch)
         if key not in seen:
             seen.add(key)
             cubin(timed(bench.loop), SIGNATURE, bench.arch, folder, key=key[0])
-    for case in cases(np.random.default_rng(SEED)):
-        signature = tuple(typeof(arg) for arg in case.args)
-        if (case.kernel, signature) not in seen:
-            seen.add((case.kernel, signature))
-            cubin(case.kernel, signature, case.options.get("arch", "sm_90"), folder)
     return len(seen)

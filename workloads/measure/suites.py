@@ -67,6 +67,8 @@ OTHER_SUITES: dict[str, Callable[..., None]] = {
     "rankings_batched": cublaslt.rankings,
     "kernels": kernel_suites.kernels,
     "sm_micro": kernel_suites.sm_micro,
+    "kernels_judge": kernel_suites.kernels,
+    "sm_micro_judge": kernel_suites.sm_micro,
     "conv_engines": conv_suite.engines,
     "conv_launches": conv_launches.launches,
 }

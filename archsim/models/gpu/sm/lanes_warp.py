@@ -152,13 +152,13 @@ def r2ur(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> Non
 def p2r(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> None:
     """``P2R``: predicates as bits of a register, under a mask, over a base."""
     d, a, b = place(code[pc, _D], wb), place(code[pc, _A], wb), place(code[pc, _B], wb)
-    shift = uint32(code[pc, _SUB])
+    shift, first = uint32(code[pc, _SUB]), pb + code[pc, col.EXTRA]
     for lane in range(32):
         if not (mask >> uint32(lane)) & uint32(1):
             continue
         bits = uint32(0)
         for n in range(7):
-            bits |= ((P[pb + n] >> uint32(lane)) & uint32(1)) << uint32(n)
+            bits |= ((P[first + n] >> uint32(lane)) & uint32(1)) << uint32(n)
         keep = R[b + lane]
         R[d + lane] = (R[a + lane] & ~(keep << shift)) | ((bits & keep) << shift)
 
@@ -167,13 +167,13 @@ def p2r(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> None
 def r2p(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> None:
     """``R2P``: predicates from bits of a register, under a mask."""
     a, b = place(code[pc, _A], wb), place(code[pc, _B], wb)
-    shift = uint32(code[pc, _SUB])
+    shift, first = uint32(code[pc, _SUB]), code[pc, col.EXTRA]
     for n in range(7):
         value, written = uint32(0), uint32(0)
         for lane in range(32):
             value |= ((R[a + lane] >> (shift + uint32(n))) & uint32(1)) << uint32(lane)
             written |= ((R[b + lane] >> uint32(n)) & uint32(1)) << uint32(lane)
-        set_predicate(P, pb, n, value, mask & written)
+        set_predicate(P, pb, first + n, value, mask & written)
 
 
 @inner

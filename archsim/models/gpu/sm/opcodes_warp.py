@@ -176,8 +176,9 @@ def _r2ur(builder: Builder, item: Instruction) -> None:
 
 def _p2r(builder: Builder, item: Instruction) -> None:
     row = builder.row
-    target, _, base, mask = item.operands
-    row[col.OP] = col.P2R
+    target, predicates, base, mask = item.operands
+    row[col.OP], row[col.UNIFORM] = col.P2R, target.kind is Kind.UNIFORM
+    row[col.EXTRA] = _first_of(predicates)
     row[col.D], row[col.A], row[col.B] = (
         builder.target(target), builder.source(base), builder.source(mask),
     )  # fmt: skip
@@ -186,10 +187,16 @@ def _p2r(builder: Builder, item: Instruction) -> None:
 
 def _r2p(builder: Builder, item: Instruction) -> None:
     row = builder.row
-    _, source, mask = item.operands
-    row[col.OP] = col.R2P
+    predicates, source, mask = item.operands
+    row[col.OP], row[col.UNIFORM] = col.R2P, source.kind is Kind.UNIFORM
+    row[col.EXTRA] = _first_of(predicates)
     row[col.A], row[col.B] = builder.source(source), builder.source(mask)
     row[col.SUB] = next((8 * int(s[1]) for s in source.suffixes if s in ("B1", "B2", "B3")), 0)
+
+
+def _first_of(predicates: Operand) -> int:
+    """Number of the first predicate of ``PR`` or ``UPR``."""
+    return col.PRED_TRUE + 1 if predicates.name == "UPR" else 0
 
 
 def _match(builder: Builder, item: Instruction) -> None:
@@ -237,6 +244,7 @@ WARP = {
     "EXIT": _exit, "KILL": _exit, "BSSY": _bssy, "BSYNC": _bsync, "BREAK": _break, "BMOV": _bmov,
     "WARPSYNC": _warpsync, "BAR": _barrier, "B2R": _barrier_result, "YIELD": _yield,
     "UCGABAR_ARV": _cluster_arrive, "UCGABAR_WAIT": _cluster_wait, "VOTE": _vote, "VOTEU": _vote,
-    "SHFL": _shuffle, "R2UR": _r2ur, "P2R": _p2r, "R2P": _r2p, "MATCH": _match, "REDUX": _redux,
+    "SHFL": _shuffle, "R2UR": _r2ur, "P2R": _p2r, "R2P": _r2p,
+    "UP2UR": _p2r, "UR2UP": _r2p, "MATCH": _match, "REDUX": _redux,
     "ELECT": _elect, "QSPC": _address_space,
 }  # fmt: skip
