@@ -20,6 +20,7 @@ from archsim.errors import ConfigError
 
 # Footprints that decide nothing in the simulator, which has no pages: smaller ones run sooner.
 _SMALLER = {"global": 16 << 20, "dram": 64 << 20, "dram_write": 64 << 20}
+_STEADY = ("dram", "dram_write")  # long enough on the GPU that start and end do not count
 WGMMA_ROUNDS = 16
 
 
@@ -67,6 +68,9 @@ def predict(record: dict[str, Any], model: Any) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise ConfigError(f"fields must have values of their kind: {error}") from error
     value = _simulate(bench, model)
+    if record.get("what") in _STEADY and record["bench"] == "bandwidth":
+        more = _simulate(build({**small, **record, "bytes": 2 * small["bytes"]}), model)
+        value = 1 / (2 / more - 1 / value)  # what the second half of twice the bytes takes
     if bench_name == "wgmma_throughput":
         value *= model.constants["wgmma_clock_hz"] / model.clock_hz
     return {**record, "predicted": round(value, 4), "unit": bench.unit}
@@ -96,7 +100,9 @@ def _simulate(bench: Any, model: Any) -> float:
     rounds = min(bench.rounds, WGMMA_ROUNDS) if bench.arch == "sm_90a" else bench.rounds
     kernel = load_numba(timed(bench.loop), SIGNATURE, bench.arch)
     whole = bench.ctas > 1 and bench.cluster == 1
-    ctas = bench.ctas if not whole else model.sms * max(1, bench.ctas // model.sms)
+    ctas = bench.ctas
+    if whole and ctas > model.sms:
+        ctas = ctas // model.sms * model.sms
     data = np.zeros(bench.words, np.uint32)
     clocks = np.zeros((bench.warps, len(COLUMNS)), np.int64)
     if bench.fill is not None:

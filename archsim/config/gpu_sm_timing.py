@@ -118,3 +118,69 @@ class SmTiming(Group):
     bank_slack_cycles: Constant = constant(
         "clk", minimum=0, doc="register-bank conflicts that the operand buffer hides"
     )
+    cluster_barrier_warp_cycles: Constant = constant(
+        "clk", minimum=0, doc="each further warp of a CTA at a cluster barrier"
+    )
+    call_cycles: Constant = constant(
+        "clk", minimum=0, doc="a taken call, return or indirect branch"
+    )
+    constant_pass_cycles: Constant = constant(
+        "clk", minimum=0, doc="each further word of an indexed load from a constant bank"
+    )
+    shared_cas_cycles: Constant = constant(
+        "clk",
+        minimum=0,
+        doc="compare-and-swap in shared memory; half of it for each lane of a word",
+    )
+    dsmem_store_bytes: Constant = constant(
+        "B/clk", above=0, doc="stores of one SM to another's shared memory"
+    )
+    dsmem_source_bytes: Constant = constant(
+        "B/clk", above=0, doc="shared memory that one SM gives to others"
+    )
+    dsmem_spread: Constant = constant(
+        "1", minimum=0, doc="factor on DSMEM rates in clusters of more than two CTAs"
+    )
+    dsmem_ring: Constant = constant(
+        "1",
+        minimum=0,
+        doc="factor on DSMEM rates where an SM gives to another SM than it takes from",
+    )
+    bulk_interval_cycles: Constant = constant("clk", minimum=0, doc="one bulk copy after another")
+    atomic_serial_cycles: Constant = constant(
+        "clk", minimum=0, doc="a lane's update of a word that other lanes of its warp update, too"
+    )
+    atomic_port_cycles: Constant = constant(
+        "clk", minimum=0, doc="a line's atomics in the SM's port"
+    )
+    atomic_port_bytes: Constant = constant("B/clk", above=0, doc="atomics of one SM, whole sectors")
+    wide_cycles: Constant = constant(
+        "clk", minimum=0, doc="further stall of the warp after a 64-bit integer product"
+    )
+    fp64_interval_cycles: Constant = constant(
+        "clk", minimum=0, doc="one fp64 instruction after another"
+    )
+    xu_interval_cycles: Constant = constant(
+        "clk", minimum=0, doc="one special function or conversion after another"
+    )
+    match_cycles: Constant = constant("clk", minimum=0, doc="match.any of 32 different values")
+    dmma_own_cycles: Constant = constant(
+        "clk", minimum=0, doc="what a warp's fp64 matrix instructions overlap"
+    )
+    wgmma_gap_cycles: Constant = constant("clk", minimum=0, doc="between two wgmma")
+    wgmma_registers_cycles: Constant = constant("clk", minimum=0, doc="A of a wgmma from registers")
+    wgmma_descriptor_cycles: Constant = constant("clk", minimum=0, doc="descriptor of A of a wgmma")
+    wgmma_sparse_cycles: Constant = constant(
+        "clk", minimum=0, doc="further latency of a sparse wgmma"
+    )
+    l2_same_cycles: Constant = constant("clk", minimum=0, doc="writes of one sector")
+    generic_cycles: Constant = constant(
+        "clk", minimum=0, doc="generic address of own shared memory"
+    )
+    fetch_cycles: Constant = constant("clk", minimum=0, doc="issue slots lost to a fetch of code")
+    copy_pass_cycles: Constant = constant(
+        "clk", minimum=0, doc="cp.async through L1, beyond a load"
+    )
+    dirty_cycles: Constant = constant(
+        "clk", minimum=0, doc="how far stores may run ahead of device memory: written lines in L2"
+    )

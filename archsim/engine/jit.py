@@ -60,3 +60,10 @@ def inlined(function: F) -> F:
     """
     compile_with: Any = numba.njit
     return cast("F", compile_with(inline="always", **_INNER)(function))
+
+
+def fused(function: F) -> F:
+    """Like `inner`, but LLVM puts the code into each caller: for functions of many arrays, whose
+    passing would cost more than they do."""
+    compile_with: Any = numba.njit
+    return cast("F", compile_with(forceinline=True, **_INNER)(function))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from archsim.frontend.blocks import basic_blocks
@@ -43,17 +47,37 @@ def numba_cubin(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") ->
     compile_ptx: Any = getattr(cuda, "compile", None)
     if compile_ptx is None:
         raise KernelCompileError("kernels must be compiled outside Numba's CUDA simulator")
+    with _device_of(_ARCHES[arch]):
+        return _compile(compile_ptx, kernel, function, signature, arch, NumbaError)
+
+
+def _compile(
+    compile_ptx: Any, kernel: Any, function: Any, signature: tuple[Any, ...], arch: str,
+    numba_error: type[Exception],
+) -> bytes:  # fmt: skip
     try:
         ptx, _ = compile_ptx(
             function, signature, cc=_ARCHES[arch], device=False, abi="numba", output="ptx",
             lineinfo=True, **_options(kernel),
         )  # fmt: skip
-    except NumbaError as error:
+    except numba_error as error:
         first = str(error).strip().split("\n")[0]
         raise KernelCompileError(f"kernel {function.__name__} does not compile: {first}") from error
     if calls_external_code(ptx):
         ptx = with_external_code(ptx, function, signature, _ARCHES[arch], _options(kernel))
     return assemble(ptx, arch)
+
+
+@contextmanager
+def _device_of(cc: tuple[Any, ...]) -> Iterator[None]:
+    """Device functions compile for ``cc``: Numba asks the current GPU, of which there is none."""
+    dispatcher: Any = importlib.import_module("numba.cuda.dispatcher")
+    kept = dispatcher.get_current_device
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=cc)
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = kept
 
 
 def _options(kernel: Any) -> dict[str, Any]:

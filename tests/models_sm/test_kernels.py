@@ -344,3 +344,39 @@ def test_impossible_launches_are_refused_in_one_sentence():
             run(elementwise.saxpy, **full)
     with pytest.raises(ValueError, match="contiguous"):
         run(elementwise.saxpy, 1, 32, (np.float32(1), np.zeros((8, 2), np.float32)[:, 0], x))
+
+
+@cuda.jit(device=True)
+def affine(x, y):
+    return 3.0 * x + y
+
+
+@cuda.jit(device=True)
+def twice(x, y):
+    return affine(affine(x, y), y)
+
+
+def test_kernels_call_device_functions():
+    def kernel(x, y):
+        i = cuda.grid(1)
+        y[i] = twice(x[i], y[i])
+
+    x = np.arange(64.0)
+    _, found = launch(kernel, (x, np.ones(64)))
+    np.testing.assert_array_equal(found, 9 * x + 4)
+
+
+def test_numba_random_numbers_of_a_thread():
+    from numba.cuda.random import xoroshiro128p_dtype, xoroshiro128p_uniform_float32
+
+    def kernel(states, y):
+        i = cuda.grid(1)
+        y[i] = xoroshiro128p_uniform_float32(states, i)
+
+    states = np.zeros(64, xoroshiro128p_dtype)
+    states["s0"], states["s1"] = np.arange(64, dtype=np.uint64) << np.uint64(40), 12345
+    s0, s1 = states["s0"].copy(), states["s1"].copy()
+    _, found = launch(kernel, (states, np.zeros(64, np.float32)))
+    want = ((s0 + s1) >> np.uint64(11)).astype(np.float64) * (1.0 / (1 << 53))
+    np.testing.assert_allclose(found, want.astype(np.float32), rtol=1e-6)
+    assert (states["s0"] != s0).any()

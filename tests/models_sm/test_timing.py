@@ -15,7 +15,8 @@ from archsim.app.microbench import predict
 from archsim.app.sm_device import sm_device
 from archsim.cli import main
 from archsim.errors import ConfigError
-from archsim.models.gpu.sm import timing_memory as mem
+from archsim.frontend import load_numba
+from archsim.models.gpu.sm import timing_access, timing_sample, timing_table
 from archsim.models.gpu.sm.timing_launch import time_launch
 
 ROW = np.arange(32, dtype=np.int64)
@@ -44,18 +45,33 @@ def run(device: Any, n: int, block: int = 128, **more: Any) -> Any:
     [(4, 4, 1), (8, 4, 2), (128, 4, 32), (12, 4, 1), (0, 4, 1), (8, 8, 2), (16, 16, 4), (0, 16, 1)],
 )
 def test_shared_wavefronts_follow_the_banks(stride: int, size: int, passes: int) -> None:
-    assert mem.shared_passes(ROW * stride, ALL, size) == passes
+    assert timing_access.shared_passes.py_func(ROW * stride, ALL, size) == passes
 
 
-@pytest.mark.parametrize(("stride", "count"), [(4, 4), (8, 8), (32, 32), (128, 32), (0, 1)])
-def test_coalescing_counts_sectors(stride: int, count: int) -> None:
-    assert mem.sectors_of(4096 + ROW * stride, ALL, 4, np.empty(128, np.int64)) == count
+def coalesce(row: Any, mask: int, size: int) -> tuple[int, int, list[int]]:
+    sectors, cover = np.empty(512, np.int64), np.empty(512, np.int64)
+    found, lines = timing_access.coalesce.py_func(row, mask, size, sectors, cover)
+    return found, lines, cover[:found].tolist()
+
+
+@pytest.mark.parametrize(
+    ("stride", "size", "count", "lines"),
+    [(4, 4, 4, 1), (8, 8, 8, 2), (32, 4, 32, 8), (128, 4, 32, 32), (0, 4, 1, 1), (16, 16, 16, 4)],
+)
+def test_coalescing_counts_sectors_and_lines(
+    stride: int, size: int, count: int, lines: int
+) -> None:
+    assert coalesce(4096 + ROW * stride, ALL, size)[:2] == (count, lines)
 
 
 def test_masked_lanes_touch_nothing() -> None:
-    out = np.empty(128, np.int64)
-    assert mem.sectors_of(ROW * 128, 0b101, 4, out) == 2
-    assert mem.lines_of(ROW * 128, 0b101, 4) == 2
+    assert coalesce(ROW * 128, 0b101, 4)[:2] == (2, 2)
+
+
+def test_whole_sectors_are_told_from_parts() -> None:
+    assert coalesce(ROW * 4, ALL, 4)[2] == [32] * 4
+    assert coalesce(ROW * 4, 0xFFFF, 4)[2] == [32, 32]
+    assert coalesce(ROW * 8, ALL, 4)[2] == [16] * 8
 
 
 def test_reasons_tile_the_clocks(device: Any) -> None:
@@ -75,10 +91,81 @@ def test_more_work_takes_longer_and_stays_above_its_bound(device: Any) -> None:
     assert times[-1] > 8 * (1 << 20) / 4.8e6  # the input at the peak of device memory
 
 
-def test_the_sample_is_near_the_whole(device: Any) -> None:
+def test_the_sample_is_near_the_whole(device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(device, 1 << 12).sampled_ctas == 32  # a small launch is simulated whole
+    monkeypatch.setattr(timing_sample, "EXACT", 0)
     sampled, exact = run(device, 1 << 16), run(device, 1 << 16, exact=True)
     assert exact.sampled_ctas == exact.grid_ctas > sampled.sampled_ctas
     assert sampled.us == pytest.approx(exact.us, rel=0.15)
+
+
+@cuda.jit
+def spin(rounds, y):
+    i = cuda.grid(1)
+    v = y[i]
+    for _ in range(rounds[i]):
+        v = v * 1.5 + 1.0
+    y[i] = v
+
+
+def test_the_longest_cta_is_in_the_sample(device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing_sample, "EXACT", 0)
+    rounds = np.tile(np.arange(16, dtype=np.int32) * 4, 2560)  # CTAs alike
+    even = time_launch(spin, 640, 64, (rounds, np.ones(rounds.size)), device)
+    rounds = np.repeat(np.random.default_rng(1).integers(10, 90, 640).astype(np.int32), 64)
+    rounds[64 * 57] = 20_000
+    long = time_launch(spin, 640, 64, (rounds, np.ones(rounds.size)), device)
+    assert 57 in long.ctas
+    assert long.cycles > even.cycles + 20_000 * 4
+
+
+@cuda.jit
+def look_up(index, table, y):
+    i = cuda.grid(1)
+    words = cuda.local.array(32, np.int32)
+    for k in range(32):
+        words[k] = table[k]
+    total = 0
+    for k in range(64):
+        total += words[(index[i] + k) & 31]
+    y[i] = total
+
+
+def test_lanes_at_other_words_of_local_memory_take_turns(device: Any) -> None:
+    table, times = np.arange(32, dtype=np.int32), []
+    for index in (np.zeros(2048, np.int32), np.arange(2048, dtype=np.int32)):
+        times.append(time_launch(look_up, 2, 1024, (index, table, np.zeros(2048)), device).us)
+    assert times[1] > 2 * times[0]
+
+
+@cuda.jit
+def bump(index, y):
+    i = cuda.grid(1)
+    cuda.atomic.add(y, index[i], np.float32(1))
+
+
+def test_float_atomics_of_one_word_take_turns(device: Any) -> None:
+    times = []
+    for index in (np.zeros(4096, np.int32), np.arange(4096, dtype=np.int32)):
+        args = (index, np.zeros(4096, np.float32))
+        times.append(time_launch(bump, 32, 128, args, device).cycles)
+    assert times[0] > times[1] + 4096 * 3
+
+
+def test_intervals_follow_the_operands_of_matrix_instructions(device: Any) -> None:
+    from workloads.kernels.micro import build
+    from workloads.kernels.micro.kernel import SIGNATURE, timed
+
+    found = {}
+    for n, operands in ((8, "ss"), (8, "rs"), (256, "ss"), (256, "rs")):
+        instr = f"wgmma.mma_async.sync.aligned.m64n{n}k16.f32.f16.f16"
+        bench = build({"bench": "wgmma_latency", "instr": instr, "operands": operands})
+        kernel = load_numba(timed(bench.loop), SIGNATURE, bench.arch)
+        rows = timing_table.table(kernel, device.constants)
+        row = rows[rows[:, timing_table.KIND] == timing_table.WGMMA][0]
+        found[n, operands] = (row[timing_table.INTERVAL], row[timing_table.PORT])
+    assert found[8, "ss"][1] > found[8, "rs"][1] > found[8, "rs"][0]  # the way in decides
+    assert found[256, "ss"][0] == found[256, "rs"][0] > found[256, "ss"][1]  # the product does
 
 
 @pytest.mark.parametrize(
@@ -87,6 +174,7 @@ def test_the_sample_is_near_the_whole(device: Any) -> None:
         ({"bench": "latency", "what": "fp32_fma"}, 4.064, 0.02),
         ({"bench": "latency", "what": "l1"}, 36.02, 0.03),
         ({"bench": "latency", "what": "shared", "ways": 8}, 37.17, 0.02),
+        ({"bench": "latency", "what": "int64_mad"}, 16.17, 0.03),
         ({"bench": "dpx_latency", "instr": "viaddmax_s16x2_relu"}, 4.07, 0.02),
         ({"bench": "dsmem_latency", "cluster": 16, "sm_from": 51, "sm_to": 64}, 195, 0.12),
     ],

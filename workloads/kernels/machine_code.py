@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 
-
 def cubin(
     kernel: Any,
     signature: tuple[Any, ...],

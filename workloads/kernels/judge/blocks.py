@@ -334,7 +334,7 @@ def _counts(rng: np.random.Generator) -> Iterator[Case]:
     yield launch(f"digits_{n}", digits, n // 2048, 256, (x, np.zeros_like(want), 8),
                  exact(1, want))  # fmt: skip
     for n, ctas, skew in ((200_000, 40, False), (6_000_000, 264, False), (2_000_000, 264, True)):
-        x = (rng.integers(0, 256, n) if not skew else rng.geometric(0.3, n).clip(0, 255))
+        x = rng.integers(0, 256, n) if not skew else rng.geometric(0.3, n).clip(0, 255)
         x = x.astype(np.uint8)
         yield launch(f"histogram_{n}{'_skew' if skew else ''}", histogram, ctas, 256,
                      (x, np.zeros(256, np.int32)),
@@ -372,13 +372,15 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         x = rng.random((rows, cols), dtype=np.float32)
         e = np.exp(x - x.max(axis=1, keepdims=True))
         yield launch(f"online_softmax_{rows}_{cols}", online_softmax, rows, 256,
-                     (x, np.zeros_like(x)), close(1, e / e.sum(1, keepdims=True), 1e-4))  # fmt: skip
+                     (x, np.zeros_like(x)),
+                     close(1, e / e.sum(1, keepdims=True), 1e-4))  # fmt: skip
     rows, cols = 6000, 320
     x = rng.random((rows, cols)).astype(np.float16)
     f = x.astype(np.float32)
     want = f / np.sqrt((f * f).mean(axis=1, keepdims=True) + 1e-5)
     yield launch(f"rms_norm_{rows}_{cols}", rms_norm, rows // 8, 256,
-                 (x, np.ones(cols, np.float32), np.zeros_like(x)), close(2, want, 5e-3))  # fmt: skip
+                 (x, np.ones(cols, np.float32), np.zeros_like(x)),
+                 close(2, want, 5e-3))  # fmt: skip
 
 
 def _lu(m: np.ndarray) -> Any:

@@ -214,7 +214,8 @@ def _tree(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
 def _sparse(rng: np.random.Generator) -> Iterator[Case]:
     for rows, mean, skew in ((3_000, 12, False), (120_000, 9, False), (50_000, 12, True)):
         *args, want = _csr(rng, rows, mean, skew, np.float64)
-        yield launch(f"csr_scalar_{rows}{'_skew' if skew else ''}", csr_scalar, -(-rows // 128), 128,
+        yield launch(f"csr_scalar_{rows}{'_skew' if skew else ''}", csr_scalar,
+                     -(-rows // 128), 128,
                      (*args, np.zeros(rows)), close(4, want, 1e-9))  # fmt: skip
     for rows, mean, skew in ((2_000, 30, False), (60_000, 20, True)):
         *args, want = _csr(rng, rows, mean, skew, np.float32)

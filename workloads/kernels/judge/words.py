@@ -258,7 +258,8 @@ def _strings(rng: np.random.Generator) -> Iterator[Case]:
     n = 900_000
     data = rng.integers(0, 256, n).astype(np.uint8)
     alphabet = np.frombuffer(
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8).copy()
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8
+    ).copy()
     import base64 as codec
 
     want = np.frombuffer(codec.b64encode(data.tobytes()), np.uint8)

@@ -9,25 +9,33 @@ from __future__ import annotations
 (
     L1_CYCLES, L2_NEAR_CYCLES, L2_FAR_CYCLES, HBM_CYCLES, L2_PORT_BYTES, L2_WRITE_PORT_BYTES,
     L2_BYTES, L2_WRITE_BYTES, HBM_BYTES, HBM_WRITE_FRACTION, ATOMIC_CYCLES, ATOMIC_WORD_CYCLES,
-    ATOMIC_LINE_CYCLES, SHARED_CYCLES, SHARED_PASS_CYCLES, SHUFFLE_CYCLES,
-    SHARED_ATOMIC_CYCLES, MIO_CYCLES, MIO_ENTRIES, LINE_CYCLES, BARRIER_CYCLES,
-    BARRIER_WARP_CYCLES, BRANCH_CYCLES, CLUSTER_BARRIER_CYCLES, DSMEM_CYCLES, DSMEM_PORT_BYTES,
-    BULK_CYCLES, BULK_ISSUE_CYCLES, BULK_BYTES, COPY_CYCLES, FENCE_CYCLES,
-    CTA_CYCLES, CTA_THREAD_CYCLES, LAUNCH_CYCLES, DRAIN_CYCLES, CONSTANT_CYCLES,
-    READ_RELEASE_CYCLES, L2_PARTIAL_FACTOR, HBM_SPREAD_CYCLES,
-    SHARE, CTA_RATE, BANK_SLACK,
-) = range(42)  # fmt: skip
-COUNT = 48
+    ATOMIC_LINE_CYCLES, SHARED_CYCLES, SHARED_PASS_CYCLES, SHUFFLE_CYCLES, SHARED_ATOMIC_CYCLES,
+    MIO_CYCLES, MIO_ENTRIES, LINE_CYCLES, BARRIER_CYCLES, BARRIER_WARP_CYCLES, BRANCH_CYCLES,
+    CLUSTER_BARRIER_CYCLES, DSMEM_CYCLES, DSMEM_PORT_BYTES, BULK_CYCLES, BULK_ISSUE_CYCLES,
+    BULK_BYTES, COPY_CYCLES, FENCE_CYCLES, CTA_CYCLES, CTA_THREAD_CYCLES, LAUNCH_CYCLES,
+    DRAIN_CYCLES, CONSTANT_CYCLES, READ_RELEASE_CYCLES, HBM_SPREAD_CYCLES, L2_PARTIAL_FACTOR,
+    CLUSTER_BARRIER_WARP_CYCLES, CALL_CYCLES, CONSTANT_PASS_CYCLES, SHARED_CAS_CYCLES,
+    DSMEM_STORE_BYTES, DSMEM_SOURCE_BYTES, DSMEM_SPREAD, DSMEM_RING, BULK_INTERVAL_CYCLES,
+    ATOMIC_SERIAL_CYCLES, ATOMIC_PORT_CYCLES, ATOMIC_PORT_BYTES, L2_SAME_CYCLES,
+    GENERIC_CYCLES, FETCH_CYCLES,
+    COPY_PASS_CYCLES, DIRTY_CYCLES, SHARE, CTA_RATE, BANK_SLACK,
+) = range(59)  # fmt: skip
+COUNT = 59
 
 FIELDS = (
     "l1_cycles", "l2_near_cycles", "l2_far_cycles", "hbm_cycles", "l2_port_bytes",
     "l2_write_port_bytes", "l2_bytes", "l2_write_bytes", "hbm_bytes", "hbm_write_fraction",
     "atomic_cycles", "atomic_word_cycles", "atomic_line_cycles", "shared_cycles",
-    "shared_pass_cycles", "shuffle_cycles", "shared_atomic_cycles",
-    "mio_cycles", "mio_entries", "line_cycles", "barrier_cycles", "barrier_warp_cycles",
-    "branch_cycles", "cluster_barrier_cycles", "dsmem_cycles", "dsmem_port_bytes", "bulk_cycles",
-    "bulk_issue_cycles", "bulk_bytes", "copy_cycles", "fence_cycles",
-    "cta_cycles", "cta_thread_cycles", "launch_cycles", "drain_cycles", "constant_cycles",
-    "read_release_cycles", "l2_partial_factor", "hbm_spread_cycles",
+    "shared_pass_cycles", "shuffle_cycles", "shared_atomic_cycles", "mio_cycles", "mio_entries",
+    "line_cycles", "barrier_cycles", "barrier_warp_cycles", "branch_cycles",
+    "cluster_barrier_cycles", "dsmem_cycles", "dsmem_port_bytes", "bulk_cycles",
+    "bulk_issue_cycles", "bulk_bytes", "copy_cycles", "fence_cycles", "cta_cycles",
+    "cta_thread_cycles", "launch_cycles", "drain_cycles", "constant_cycles",
+    "read_release_cycles", "hbm_spread_cycles", "l2_partial_factor",
+    "cluster_barrier_warp_cycles", "call_cycles", "constant_pass_cycles", "shared_cas_cycles",
+    "dsmem_store_bytes", "dsmem_source_bytes", "dsmem_spread", "dsmem_ring",
+    "bulk_interval_cycles", "atomic_serial_cycles", "atomic_port_cycles", "atomic_port_bytes",
+    "l2_same_cycles", "generic_cycles", "fetch_cycles",
+    "copy_pass_cycles", "dirty_cycles",
 )  # fmt: skip
 """Fields of a device file in the order of the vector."""

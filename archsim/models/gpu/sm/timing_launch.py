@@ -1,13 +1,8 @@
-"""One launch timed: occupancy, the sample of SMs, the replay and what follows from it.
-
-Rule of the sample. CTA ``i`` goes to SM ``i`` modulo the SM count. A sample of SMs runs all its
-CTAs in detail with its share of L2 and HBM; when that is more than ``BUDGET`` warp instructions,
-each sampled SM runs its first CTAs only, and the rest follow at the rate at which CTAs ended
-between the first full wave and the last of the sample. ``exact`` runs every SM and every CTA.
-"""
+"""One launch timed: occupancy, the replay of the sample and what follows from it."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,15 +14,12 @@ from archsim.models.gpu.sm import execute
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_core as core
 from archsim.models.gpu.sm import timing_memory as mem
+from archsim.models.gpu.sm import timing_sample as sample
+from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
-from archsim.models.gpu.sm.trace import Trace
 
-BUDGET = 1_500_000
-MOST_SMS = 4
 WARP_REGISTERS_UNIT, SHARED_UNIT = 256, 1024
 TABLE_BITS = 20
-BALANCED_WAVES = 1.5
-TOGETHER = 0.05  # SMs that touch a sector within this share of a CTA do so at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,65 +111,19 @@ def time_launch(
     held.ctas = max(1, held.ctas)
     used = min(device.sms, total)
 
-    def run(numbers: list[int]) -> list[Trace]:
+    def execute_some(numbers: list[int], trace: bool) -> execute.Execution:
         return execute.run(
             loaded, shape, threads, args, cluster=cluster, dynamic_smem_bytes=dynamic_smem_bytes,
-            ctas=numbers, trace=True,
-        ).traces  # fmt: skip
+            ctas=numbers, trace=trace,
+        )  # fmt: skip
 
-    plan = _plan(run, total, used, held.ctas, cluster, exact)
-    return _replay(plan, loaded, lanes, held, device, total, used, cluster, dynamic_smem_bytes,
+    chosen = sample.plan(
+        lambda numbers: execute_some(numbers, True).traces,
+        lambda numbers: execute_some(numbers, False).counts,
+        total, used, held.ctas, cluster, exact,
+    )  # fmt: skip
+    return _replay(chosen, loaded, lanes, held, device, total, used, cluster, dynamic_smem_bytes,
                    keep_events, begin_together)  # fmt: skip
-
-
-@dataclass(slots=True)
-class _Plan:
-    """Sampled SMs with their CTAs, and the traces by CTA."""
-
-    queues: list[list[int]]
-    traces: dict[int, Trace]
-    whole: bool
-
-
-def _plan(run: Any, total: int, used: int, resident: int, cluster: int, exact: bool) -> _Plan:
-    """Choose SMs and CTAs under the budget; every CTA is executed once."""
-    if cluster > 1:
-        group = list(range(min(cluster, total)))
-        traces = dict(zip(group, run(group[:1]), strict=True))
-        return _Plan([[n] for n in group], traces, total <= cluster)
-    probe = _middle(total)
-    traces = {probe: run([probe])[0]}
-    length = max(1, len(traces[probe].pc))
-    per_sm = -(-total // used)
-    if exact:
-        chosen, most = used, per_sm
-    else:
-        chosen = int(np.clip(BUDGET // max(1, length * per_sm), 1, min(MOST_SMS, used)))
-        most = int(np.clip(BUDGET // max(1, length * chosen), min(per_sm, resident), per_sm))
-        if most < per_sm:
-            most = min(per_sm, max(most, min(2 * resident, BUDGET // length)))
-    sms = sorted({int((i + 0.5) * used / chosen) for i in range(chosen)} if chosen < used
-                 else set(range(used)))  # fmt: skip
-    if chosen < used and total % used and most == per_sm:
-        sms[0] = 0  # an SM that gets one CTA more than the others
-    queues = [list(range(sm, total, used))[:most] for sm in sms]
-    if most < per_sm:  # spread over the grid: CTAs differ where the data does
-        queues = [
-            _spread(queue, sm, total, used, most) for queue, sm in zip(queues, sms, strict=True)
-        ]
-    wanted = sorted({n for queue in queues for n in queue} - {probe})
-    traces.update(zip(wanted, run(wanted) if wanted else [], strict=True))
-    return _Plan(queues, traces, most >= per_sm)
-
-
-def _middle(total: int) -> int:
-    return total // 2
-
-
-def _spread(queue: list[int], sm: int, total: int, used: int, most: int) -> list[int]:
-    """``most`` CTAs of the SM's list, evenly spaced."""
-    own = list(range(sm, total, used))
-    return [own[int(i * len(own) / most)] for i in range(most)]
 
 
 def constants(device: SmDevice, share: float, cta_cycles: float) -> NDArray[np.float64]:
@@ -194,8 +140,8 @@ def constants(device: SmDevice, share: float, cta_cycles: float) -> NDArray[np.f
 
 
 def _work(
-    plan: _Plan, table: NDArray[np.int32], resident: int, cluster: int
-) -> tuple[core.Work, list[int]]:
+    plan: sample.Plan, table: NDArray[np.int32], resident: int, cluster: int
+) -> tuple[ts.Work, list[int]]:
     """Traces of the sample as one set of arrays; returns the CTAs in their order."""
     order = sorted(plan.traces)
     index = {n: i for i, n in enumerate(order)}
@@ -217,99 +163,15 @@ def _work(
     for i, numbers in enumerate(plan.queues):
         queue[i, : len(numbers)] = [index[n] for n in numbers]
     address = np.concatenate(addresses) if base else np.full((1, 32), -1, np.int64)
-    return core.Work(
+    return ts.Work(
         table, np.concatenate([t.pc for t in traces]),
         np.concatenate([t.mask for t in traces]).astype(np.int64), np.concatenate(rows), address,
         np.array(first, np.int64), queue, resident, warps, cluster,
     ), order  # fmt: skip
 
 
-def _sharing(
-    plan: _Plan, table: NDArray[np.int32], order: list[int], total: int, used: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(first sectors of regions, share of the sample's first touches that are the grid's first).
-
-    Sampled SMs touch ``n`` sectors of a region of 64 KB, ``r`` of them touched by another sampled
-    SM, too; as in capture and recapture, pairs of touches over ``r`` estimate how many sectors the
-    region has for all SMs, and so how often an SM finds a sector that another one has fetched.
-    """
-    sms = len(plan.queues)
-    touched = [_first_touches(plan, table, queue) for queue in plan.queues]
-    every = np.concatenate([t[0] for t in touched])
-    if sms == used or sms < 2 or not len(every):
-        return np.zeros(1, np.int64), np.tile([1.0, 0.0], (1, 1))
-    places = np.concatenate([t[1] for t in touched])
-    sectors, inverse, times = np.unique(every, return_inverse=True, return_counts=True)
-    regions, index = np.unique(sectors >> 11, return_inverse=True)
-    n = np.bincount(index, times.astype(float))
-    repeats = np.bincount(index, (times * (times - 1) / 2).astype(float))
-    unique = np.bincount(index).astype(float)
-    pool = np.maximum(n * n / 2 * (1 - 1 / sms) / np.maximum(repeats, 0.5), unique)
-    everything = n * used / sms
-    first = pool * -np.expm1(-everything / pool)
-    fresh = np.clip(first / everything * n / unique, 0.0, 1.0)
-    fresh[repeats == 0] = 1.0
-    low, high = np.full(len(sectors), 2.0), np.full(len(sectors), -1.0)
-    np.minimum.at(low, inverse, places)
-    np.maximum.at(high, inverse, places)
-    shared = times > 1
-    apart = np.bincount(index[shared], (high - low)[shared], len(regions))
-    together = apart / np.maximum(1, np.bincount(index[shared], None, len(regions))) < TOGETHER
-    return (regions << 11).astype(np.int64), np.stack([fresh, together.astype(float)], axis=1)
-
-
-def _first_touches(
-    plan: _Plan, table: NDArray[np.int32], queue: list[int]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Sectors that an SM loads, and how far in its CTA (0 to 1) it first does."""
-    sectors, places = [np.zeros(0, np.int64)], [np.zeros(0)]
-    for n in queue:
-        trace = plan.traces[n]
-        kinds = table[trace.pc, tt.KIND]
-        rows = np.flatnonzero(((kinds == tt.LOAD) | (kinds == tt.COPY_ASYNC)) & (trace.mem >= 0))
-        if not len(rows):
-            continue
-        warp = np.searchsorted(trace.start, rows, "right") - 1
-        length = np.maximum(1, np.diff(trace.start))[warp]
-        where = np.repeat((rows - trace.start[warp]) / length, 32)
-        found = (trace.address[trace.mem[rows]] // mem.SECTOR).ravel()
-        kept = found >= 0
-        order = np.argsort(where[kept], kind="stable")
-        values, at = np.unique(found[kept][order], return_index=True)
-        sectors.append(values)
-        places.append(where[kept][order][at])
-    every, where = np.concatenate(sectors), np.concatenate(places)
-    values, at = np.unique(every, return_index=True)
-    return values, where[at]
-
-
-def _state(sms: int, resident: int, warps: int) -> core.State:
-    """Idle SMs; warp ``i`` of a CTA belongs to sub-core ``i`` modulo 4 (single warps in turn)."""
-    slots, subs = sms * resident * warps, sms * 4
-    member = np.full((subs, -(-resident * warps // 4) + resident + 1), -1, np.int64)
-    used = np.zeros(subs, np.int64)
-    for slot in range(slots):
-        sm = slot // (resident * warps)
-        q = sm * 4 + quarter(slot, warps, resident)
-        member[q, used[q]] = slot
-        used[q] += 1
-    return core.State(
-        np.zeros((slots, core.WARP_COLUMNS)), np.zeros(slots, np.int64), np.zeros(slots, np.int64),
-        np.full(slots, -1, np.int64), np.zeros((subs, tt.UNITS)), np.zeros((subs, 64)),
-        np.zeros(subs, np.int64), np.zeros((subs, 4)), np.full((subs, 2), -1, np.int64), member,
-        np.zeros((sms, resident, 4), np.int64), np.zeros((slots, 2, core.RING)),
-        np.zeros((slots, 4), np.int64), np.zeros((sms, resident + 1)),
-    )  # fmt: skip
-
-
-def quarter(slot: int, warps: int, resident: int) -> int:
-    """Sub-core of a warp slot: round robin over the warps of the SM."""
-    place, warp = slot // warps % resident, slot % warps
-    return (warp + (place * warps if warps % 4 else 0)) % 4
-
-
 def _replay(
-    plan: _Plan, kernel: Kernel, lanes: int, held: Occupancy, device: SmDevice, total: int,
+    plan: sample.Plan, kernel: Kernel, lanes: int, held: Occupancy, device: SmDevice, total: int,
     used: int, cluster: int, dynamic: int, keep_events: int, together: bool,
 ) -> LaunchTiming:  # fmt: skip
     sms = len(plan.queues)
@@ -322,26 +184,21 @@ def _replay(
     K = constants(device, sms / used, rate * used)
     shared = max(1024, kernel.shared_bytes) + dynamic
     bytes_used = shared * held.ctas if kernel.shared_bytes or dynamic else 0
-    region, fresh = _sharing(plan, table, order, total, used)
+    plan.order = order
+    region, fresh = sample.sharing(plan, table, used)
     memory = mem.new_memory(sms, carve_out(device, bytes_used), TABLE_BITS, region, fresh)
-    state = _state(sms, resident, work.warps)
+    state = ts.new_state(sms, resident, work.warps)
     begin = np.zeros((sms, resident))
     if not together:
         for place in range(resident):
             for sm, queue in enumerate(plan.queues):
                 first = queue[0] if queue else 0
                 begin[sm, place] = rate * (place * used + first % used)
-    result = core.Result(
-        np.zeros(len(order)), np.zeros(len(order)), np.zeros((4 * sms, len(tt.REASONS))),
-        np.zeros(1, np.int64), np.zeros(tt.UNITS), np.zeros((4 * len(work.first) * 4, 3)),
-        np.zeros(1, np.int64), np.zeros((keep_events, 4)), np.zeros(1, np.int64),
-    )  # fmt: skip
-    import time
-
+    result = ts.new_result(len(order), 4 * sms, len(work.first), keep_events)
     t0 = time.process_time()
     core.simulate(work, state, memory, result, K, begin, keep_events > 0)
     spent = time.process_time() - t0
-    end = _compose(plan, result, order, held.ctas, total, used, rate)
+    end = sample.compose(plan, result.finish, held.ctas, total, used, rate)
     if memory.count[mem.L2_MISSES]:  # the slowest of all SMs' misses, not only of the sample's
         end += k["hbm_spread_cycles"] * float(np.log(used / sms))
     cycles = end + k["launch_cycles"] + k["drain_cycles"]
@@ -349,39 +206,8 @@ def _replay(
                    work.table[:, tt.UNIT].tolist())  # fmt: skip
 
 
-def _compose(
-    plan: _Plan, result: core.Result, order: list[int], resident: int, total: int, used: int,
-    rate: float,
-) -> float:  # fmt: skip
-    """End of the last CTA: of the sample, or extrapolated for the CTAs that were not replayed."""
-    end = float(result.finish.max())
-    sms = len(plan.queues)
-    if plan.whole and 2 <= sms < used:
-        ends = [max(float(result.finish[order.index(n)]) for n in q) for q in plan.queues]
-        waves = total / used / resident
-        if waves > BALANCED_WAVES:  # CTAs go to whichever SM has room: the SMs end together
-            end = float(np.mean(ends))
-        else:
-            end += float(np.std(ends)) * (_expected_maximum(used) - _expected_maximum(sms))
-    if not plan.whole:
-        done = np.sort(result.finish)
-        count = len(order)
-        skip = min(resident * sms, count // 2)
-        steady = (done[-1] - done[skip - 1]) / max(1, count - skip) if skip else done[-1] / count
-        left = total / used * sms - count
-        end += left * steady
-    return max(end, rate * total)
-
-
-def _expected_maximum(n: int) -> float:
-    """Expected largest of ``n`` standard normal values (Blom's approximation)."""
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf((n - 0.375) / (n + 0.25)) if n > 1 else 0.0
-
-
 def _answer(
-    plan: _Plan, kernel: Kernel, held: Occupancy, device: SmDevice, result: core.Result,
+    plan: sample.Plan, kernel: Kernel, held: Occupancy, device: SmDevice, result: ts.Result,
     memory: mem.Memory, cycles: float, total: int, order: list[int], spent: float,
     units_of: list[int],
 ) -> LaunchTiming:  # fmt: skip

@@ -1,4 +1,4 @@
-"""Memory side of the timing: bank conflicts, coalescing, L1, the two halves of L2, HBM.
+"""Memory side of the timing: L1, the two halves of L2 with their slices and atomics, HBM.
 
 Times are float64 core clocks. Every shared resource is a queue whose next free time is kept: a
 request starts when it arrives and the resource is free, and occupies it for its size over the
@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.engine.jit import inlined, njit
+from archsim.engine.jit import fused, inlined
 from archsim.models.gpu.sm import timing_constants as c
+from archsim.models.gpu.sm import timing_table as tt
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,12 +29,14 @@ class Memory(NamedTuple):
     ``l1_tag`` int64[sms, sets, ways] (-1: empty), ``l1_at`` float64[sms, sets, ways, 4] arrival of
     each sector (NEVER: absent), ``l1_used`` float64[sms, sets, ways]; ``lsu`` and ``port``
     float64[sms]: next free time of the load-store pipe and of the port to L2; ``shared``
-    float64[8]: next free times of L2, HBM and atomics; ``key`` int64[size] and ``at``
+    float64[8]: next free times of L2's writes, HBM, atomics; ``key`` int64[size] and ``at``
     float64[size]: hash table of the sectors that lie in L2 and when they arrive; ``count``
-    int64[16]: counters; ``slices`` float64[slices]: next free times of L2's slices; ``region``
+    int64[16]: counters; ``slices`` float64[2 * slices]: next free times of
+    L2's slices for reads, then for writes and atomics; ``region``
     int64[regions] first sectors of regions, and ``fresh`` float64[regions, 2] the share of the
     sample's first touches that no SM outside the sample made earlier, and whether (1) the others
-    make theirs at the same time, so that all wait for HBM.
+    make theirs at the same time, so that all wait for HBM; ``owner`` int64[size] the SM that
+    writes a line of the table (-1: none, -2: several, and so the SMs outside the sample, too).
     """
 
     l1_tag: Any
@@ -48,9 +51,11 @@ class Memory(NamedTuple):
     slices: Any
     region: Any
     fresh: Any
+    owner: Any
 
 
 L2_QUEUE, HBM_QUEUE, ATOMIC_QUEUE = 0, 1, 2
+ATOMIC_UNEVEN = 1.5  # fullest slice over the mean, of lines that lie anywhere
 (
     L1_HITS, L1_MISSES, L2_HITS, L2_MISSES, READ_BYTES, WRITE_BYTES, ATOMICS, SHARED_PASSES,
     HBM_READ, HBM_WRITE, USED,
@@ -59,118 +64,15 @@ L2_QUEUE, HBM_QUEUE, ATOMIC_QUEUE = 0, 1, 2
 
 def new_memory(sms: int, l1_bytes: int, table_bits: int, region: Ints, fresh: Floats) -> Memory:
     """Empty caches and idle queues."""
-    sets = 64
+    sets = 128
     ways = max(1, l1_bytes // (sets * LINE))
     return Memory(
         np.full((sms, sets, ways), -1, np.int64), np.full((sms, sets, ways, 4), NEVER),
         np.zeros((sms, sets, ways)), np.zeros(sms), np.zeros(sms), np.zeros(8),
         np.full(1 << table_bits, -1, np.int64), np.zeros(1 << table_bits), np.zeros(16, np.int64),
-        np.zeros(SLICES), region, fresh,
+        np.zeros(2 * SLICES), region, fresh,
+        np.full(1 << table_bits, -1, np.int64),
     )  # fmt: skip
-
-
-@njit
-def shared_passes(row: Ints, mask: int, size: int) -> int:
-    """Wavefronts of a shared-memory access of ``size`` bytes a lane.
-
-    Lanes join a wavefront in order, in groups of 128 bytes, as long as no bank has to give two
-    words; a group that conflicts with itself takes as many wavefronts as its fullest bank.
-    """
-    group = max(1, min(32, 128 // size))
-    words = max(1, size // 4)
-    seen = np.empty(64, np.int64)
-    counts = np.zeros(32, np.int64)
-    used, passes, open_pass = 0, 0, False
-    for first in range(0, 32, group):
-        before = used
-        most = 0
-        for lane in range(first, first + group):
-            if row[lane] < 0 or not (mask >> lane) & 1:
-                continue
-            for k in range(words):
-                word = row[lane] // 4 + k
-                fresh = True
-                for i in range(used):
-                    if seen[i] == word:
-                        fresh = False
-                        break
-                if fresh and used < 64:
-                    seen[used] = word
-                    used += 1
-                    counts[word & 31] += 1
-                    most = max(most, counts[word & 31])
-        if most <= 1 and open_pass:
-            continue  # the group shares the wavefront of the ones before
-        if open_pass and before:  # it does not fit: it starts its own
-            counts[:] = 0
-            fresh_used = used - before
-            for i in range(fresh_used):
-                seen[i] = seen[before + i]
-                counts[seen[i] & 31] += 1
-            used = fresh_used
-            most = counts.max()
-        passes += max(1, most)
-        open_pass = most <= 1
-        if not open_pass:
-            used = 0
-            counts[:] = 0
-    return max(1, passes)
-
-
-@njit
-def sectors_of(row: Ints, mask: int, size: int, out: Ints) -> int:
-    """Distinct 32-byte sectors that the lanes touch, into ``out``; returns how many."""
-    used = 0
-    for lane in range(LANES):
-        if row[lane] < 0 or not (mask >> lane) & 1:
-            continue
-        first, last = row[lane] // SECTOR, (row[lane] + size - 1) // SECTOR
-        for sector in range(first, last + 1):
-            fresh = True
-            for i in range(used - 1, -1, -1):
-                if out[i] == sector:
-                    fresh = False
-                    break
-            if fresh:
-                out[used] = sector
-                used += 1
-    return used
-
-
-@njit
-def whole_sector(row: Ints, mask: int, size: int, sector: int) -> bool:
-    """Whether the lanes write all 32 bytes of ``sector``."""
-    covered = 0
-    for lane in range(LANES):
-        if row[lane] >= 0 and (mask >> lane) & 1:
-            low = max(row[lane], sector * SECTOR)
-            high = min(row[lane] + size, (sector + 1) * SECTOR)
-            covered += max(0, high - low)
-    return covered >= SECTOR
-
-
-@njit
-def lines_of(row: Ints, mask: int, size: int) -> int:
-    """Lookups of 128-byte lines: distinct lines in each group of lanes of 128 bytes."""
-    group = max(1, min(32, 128 // size))
-    seen = np.empty(64, np.int64)
-    lines = 0
-    for first in range(0, 32, group):
-        used = 0
-        for lane in range(first, first + group):
-            if row[lane] < 0 or not (mask >> lane) & 1:
-                continue
-            line = row[lane] // LINE
-            fresh = True
-            for i in range(used - 1, -1, -1):
-                if seen[i] == line:
-                    fresh = False
-                    break
-            if fresh:
-                seen[used] = line
-                used += 1
-        lines += used
-    return max(1, lines)
 
 
 @inlined
@@ -216,7 +118,7 @@ def _region(m: Memory, sector: int) -> int:
     return low
 
 
-@njit
+@fused
 def l2_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     """When a sector that SM ``sm`` asks for at ``t`` is back in it.
 
@@ -254,40 +156,53 @@ def l2_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     return back
 
 
-@njit
+@fused
+def _scale(m: Memory, K: Floats, sm: int, slot: int) -> float:
+    """1 for a place that one SM writes, else what the SMs outside the sample add to its queue."""
+    if m.owner[slot] == -1:
+        m.owner[slot] = sm
+    elif m.owner[slot] != sm:
+        m.owner[slot] = -2
+    return 1.0 / K[c.SHARE] if m.owner[slot] == -2 else 1.0
+
+
+@fused
 def l2_write(m: Memory, K: Floats, sm: int, sector: int, whole: bool, t: float) -> float:
     """When a written sector has reached L2; one that is not written whole costs a merge."""
     m.port[sm] = max(t, m.port[sm]) + SECTOR / K[c.L2_WRITE_PORT_BYTES]
     cost = SECTOR if whole else SECTOR * K[c.L2_PARTIAL_FACTOR]
     m.shared[L2_QUEUE] = max(t, m.shared[L2_QUEUE]) + cost / K[c.L2_WRITE_BYTES]
-    done = max(m.port[sm], m.shared[L2_QUEUE])
+    done = max(m.port[sm], m.shared[L2_QUEUE], m.shared[HBM_QUEUE] - K[c.DIRTY_CYCLES])
     m.count[WRITE_BYTES] += SECTOR
     slot = _place(m, sector)
-    if m.key[slot] != sector and m.count[USED] < (m.key.shape[0] * 3) // 4:
-        m.count[USED] += 1
-        m.key[slot] = sector
+    if m.key[slot] == sector:  # writes of one sector go one after the other
+        done = max(done, m.at[slot] + K[c.L2_SAME_CYCLES] * _scale(m, K, sm, slot))
         m.at[slot] = done
+    elif m.count[USED] < (m.key.shape[0] * 3) // 4:
+        m.count[USED] += 1
+        m.key[slot], m.at[slot], m.owner[slot] = sector, done, sm
         spill = K[c.HBM_WRITE_FRACTION]
         m.shared[HBM_QUEUE] = max(done, m.shared[HBM_QUEUE]) + spill * SECTOR / K[c.HBM_BYTES]
         m.count[HBM_WRITE] += SECTOR
     return done
 
 
-@njit
+@fused
 def l1_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     """When a sector is ready for the register file, through L1: its hit latency, or L2's."""
     line = sector >> 2
     sets, ways = m.l1_tag.shape[1], m.l1_tag.shape[2]
     chosen = _hash(line) & (sets - 1)
-    oldest, way = 0, -1
+    way = -1
     for i in range(ways):
         if m.l1_tag[sm, chosen, i] == line:
             way = i
             break
-        if m.l1_used[sm, chosen, i] < m.l1_used[sm, chosen, oldest]:
-            oldest = i
     if way < 0:
-        way = oldest
+        way = 0
+        for i in range(1, ways):
+            if m.l1_used[sm, chosen, i] < m.l1_used[sm, chosen, way]:
+                way = i
         m.l1_tag[sm, chosen, way] = line
         for k in range(4):
             m.l1_at[sm, chosen, way, k] = NEVER
@@ -302,15 +217,35 @@ def l1_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     return back
 
 
-@njit
-def atomic(m: Memory, K: Floats, sm: int, row: Ints, mask: int, t: float, returns: bool) -> float:
-    """When the last lane of a global atomic is done (or, without a return, has left).
+@fused
+def _atomic_passes(row: Ints, mask: int, line: int) -> tuple[int, int, int]:
+    """(distinct words, most lanes that share one, sectors) of the lanes that touch ``line``."""
+    distinct, most, sectors = 0, 0, 0
+    for lane in range(LANES):
+        if row[lane] < 0 or not (mask >> lane) & 1 or row[lane] // LINE != line:
+            continue
+        same = 1
+        for other in range(lane):
+            if (mask >> other) & 1 and row[other] // 4 == row[lane] // 4:
+                same += 1
+        distinct += same == 1
+        most = max(most, same)
+        sectors |= 1 << ((row[lane] // SECTOR) & 3)
+    return distinct, most, (sectors & 1) + (sectors >> 1 & 1) + (sectors >> 2 & 1) + (sectors >> 3)
 
-    Lanes go line by line; the unit at L2 takes a line's request in as many passes as lanes share
-    a word. A line's queue counts for the SMs outside the sample, too.
+
+@fused
+def atomic(
+    m: Memory, K: Floats, sm: int, row: Ints, mask: int, t: float, returns: bool, flags: int
+) -> tuple[float, float]:
+    """(clocks of the SM's port, when the last lane is done or, without a return, has left).
+
+    Lanes go line by line. Integers for one word join at L2; floats and compare-and-swap, and
+    lanes that share some of a line's words, go one after the other. A slice takes a request at a
+    time; its queue counts for the SMs outside the sample, too.
     """
-    lines, _words = np.empty(32, np.int64), np.empty(32, np.int64)
-    used, done = 0, t
+    lines = np.empty(32, np.int64)
+    used, done, first = 0, t, max(t, m.port[sm])
     for lane in range(LANES):
         if row[lane] < 0 or not (mask >> lane) & 1:
             continue
@@ -322,28 +257,31 @@ def atomic(m: Memory, K: Floats, sm: int, row: Ints, mask: int, t: float, return
             lines[used] = row[lane] // LINE
             used += 1
     for i in range(used):
-        lanes, distinct, most = 0, 0, 0
-        for lane in range(LANES):
-            if row[lane] < 0 or not (mask >> lane) & 1 or row[lane] // LINE != lines[i]:
-                continue
-            lanes += 1
-            same = 1
-            for other in range(lane):
-                if (mask >> other) & 1 and row[other] // 4 == row[lane] // 4:
-                    same += 1
-            distinct += same == 1
-            most = max(most, same)
-        busy = most * (K[c.ATOMIC_WORD_CYCLES] if distinct == 1 else K[c.ATOMIC_LINE_CYCLES])
-        sector = lines[i] * 4
-        m.port[sm] = max(t, m.port[sm]) + SECTOR / K[c.L2_WRITE_PORT_BYTES]
-        slot = _place(m, sector)
-        start = m.port[sm]
-        if m.key[slot] == sector:
-            start = max(start, m.at[slot])
-        elif m.count[USED] < (m.key.shape[0] * 3) // 4:
+        distinct, most, sectors = _atomic_passes(row, mask, lines[i])
+        busy = K[c.ATOMIC_LINE_CYCLES]
+        if flags & tt.FLAG_CAS:
+            busy = max(busy, K[c.ATOMIC_WORD_CYCLES] * most)
+        elif distinct == 1 and (most == 1 or not flags & tt.FLAG_FLOAT):
+            busy = K[c.ATOMIC_WORD_CYCLES]
+        elif most > 1:
+            busy = K[c.ATOMIC_SERIAL_CYCLES] * most
+        part = max(K[c.ATOMIC_PORT_CYCLES], sectors * SECTOR / K[c.ATOMIC_PORT_BYTES])
+        m.port[sm] = max(t, m.port[sm]) + part
+        slot = _place(m, lines[i] * 4)
+        if m.key[slot] == -1 and m.count[USED] < (m.key.shape[0] * 3) // 4:
             m.count[USED] += 1
-            m.key[slot] = sector
-        m.at[slot] = start + busy / K[c.SHARE]
-        done = max(done, m.at[slot] if not returns else start + busy)
-        m.count[ATOMICS] += lanes
-    return done + K[c.ATOMIC_CYCLES] if returns else done
+            m.key[slot] = lines[i] * 4
+        scale = _scale(m, K, sm, slot)
+        if m.key[slot] == lines[i] * 4 and m.owner[slot] != -2:  # other SMs have lines like it
+            busy *= ATOMIC_UNEVEN / SLICES / K[c.SHARE]
+            m.shared[ATOMIC_QUEUE] = max(m.port[sm], m.shared[ATOMIC_QUEUE]) + busy
+            done = max(done, m.shared[ATOMIC_QUEUE])
+        else:
+            slice_of = SLICES + _hash(lines[i] >> 1) % SLICES
+            m.slices[slice_of] = max(m.port[sm], m.slices[slice_of]) + busy * scale
+            done = max(done, m.slices[slice_of])
+        m.count[ATOMICS] += 1
+    busy_port = max(1.0, m.port[sm] - first)
+    if returns:
+        return busy_port, done + K[c.ATOMIC_CYCLES]
+    return busy_port, done

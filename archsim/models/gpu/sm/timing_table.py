@@ -15,10 +15,11 @@ from archsim.frontend.instruction import Kind, Operand
 
 # Columns of the table.
 (
-    KIND, UNIT, INTERVAL, LATENCY, STALL, WRITE, READ, WAIT, YIELDS, BYTES, EVEN, ODD,
+    KIND, UNIT, INTERVAL, LATENCY, STALL, WRITE, READ, WAIT, QUEUED_UNIT, BYTES, EVEN, ODD,
     EVEN_REUSED, ODD_REUSED, COUNT, FLAGS,
 ) = range(16)  # fmt: skip
 COLUMNS = 16
+PORT, LOAD_A = EVEN, ODD  # of wgmma, in tenths of a clock
 
 # Kinds: how the core handles an instruction.
 (
@@ -46,10 +47,11 @@ REASONS = (
 )  # fmt: skip
 
 FLAG_VOLATILE_L1, FLAG_GENERIC, FLAG_LOCAL, FLAG_COMMIT = 1, 2, 4, 8  # FLAGS bits
+FLAG_CALL, FLAG_FLOAT, FLAG_CAS = 16, 32, 64
 
 _FMA = frozenset(["FFMA", "FMUL", "FADD", "FSWZADD", "HFMA2", "HADD2", "HMUL2"])
 _HEAVY = frozenset(["IMAD", "IDP", "IDP4A", "FFMA32I"])
-_TENTH = 10  # intervals of the tensor core are in tenths of a clock
+TENTHS = 10  # intervals of units are in tenths of a clock
 _DOUBLE = frozenset(["DFMA", "DADD", "DMUL", "DSETP"])
 _XU = frozenset(["MUFU", "F2F", "F2I", "I2F", "FRND", "POPC", "FLO", "BREV"])
 _TENSOR = frozenset(["HMMA", "IMMA", "DMMA", "BMMA", "QMMA"])
@@ -81,19 +83,20 @@ def table(kernel: Kernel, latencies: dict[str, float]) -> NDArray[np.int32]:
     before: dict[int, int] = {}
     for row, item in zip(rows, kernel.instructions, strict=True):
         control = item.control
-        row[STALL], row[YIELDS] = control.stall_cycles, control.yields
+        row[STALL] = control.stall_cycles
         row[WRITE], row[READ], row[WAIT] = (
             control.write_barrier, control.read_barrier, control.wait_mask,
         )  # fmt: skip
         _classify(row, item, latencies)
         before = _banks(row, item, before)
+        row[QUEUED_UNIT] = NONE if row[KIND] == WGMMA else row[UNIT]
     return rows
 
 
 def _classify(row: NDArray[np.int32], item: Instruction, latencies: dict[str, float]) -> None:
-    """Kind, unit, interval and latency of one instruction."""
-    row[KIND], row[UNIT], row[INTERVAL] = PLAIN, ALU, 2
-    op = item.opcode
+    """Kind, unit, interval (tenths of a clock) and latency of one instruction."""
+    row[KIND], row[UNIT], row[INTERVAL] = PLAIN, ALU, 2 * TENTHS
+    op, short = item.opcode, latencies["short_result_cycles"]
     if op in _MEMORY or op in _SPECIAL or op == "SYNCS" or op in _WGMMA or op == "WARPGROUP":
         _special(row, item, latencies)
         return
@@ -101,41 +104,45 @@ def _classify(row: NDArray[np.int32], item: Instruction, latencies: dict[str, fl
         clock = any("SR_CLOCK" in o.name for o in item.operands)
         row[KIND], row[UNIT] = (CLOCK if clock else PLAIN), NONE
         row[LATENCY] = latencies["special_register_cycles"]
-        return
-    if op in _TENSOR:
+    elif op in _TENSOR:
         row[UNIT] = TENSOR
-        row[INTERVAL], row[LATENCY] = _mma_cycles(item, latencies)
+        row[INTERVAL], row[LATENCY], row[COUNT] = _mma_cycles(item, latencies)
     elif op in _FMA:
-        row[UNIT] = FMA_ANY
-        if op == "HFMA2" and "MMA" in item.modifiers:
-            row[UNIT] = FMA_HEAVY
+        row[UNIT] = FMA_HEAVY if op == "HFMA2" and "MMA" in item.modifiers else FMA_ANY
     elif op == "VIADD":
         row[UNIT] = FMA_LITE
     elif op in _HEAVY:
-        row[UNIT], row[INTERVAL] = FMA_HEAVY, 4 if {"HI", "WIDE"} & set(item.modifiers) else 2
-        row[LATENCY] = latencies["short_result_cycles"] + (3 if row[INTERVAL] == 4 else 0)
+        double = bool({"HI", "WIDE"} & set(item.modifiers))
+        row[UNIT], row[INTERVAL] = FMA_HEAVY, (4 if double else 2) * TENTHS
+        row[LATENCY] = short + 3 * double
+        if "WIDE" in item.modifiers:
+            row[COUNT] = item.control.stall_cycles + latencies["wide_cycles"]
     elif op in _DOUBLE:
-        row[UNIT], row[LATENCY] = FP64, latencies["short_result_cycles"]
+        row[UNIT], row[LATENCY] = FP64, short
+        row[INTERVAL] = int(TENTHS * latencies["fp64_interval_cycles"])
     elif op in _XU:
         wide = "F64" in item.modifiers or "64" in item.modifiers
-        row[UNIT], row[INTERVAL] = XU, 8
+        row[UNIT], row[INTERVAL] = XU, int(TENTHS * latencies["xu_interval_cycles"])
         row[LATENCY] = latencies["xu_wide_cycles" if wide else "xu_cycles"]
     elif op in ("REDUX", "CREDUX"):
-        row[UNIT], row[INTERVAL], row[LATENCY] = XU, 8, latencies["redux_cycles"]
-    elif op in ("MATCH", "VOTE", "VOTEU", "R2UR", "ELECT"):
+        row[UNIT], row[INTERVAL], row[LATENCY] = XU, 8 * TENTHS, latencies["redux_cycles"]
+    elif op == "MATCH":
+        row[LATENCY] = latencies["match_cycles"]
+    elif op in ("VOTE", "VOTEU", "R2UR", "ELECT"):
         row[LATENCY] = latencies["vote_cycles"]
     elif op in _BRANCH:
-        row[UNIT], row[INTERVAL] = BRANCH, 2
-    elif op.startswith("U") and op not in ("UNPACK",):
-        row[UNIT], row[INTERVAL], row[LATENCY] = UNIFORM, 2, latencies["uniform_cycles"]
+        row[UNIT] = BRANCH
+        row[FLAGS] |= FLAG_CALL if op in ("CALL", "RET", "BRX", "JMX") else 0
+    elif op.startswith("U") and op != "UNPACK":
+        row[UNIT], row[LATENCY] = UNIFORM, latencies["uniform_cycles"]
     else:
-        row[LATENCY] = latencies["short_result_cycles"]
+        row[LATENCY] = short
 
 
 def _special(row: NDArray[np.int32], item: Instruction, latencies: dict[str, float]) -> None:
     """Memory, barriers and the asynchronous units."""
     op, mods = item.opcode, set(item.modifiers)
-    row[UNIT], row[INTERVAL] = NONE, 1
+    row[UNIT], row[INTERVAL] = NONE, TENTHS
     if op in _MEMORY:
         row[KIND], row[UNIT] = _MEMORY[op], MIO
         row[BYTES] = next((_SIZES[m] for m in item.modifiers if m in _SIZES), 4)
@@ -145,6 +152,10 @@ def _special(row: NDArray[np.int32], item: Instruction, latencies: dict[str, flo
         row[FLAGS] |= FLAG_VOLATILE_L1 if "GPU" in mods or "SYS" in mods or "BYPASS" in mods else 0
         row[FLAGS] |= FLAG_GENERIC if op in ("LD", "ST", "ATOM", "RED") else 0
         row[FLAGS] |= FLAG_LOCAL if op in ("LDL", "STL") else 0
+        row[FLAGS] |= FLAG_CAS if {"CAS", "CAST"} & mods else 0
+        row[FLAGS] |= (
+            FLAG_FLOAT if any(m.startswith(("F16", "F32", "F64", "BF16")) for m in mods) else 0
+        )
         row[LATENCY] = latencies["constant_cycles"] if op == "LDC" else 0
         if op == "SHFL" and "IDX" in mods:  # the lane comes from a register
             row[LATENCY] = 2
@@ -154,7 +165,7 @@ def _special(row: NDArray[np.int32], item: Instruction, latencies: dict[str, flo
         row[LATENCY] = latencies["mbarrier_cycles"]
     elif op in _WGMMA:
         row[KIND], row[UNIT] = WGMMA, TENSOR
-        row[INTERVAL], row[LATENCY] = _wgmma_cycles(item, latencies)
+        row[INTERVAL], row[LATENCY], row[LOAD_A], row[PORT] = _wgmma_cycles(item, latencies)
         row[FLAGS] |= FLAG_COMMIT if any(o.name.startswith("gsb") for o in item.operands) else 0
     elif op == "WARPGROUP":
         row[KIND] = WGMMA_WAIT if "DEPBAR" in mods else NOTHING
@@ -167,39 +178,50 @@ def _special(row: NDArray[np.int32], item: Instruction, latencies: dict[str, flo
             row[FLAGS] |= FLAG_COMMIT
 
 
-def _mma_cycles(item: Instruction, latencies: dict[str, float]) -> tuple[int, int]:
-    """(issue interval, latency) of a synchronous matrix instruction of one warp."""
+def _mma_cycles(item: Instruction, latencies: dict[str, float]) -> tuple[int, int, int]:
+    """(interval in tenths, latency, clocks until the same warp's next one) of a synchronous matrix
+    instruction of one warp."""
     name = next((m for m in item.modifiers if m[:1].isdigit()), "16816")
     if item.opcode == "DMMA":
-        k = int(name.rsplit("x", 1)[-1]) if "x" in name else 4
-        step = latencies["dmma_interval_cycles"]
-        tall = step / 2 if name.startswith("16") else 0
-        return (int(_TENTH * step * k / 4),
-                int(latencies["dmma_cycles"] + tall + step * (k / 4 - 1)))  # fmt: skip
+        k, tall = int(name.rsplit("x", 1)[-1]) if "x" in name else 4, name.startswith("16")
+        step = latencies["dmma_interval_cycles"] * k / 4
+        own = max(0, 2 * step - latencies["dmma_own_cycles"]) if tall else 0
+        latency = latencies["dmma_cycles"] + (latencies["dmma_interval_cycles"] / 2 if tall else 0)
+        return int(TENTHS * step), int(max(latency, own)), int(own)
     sparse = "SP" in item.modifiers
     depth = {"1684": 4, "1688": 8, "16816": 16, "16832": 32, "16864": 64}.get(name, 16)
     bits = 32 if "TF32" in item.modifiers else 8 if item.opcode in ("IMMA", "QMMA") else 16
     steps = max(depth * bits / 128 / (2 if sparse else 1), 1)
     interval = latencies["mma_base_cycles"] + latencies["mma_step_cycles"] * (steps + sparse)
     latency = latencies["mma_cycles"] + latencies["mma_extra_cycles"] * (steps - 2)
-    return int(_TENTH * interval), int(latency)
+    return int(TENTHS * interval), int(latency), 0
 
 
-def _wgmma_cycles(item: Instruction, latencies: dict[str, float]) -> tuple[int, int]:
-    """(clocks that the tensor core or the shared-memory port needs, latency of the result)."""
+def _wgmma_cycles(item: Instruction, latencies: dict[str, float]) -> tuple[int, int, int, int]:
+    """(clocks of the tensor core, of the way out of it, until A is there, of the operands' port);
+    all but the second in tenths.
+
+    The tensor core takes half a clock a column. B comes from shared memory at 128 bytes a clock, A
+    from there, too, or from the registers; sparse operands count their stored half.
+    """
     shape = next(m for m in item.modifiers if m.startswith("64x"))
     _, n, k = (int(part) for part in shape.split("x"))
     sparse = "SP" in item.modifiers
     size = {"HGMMA": 2, "QGMMA": 1, "IGMMA": 1, "BGMMA": 0}[item.opcode]
-    if "TF32" in item.modifiers:
-        size = 4
+    size = 4 if "TF32" in item.modifiers else size
     row_bytes = k * size if size else k // 8
     stored = row_bytes // 2 if sparse else row_bytes
-    from_shared = sum(o.kind is Kind.DESCRIPTOR for o in item.operands) > 1
-    tensor = n * stored / 64
-    port = (64 * stored * from_shared + n * row_bytes) / 128
-    interval = max(tensor, port)
-    return int(_TENTH * interval), int(interval + latencies["wgmma_cycles"])
+    kinds = [o.kind for o in item.operands]
+    from_shared = Kind.REGISTER not in kinds[1 : kinds.index(Kind.DESCRIPTOR)]
+    gap, b = latencies["wgmma_gap_cycles"], n * row_bytes / 128
+    a = 64 * stored / 128 if from_shared else latencies["wgmma_registers_cycles"] * stored / 32
+    tensor = max(n * stored / 64, b)
+    port = a + b if from_shared else max(a, b)
+    out = latencies["wgmma_cycles"] + (0 if from_shared else -latencies["wgmma_descriptor_cycles"])
+    out += latencies["wgmma_sparse_cycles"] if sparse else 0
+    tenths = (int(TENTHS * (v + gap)) for v in (tensor, port))
+    interval, busy = tenths
+    return interval, int(out), int(TENTHS * a), busy
 
 
 def _sources(item: Instruction) -> list[tuple[int, Operand]]:

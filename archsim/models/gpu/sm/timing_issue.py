@@ -1,0 +1,272 @@
+"""What an issued instruction does to its warp, its sub-core and its CTA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archsim.engine.jit import fused
+from archsim.models.gpu.sm import timing_constants as c
+from archsim.models.gpu.sm import timing_state as ts
+from archsim.models.gpu.sm import timing_table as tt
+from archsim.models.gpu.sm.timing_access import bulk, memory
+from archsim.models.gpu.sm.timing_memory import NEVER, Memory
+
+
+@fused
+def set_next(w: ts.Work, s: ts.State, slot: int) -> None:
+    """Earliest issue of the warp's next record from its stall and its scoreboards; its reason."""
+    at = s.where[slot, ts.AT]
+    if at >= s.where[slot, ts.END]:
+        s.next[slot] = NEVER
+        return
+    t, reason = s.warp[slot, ts.READY], tt.FIXED
+    pc = w.pc[at]
+    s.unit[slot] = w.table[pc, tt.QUEUED_UNIT]
+    wait = w.table[pc, tt.WAIT]
+    b = 0
+    while wait:
+        if wait & 1 and s.warp[slot, ts.SB0 + b] > t:
+            t = s.warp[slot, ts.SB0 + b]
+            kind = int(s.warp[slot, ts.MARK0 + b])
+            reason = tt.LONG if kind == 1 else tt.TENSOR_WAIT if kind == 2 else tt.SHORT
+        wait >>= 1
+        b += 1
+    s.next[slot] = t
+    s.warp[slot, ts.REASON] = reason
+
+
+@fused
+def start_cta(
+    w: ts.Work, s: ts.State, r: ts.Result, K: Any, sm: int, place: int, cta: int, t: float
+) -> None:
+    """Put ``cta`` into place ``place`` of ``sm`` at ``t``; warps go to the sub-cores in turn."""
+    s.held[sm, place, ts.ARRIVALS] = 0
+    s.held[sm, place, ts.LIVE] = w.warps
+    s.held[sm, place, ts.HELD_CTA] = cta
+    s.held[sm, place, ts.CLUSTER_ARRIVALS] = 0
+    r.start[cta] = t
+    for i in range(w.warps):
+        slot = s.slot_of[sm, place, i]
+        s.where[slot, ts.CTA] = cta
+        s.where[slot, ts.AT] = w.first[cta * w.warps + i]
+        s.where[slot, ts.END] = w.first[cta * w.warps + i + 1]
+        s.where[slot, ts.COPY_GROUPS] = 0
+        s.where[slot, ts.TENSOR_GROUPS] = 0
+        for k in range(ts.WARP_COLUMNS):
+            s.warp[slot, k] = 0.0
+        s.warp[slot, ts.READY] = t + K[c.CTA_THREAD_CYCLES] * i
+        s.age[slot] = t * 64.0 + i
+        for k in range(2 * ts.RING):
+            s.ring[slot, k // ts.RING, k % ts.RING] = 0.0
+        set_next(w, s, slot)
+
+
+@fused
+def _release(w: ts.Work, s: ts.State, sm: int, place: int, t: float) -> None:
+    """All warps of the CTA have arrived at its barrier: they go on at ``t``."""
+    s.held[sm, place, ts.ARRIVALS] = 0
+    for i in range(w.warps):
+        slot = s.slot_of[sm, place, i]
+        if s.where[slot, ts.CTA] >= 0 and s.warp[slot, ts.ARRIVED] == 1.0:
+            s.warp[slot, ts.ARRIVED] = 0.0
+            s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], t)
+            set_next(w, s, slot)
+            s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
+
+
+@fused
+def _cluster_release(w: ts.Work, s: ts.State, K: Any, sm: int) -> None:
+    """Let the waiting warps of the clusters whose CTAs have all arrived go on."""
+    sms = s.held.shape[0]
+    base = (sm // w.cluster) * w.cluster
+    end = min(base + w.cluster, sms)
+    for place in range(w.resident):
+        arrived, live, latest = 0, 0, 0.0
+        for other in range(base, end):
+            arrived += s.held[other, place, ts.CLUSTER_ARRIVALS]
+            live += s.held[other, place, ts.LIVE]
+        if live == 0 or arrived < live:
+            continue
+        for other in range(base, end):
+            s.held[other, place, ts.CLUSTER_ARRIVALS] = 0
+            for i in range(w.warps):
+                slot = s.slot_of[other, place, i]
+                if s.where[slot, ts.CTA] >= 0:
+                    latest = max(latest, s.warp[slot, ts.WAITS])
+        extra = K[c.CLUSTER_BARRIER_CYCLES] + K[c.CLUSTER_BARRIER_WARP_CYCLES] * (w.warps - 1)
+        for other in range(base, end):
+            for i in range(w.warps):
+                slot = s.slot_of[other, place, i]
+                if s.where[slot, ts.CTA] < 0:
+                    continue
+                s.warp[slot, ts.WAITS] = latest + extra
+                if s.warp[slot, ts.ARRIVED] == 2.0:
+                    s.warp[slot, ts.ARRIVED] = 0.0
+                    s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], s.warp[slot, ts.WAITS])
+                    set_next(w, s, slot)
+                    s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
+
+
+@fused
+def _occupy(w: ts.Work, s: ts.State, r: ts.Result, q: int, slot: int, pc: int, t: float) -> int:
+    """Hold the unit of an instruction; returns the unit."""
+    unit, busy = w.table[pc, tt.UNIT], w.table[pc, tt.INTERVAL] * 0.1
+    if unit == tt.FMA_ANY:
+        unit = tt.FMA_LITE if s.free[q, tt.FMA_LITE] <= s.free[q, tt.FMA_HEAVY] else tt.FMA_HEAVY
+    if unit == tt.TENSOR and w.table[pc, tt.KIND] == tt.WGMMA:  # it only queues
+        start = max(t, s.port[q])
+        s.port[q] = start + w.table[pc, tt.PORT] * 0.1
+        start = max(start + w.table[pc, tt.LOAD_A] * 0.1, s.free[q, unit])
+        s.free[q, unit] = start + busy
+    elif unit < tt.MIO or unit == tt.UNIFORM or unit == tt.BRANCH:
+        s.free[q, unit] = max(s.free[q, unit], t) + busy if unit == tt.TENSOR else t + busy
+    else:
+        return unit
+    r.units[unit] += busy
+    return unit
+
+
+@fused
+def _plain(w: ts.Work, s: ts.State, K: Any, q: int, slot: int, pc: int, t: float) -> None:
+    """Register banks, and what a taken branch, a call or a slow issue costs the warp."""
+    row = w.table[pc]
+    same = s.pick[q, 1] == slot
+    even = row[tt.EVEN_REUSED] if same else row[tt.EVEN]
+    odd = row[tt.ODD_REUSED] if same else row[tt.ODD]
+    s.bank[q] = max(t, s.bank[q]) + max(1, even, odd)
+    if row[tt.COUNT] > 0:
+        s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], t + row[tt.COUNT])
+    if row[tt.UNIT] == tt.BRANCH:
+        at = s.where[slot, ts.AT]
+        if at < s.where[slot, ts.END] and w.pc[at] != pc + 1:
+            far = row[tt.FLAGS] & tt.FLAG_CALL
+            s.warp[slot, ts.READY] += K[c.CALL_CYCLES] if far else K[c.BRANCH_CYCLES]
+
+
+@fused
+def _arrive(w: ts.Work, s: ts.State, K: Any, slot: int, pc: int, t: float) -> None:
+    """An arrival at the CTA's barrier."""
+    sm, place = s.where[slot, ts.SM], s.where[slot, ts.PLACE]
+    s.held[sm, place, ts.ARRIVALS] += 1
+    if w.table[pc, tt.FLAGS] & tt.FLAG_COMMIT == 0:
+        s.warp[slot, ts.ARRIVED] = 1.0
+    live = s.held[sm, place, ts.LIVE]
+    if s.held[sm, place, ts.ARRIVALS] >= live:
+        wait = K[c.BARRIER_CYCLES] + K[c.BARRIER_WARP_CYCLES] * live
+        _release(w, s, sm, place, t + wait)
+
+
+@fused
+def _asynchronous(
+    w: ts.Work, s: ts.State, m: Memory, K: Any, q: int, slot: int, pc: int, t: float
+) -> float:
+    """Cluster barriers, mbarriers, bulk copies, commit groups; returns the result's time."""
+    sm, place = s.where[slot, ts.SM], s.where[slot, ts.PLACE]
+    record = s.where[slot, ts.AT] - 1
+    kind, latency = w.table[pc, tt.KIND], w.table[pc, tt.LATENCY]
+    ready = s.warp[slot, ts.READY]
+    done = t + latency
+    if kind == tt.CLUSTER_ARRIVE:
+        s.held[sm, place, ts.CLUSTER_ARRIVALS] += 1
+        s.warp[slot, ts.WAITS] = max(t, s.warp[slot, ts.STORES_DONE])
+        _cluster_release(w, s, K, sm)
+    elif kind == tt.CLUSTER_WAIT:
+        if s.held[sm, place, ts.CLUSTER_ARRIVALS] > 0:
+            s.warp[slot, ts.ARRIVED] = 2.0
+        else:
+            s.warp[slot, ts.READY] = max(ready, s.warp[slot, ts.WAITS])
+    elif kind == tt.BULK:
+        if w.mask[record] != 0 and w.row[record] >= 0:
+            bulk(w, s, m, K, sm, place, record, t)
+    elif kind == tt.MBAR_WAIT:
+        done = max(t, s.mbar[sm, 1 + place]) + latency
+        s.warp[slot, ts.READY] = max(ready, s.mbar[sm, 1 + place])
+    elif kind == tt.WGMMA:
+        s.warp[slot, ts.TENSOR_DONE] = s.free[q, tt.TENSOR] + latency
+        if w.table[pc, tt.FLAGS] & tt.FLAG_COMMIT:
+            n = s.where[slot, ts.TENSOR_GROUPS]
+            s.ring[slot, 1, n % ts.RING] = s.warp[slot, ts.TENSOR_DONE]
+            s.where[slot, ts.TENSOR_GROUPS] += 1
+    elif kind == tt.WGMMA_WAIT:
+        n = s.where[slot, ts.TENSOR_GROUPS] - w.table[pc, tt.COUNT]
+        if n > 0:
+            s.warp[slot, ts.READY] = max(ready, s.ring[slot, 1, (n - 1) % ts.RING])
+    elif kind == tt.COPY_COMMIT:
+        n = s.where[slot, ts.COPY_GROUPS]
+        s.ring[slot, 0, n % ts.RING] = s.warp[slot, ts.COPY_DONE]
+        s.where[slot, ts.COPY_GROUPS] += 1
+        done = max(t, s.warp[slot, ts.COPY_DONE])
+    elif kind == tt.SCOREBOARD_WAIT:
+        n = s.where[slot, ts.COPY_GROUPS] - w.table[pc, tt.COUNT]
+        if n > 0:
+            ready_at = s.ring[slot, 0, (n - 1) % ts.RING] + K[c.COPY_CYCLES]
+            s.warp[slot, ts.READY] = max(ready, ready_at)
+    elif kind == tt.FENCE:
+        s.warp[slot, ts.READY] = max(t + K[c.FENCE_CYCLES], ready)
+    return done
+
+
+@fused
+def issue(
+    w: ts.Work, s: ts.State, m: Memory, r: ts.Result, K: Any, q: int, slot: int, t: float,
+    sectors: Any, cover: Any,
+) -> None:  # fmt: skip
+    """Issue the next record of the warp in ``slot`` at ``t`` and set when its next one may go."""
+    record = s.where[slot, ts.AT]
+    pc = w.pc[record]
+    kind = w.table[pc, tt.KIND]
+    s.where[slot, ts.AT] += 1
+    s.warp[slot, ts.READY] = t + max(1.0, float(w.table[pc, tt.STALL]))
+    done, marks = t + w.table[pc, tt.LATENCY], 0.0
+    unit = _occupy(w, s, r, q, slot, pc, t)
+    if kind == tt.PLAIN:
+        _plain(w, s, K, q, slot, pc, t)
+        marks = 2.0 if unit == tt.TENSOR else 0.0
+    elif unit == tt.MIO and kind < tt.BULK:
+        done = memory(w, s, m, K, q, slot, record, t, sectors, cover)
+        marks = 1.0 if kind in (tt.LOAD, tt.ATOMIC, tt.COPY_ASYNC) else 0.0
+        if kind == tt.COPY_ASYNC:
+            s.warp[slot, ts.COPY_DONE] = max(done, s.warp[slot, ts.COPY_DONE])
+        if kind in (tt.STORE, tt.REDUCE):
+            s.warp[slot, ts.STORES_DONE] = max(s.warp[slot, ts.STORES_DONE], done)
+    elif kind == tt.CLOCK:
+        n = r.clock_count[0]
+        if n < r.clocks.shape[0]:
+            r.clocks[n, 0], r.clocks[n, 1] = s.where[slot, ts.INDEX], t
+            r.clocks[n, 2] = s.where[slot, ts.CTA]
+            r.clock_count[0] += 1
+    elif kind == tt.BARRIER:
+        _arrive(w, s, K, slot, pc, t)
+    else:
+        done = _asynchronous(w, s, m, K, q, slot, pc, t)
+    barrier = w.table[pc, tt.WRITE]
+    if barrier < 6:
+        s.warp[slot, ts.SB0 + barrier] = done
+        s.warp[slot, ts.MARK0 + barrier] = marks
+    if s.warp[slot, ts.ARRIVED] > 0.0:
+        s.next[slot] = NEVER
+    else:
+        set_next(w, s, slot)
+
+
+@fused
+def retire(
+    w: ts.Work, s: ts.State, r: ts.Result, K: Any, slot: int, t: float, at_queue: Any
+) -> None:
+    """The warp has issued its last record: when its CTA is done, the SM's next CTA starts."""
+    sm, place, cta = s.where[slot, ts.SM], s.where[slot, ts.PLACE], s.where[slot, ts.CTA]
+    last = max(t, s.warp[slot, ts.STORES_DONE])
+    r.finish[cta] = max(r.finish[cta], last)
+    s.where[slot, ts.CTA] = -1
+    s.next[slot] = NEVER
+    s.held[sm, place, ts.LIVE] -= 1
+    live = s.held[sm, place, ts.LIVE]
+    if live > 0:
+        if s.held[sm, place, ts.ARRIVALS] >= live:
+            _release(w, s, sm, place, t + K[c.BARRIER_CYCLES])
+        return
+    n = at_queue[sm]
+    if n < w.queue.shape[1] and w.queue[sm, n] >= 0:
+        at_queue[sm] += 1
+        begin = max(t + K[c.CTA_CYCLES], K[c.CTA_RATE] * (n + 0.5))
+        start_cta(w, s, r, K, sm, place, w.queue[sm, n], begin)

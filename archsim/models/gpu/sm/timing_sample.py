@@ -1,0 +1,189 @@
+"""Which CTAs and SMs of a launch are simulated, and how the rest follows from them.
+
+CTA ``i`` goes to SM ``i`` modulo the SM count. A launch of at most `EXACT` warp instructions is
+simulated whole. Of a larger one up to `MOST_SMS` SMs run all their CTAs, or within `BUDGET` their
+first ones, spread over the grid. Where CTAs differ in length by their data, all of them are counted
+first (up to `SCOUT` warp instructions), and the SM that gets the longest one joins the sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.models.gpu.sm import timing_memory as mem
+from archsim.models.gpu.sm import timing_table as tt
+from archsim.models.gpu.sm.trace import Trace
+
+BUDGET, EXACT, SCOUT = 1_500_000, 400_000, 8_000_000
+MOST_SMS, PROBES = 4, 8
+IRREGULAR = 0.1  # coefficient of variation of the probes' lengths
+BALANCED_WAVES = 1.5
+TOGETHER = 0.05  # SMs that touch a sector within this share of a CTA do so at the same time
+
+Run = Callable[[list[int]], list[Trace]]
+Count = Callable[[list[int]], list[int]]
+
+
+@dataclass(slots=True)
+class Plan:
+    """Sampled SMs with their CTAs, the traces by CTA; ``whole``: every CTA of the sampled SMs runs;
+    ``longest``: the longest CTA of the grid (-1: not looked for), on the last sampled SM."""
+
+    queues: list[list[int]]
+    traces: dict[int, Trace]
+    whole: bool
+    longest: int = -1
+    order: list[int] = field(default_factory=list)
+
+    @property
+    def regular(self) -> int:
+        """SMs of the sample that were chosen by their place alone."""
+        return len(self.queues) - (self.longest >= 0)
+
+
+def plan(
+    run: Run, count: Count, total: int, used: int, resident: int, cluster: int, exact: bool
+) -> Plan:
+    """Choose SMs and CTAs under the budget; every CTA is traced once."""
+    if cluster > 1:
+        group = list(range(min(cluster, total)))
+        traces = dict(zip(group, run(group[:1]), strict=True))
+        return Plan([[n] for n in group], traces, total <= cluster)
+    found = _probes(run, total)
+    lengths = np.array([max(1, len(trace.pc)) for trace in found.values()], float)
+    length, per_sm = float(lengths.mean()), -(-total // used)
+    chosen, most = used, per_sm
+    if not exact and length * total > EXACT:
+        chosen = int(np.clip(BUDGET // (length * per_sm), 1, min(MOST_SMS, used)))
+        most = int(np.clip(BUDGET // (length * chosen), min(per_sm, resident), per_sm))
+        if most < per_sm:
+            most = min(per_sm, max(most, min(2 * resident, int(BUDGET // length))))
+    sms = [int((i + 0.5) * used / chosen) for i in range(chosen)] if chosen < used else (
+        list(range(used)))  # fmt: skip
+    if chosen < used and total % used and most == per_sm:
+        sms[0] = 0  # an SM that gets one CTA more than the others
+    queues = [_spread(sm, total, used, most) for sm in sms]
+    longest = -1
+    uneven = len(lengths) > 1 and lengths.std() > IRREGULAR * length
+    if chosen < used and most == per_sm and uneven and length * total <= SCOUT:
+        longest = int(np.argmax(count(list(range(total)))))
+        if any(longest in queue for queue in queues):
+            queues.sort(key=lambda queue: longest in queue)
+        else:
+            queues.append(_spread(longest % used, total, used, most))
+    queued = {n for queue in queues for n in queue}
+    wanted = sorted(queued - set(found))
+    found.update(zip(wanted, run(wanted) if wanted else [], strict=True))
+    traces = {n: found[n] for n in queued}
+    return Plan(queues, traces, most >= per_sm, longest)
+
+
+def _probes(run: Run, total: int) -> dict[int, Trace]:
+    """Traces of a few CTAs from all over the grid."""
+    places = sorted({int((i + 0.5) * total / PROBES) for i in range(PROBES)})
+    middle = places[len(places) // 2]
+    first = {middle: run([middle])[0]}
+    if len(first[middle].pc) * len(places) > BUDGET // 2:
+        return first
+    rest = [n for n in places if n != middle]
+    return {**first, **dict(zip(rest, run(rest) if rest else [], strict=True))}
+
+
+def _spread(sm: int, total: int, used: int, most: int) -> list[int]:
+    """``most`` CTAs of the SM's list, evenly spaced: CTAs differ where the data does."""
+    own = list(range(sm, total, used))
+    return own if most >= len(own) else [own[int(i * len(own) / most)] for i in range(most)]
+
+
+def compose(
+    chosen: Plan, finish: NDArray[np.float64], resident: int, total: int, used: int, rate: float
+) -> float:
+    """End of the last CTA: of the sample, or extrapolated for the CTAs that were not replayed."""
+    end, sms, order = float(finish.max()), chosen.regular, chosen.order
+    if chosen.whole and 2 <= sms < used:
+        ends = [max(float(finish[order.index(n)]) for n in q) for q in chosen.queues[:sms]]
+        waves = total / used / resident
+        if waves > BALANCED_WAVES:  # CTAs go to whichever SM has room: the SMs end together
+            end = float(np.mean(ends))
+        else:
+            spread = _expected_maximum(used) - _expected_maximum(sms)
+            end = max(ends) + float(np.std(ends)) * spread
+        if chosen.longest >= 0:
+            end = max(end, float(finish[order.index(chosen.longest)]))
+    if not chosen.whole:
+        done = np.sort(finish)
+        count = len(order)
+        skip = min(resident * sms, count // 2)
+        steady = (done[-1] - done[skip - 1]) / max(1, count - skip) if skip else done[-1] / count
+        end += (total / used * sms - count) * steady
+    return max(end, rate * total)
+
+
+def _expected_maximum(n: int) -> float:
+    """Expected largest of ``n`` standard normal values (Blom's approximation)."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf((n - 0.375) / (n + 0.25)) if n > 1 else 0.0
+
+
+def sharing(
+    chosen: Plan, table: NDArray[np.int32], used: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(first sectors of regions, share of the sample's first touches that are the grid's first).
+
+    Sampled SMs touch ``n`` sectors of a region of 64 KB, ``r`` of them touched by another sampled
+    SM, too; as in capture and recapture, pairs of touches over ``r`` estimate how many sectors the
+    region has for all SMs, and so how often an SM finds a sector that another one has fetched.
+    """
+    sms = len(chosen.queues)
+    touched = [_first_touches(chosen, table, queue) for queue in chosen.queues]
+    every = np.concatenate([t[0] for t in touched])
+    if sms == used or sms < 2 or not len(every):
+        return np.zeros(1, np.int64), np.tile([1.0, 0.0], (1, 1))
+    places = np.concatenate([t[1] for t in touched])
+    sectors, inverse, times = np.unique(every, return_inverse=True, return_counts=True)
+    regions, index = np.unique(sectors >> 11, return_inverse=True)
+    n = np.bincount(index, times.astype(float))
+    repeats = np.bincount(index, (times * (times - 1) / 2).astype(float))
+    unique = np.bincount(index).astype(float)
+    pool = np.maximum(n * n / 2 * (1 - 1 / sms) / np.maximum(repeats, 0.5), unique)
+    everything = n * used / sms
+    first = pool * -np.expm1(-everything / pool)
+    fresh = np.clip(first / everything * n / unique, 0.0, 1.0)
+    fresh[repeats == 0] = 1.0
+    low, high = np.full(len(sectors), 2.0), np.full(len(sectors), -1.0)
+    np.minimum.at(low, inverse, places)
+    np.maximum.at(high, inverse, places)
+    shared = times > 1
+    apart = np.bincount(index[shared], (high - low)[shared], len(regions))
+    together = apart / np.maximum(1, np.bincount(index[shared], None, len(regions))) < TOGETHER
+    return (regions << 11).astype(np.int64), np.stack([fresh, together.astype(float)], axis=1)
+
+
+def _first_touches(
+    chosen: Plan, table: NDArray[np.int32], queue: list[int]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Sectors that an SM loads, and how far in its CTA (0 to 1) it first does."""
+    sectors, places = [np.zeros(0, np.int64)], [np.zeros(0)]
+    for n in queue:
+        trace = chosen.traces[n]
+        kinds = table[trace.pc, tt.KIND]
+        rows = np.flatnonzero(((kinds == tt.LOAD) | (kinds == tt.COPY_ASYNC)) & (trace.mem >= 0))
+        if not len(rows):
+            continue
+        warp = np.searchsorted(trace.start, rows, "right") - 1
+        length = np.maximum(1, np.diff(trace.start))[warp]
+        where = np.repeat((rows - trace.start[warp]) / length, 32)
+        found = (trace.address[trace.mem[rows]] // mem.SECTOR).ravel()
+        kept = found >= 0
+        order = np.argsort(where[kept], kind="stable")
+        values, at = np.unique(found[kept][order], return_index=True)
+        sectors.append(values)
+        places.append(where[kept][order][at])
+    every, where = np.concatenate(sectors), np.concatenate(places)
+    values, at = np.unique(every, return_index=True)
+    return values, where[at]
