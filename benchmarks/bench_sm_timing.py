@@ -1,16 +1,17 @@
 """Accuracy and speed of the instruction-level SM on the suite of ordinary kernels.
 
-python benchmarks/bench_sm_timing.py [--only NAME] [--json FILE]
+python benchmarks/bench_sm_timing.py [--suite kernels|kernels_judge] [--only NAME] [--json FILE]
 
-Compares with ``workloads/measured/h200_sm_kernels.json``. Constants may be fitted on the cases
-whose name hashes to the fit half; the other half judges them. Speed is timed warp instructions
-over the CPU seconds of the timing core; memory is the process's high-water mark.
+Compares with ``workloads/measured/h200_sm_kernels.json`` (or the judge set). Constants may be fitted
+on the cases whose name hashes to the fit half; the other half judges them. Speed is timed warp
+instructions over the CPU seconds of the timing core; memory is the process's high-water mark.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
 import resource
 import statistics
@@ -23,10 +24,11 @@ import numpy as np
 
 from archsim.app.sm_device import sm_device
 from archsim.models.gpu.sm.timing_launch import time_launch
-from workloads.kernels.suite import cases
-from workloads.measure.kernel_suites import SEED
+from workloads.measure.kernel_suites import KERNEL_SUITES, SEED
 
-MEASURED = "h200_sm_kernels.json"
+MEASURED = {
+    "kernels": "h200_sm_kernels.json", "kernels_judge": "h200_sm_kernels_judge.json",
+}  # fmt: skip
 SLOW_ENOUGH = 10_000  # warp instructions below which a core's CPU time says nothing
 
 
@@ -38,12 +40,14 @@ def half(name: str) -> str:
 def main() -> None:
     """Run the suite and print one line a case and the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suite", choices=tuple(MEASURED), default="kernels")
     parser.add_argument("--only", default="", help="part of the names to run")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    text = (resources.files("workloads.measured") / MEASURED).read_text()
+    text = (resources.files("workloads.measured") / MEASURED[given.suite]).read_text()
     measured = {case["name"]: case["us"] for case in json.loads(text)["cases"]}
     device, rows = sm_device("h200"), []
+    cases = importlib.import_module(KERNEL_SUITES[given.suite]).cases
     for case in cases(np.random.default_rng(SEED)):
         if given.only not in case.name:
             continue

@@ -124,7 +124,7 @@ def bits(x, y):
     if i < x.shape[0]:
         v = x[i]
         total = uint32(0)
-        for r in range(8):
+        for _r in range(8):
             total += cuda.popc(v) + cuda.clz(v)
             v = cuda.brev(v) ^ ((v << uint32(5)) | (v >> uint32(27)))
         y[i] = total + v
