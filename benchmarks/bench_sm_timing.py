@@ -2,9 +2,9 @@
 
 python benchmarks/bench_sm_timing.py [--suite kernels|kernels_judge] [--only NAME] [--json FILE]
 
-Compares with ``workloads/measured/h200_sm_kernels.json`` (or the judge set). Constants may be fitted
-on the cases whose name hashes to the fit half; the other half judges them. Speed is timed warp
-instructions over the CPU seconds of the timing core; memory is the process's high-water mark.
+Compares with ``workloads/measured/h200_sm_kernels.json`` (or the judge set). Constants may be
+fitted on the cases whose name hashes to the fit half; the other half judges them. Speed is timed
+warp instructions over the CPU seconds of the timing core; memory is the process's high-water mark.
 """
 
 from __future__ import annotations
