@@ -9,33 +9,52 @@ import pytest
 from archsim.config import load_device
 from archsim.config.matrix import MatrixParams
 from archsim.models.fpga import counts, fit, fpga_metrics
+from archsim.models.fpga.features import NAMES, block_rams, memories
 from archsim.models.fpga.model import CAPACITY, FMAX_FULL_MHZ, FMAX_MHZ, resources
 
-FITTED, HELD = fit.split()
+ROWS = fit.rows()
+LEFT_OUT = [fit.left_out(index) for index in range(len(ROWS))]
 
 
 def test_coefficients_are_those_of_the_committed_counts():
-    kept, fitted = json.loads(fit.FILE.read_text()), fit.fit()
+    kept, fitted = json.loads(fit.FILE.read_text()), fit.fit(ROWS)
     assert kept.keys() == fitted.keys()
     for name in kept:
         assert kept[name] == pytest.approx(fitted[name], rel=1e-4)
 
 
-@pytest.mark.parametrize("row", FITTED + HELD)
+@pytest.mark.parametrize("row", ROWS)
 def test_blocks_follow_from_the_structure(row):
-    found = resources(MatrixParams(**row["params"]))
-    assert (found["dsp"], found["bram"]) == (row["dsp"], row["bram"])
+    """Yosys may put the sums of a weight-stationary engine into distributed memory."""
+    params = MatrixParams(**row["params"])
+    found = resources(params)
+    sums = sum(block_rams(*memory) for memory in memories(params)[3:])
+    assert found["dsp"] == row["dsp"]
+    assert row["bram"] in (found["bram"], found["bram"] - sums)
 
 
-@pytest.mark.parametrize("row", HELD)
 @pytest.mark.parametrize("name", ["lut", "ff"])
-def test_held_out_counts_within_a_tenth(row, name):
-    assert resources(MatrixParams(**row["params"]))[name] == pytest.approx(row[name], rel=0.10)
+def test_each_row_is_predicted_by_the_others(name):
+    errors = sorted(abs(errors[name]) for errors in LEFT_OUT)
+    assert errors[-1] <= 0.30
+    assert errors[len(errors) // 2] <= 0.08
 
 
-def test_no_row_is_both_fitted_and_held_out():
-    assert len(HELD) >= 2
-    assert not [row for row in HELD if row in FITTED]
+def test_rows_cover_both_dataflows_and_all_formats():
+    kinds = {(row["params"]["dataflow"], row["params"]["format"]) for row in ROWS}
+    assert {("weight_stationary", "int8"), ("output_stationary", "w16a32")} <= kinds
+    assert {row["params"]["format"] for row in ROWS} == {"int8", "int16", "w16a32"}
+    assert len(ROWS) > 2 * len(NAMES) - 1
+
+
+def test_recording_again_replaces_a_row_where_it_stands(tmp_path):
+    file = tmp_path / "counts.json"
+    kept = {key: ROWS[0][key] for key in counts.KEPT}
+    first, second = (MatrixParams(**row["params"]) for row in ROWS[:2])
+    counts.record(first, kept, file)
+    counts.record(second, kept, file)
+    counts.record(first, {**kept, "lut": 1}, file)
+    assert [row["lut"] for row in counts.load(file)] == [1, kept["lut"]]
 
 
 def test_larger_arrays_need_more_and_are_not_faster():

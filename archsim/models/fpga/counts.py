@@ -25,8 +25,14 @@ def record(
 ) -> Path:
     """Add a synthesis result, replacing one of the same design, target and top."""
     row = {"params": asdict(params), **{key: result[key] for key in kept}}
-    identity = ("params", "target", "top")
-    rows = [old for old in load(file) if any(old[key] != row[key] for key in identity)]
-    text = ",\n".join(json.dumps(entry, sort_keys=True) for entry in [*rows, row])
+    rows = load(file)
+    for index, old in enumerate(rows):  # older rows lack newer choices
+        same = (old["target"], old["top"]) == (row["target"], row["top"])
+        if same and MatrixParams(**old["params"]) == params:
+            rows[index] = row
+            break
+    else:
+        rows.append(row)
+    text = ",\n".join(json.dumps(entry, sort_keys=True) for entry in rows)
     file.write_text(f'{{"rows": [\n{text}\n]}}\n')
     return file

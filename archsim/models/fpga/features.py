@@ -10,7 +10,7 @@ LIMB_BITS = 17
 PARAM_DEPTH = 16
 """Column tiles whose parameters can wait: distributed memory."""
 
-MIN_BLOCK_DEPTH = 64
+MIN_BLOCK_DEPTH = 65
 """Shallower memories become distributed memory."""
 
 BLOCK_SHAPES = ((72, 512), (36, 1024), (18, 2048), (9, 4096), (4, 8192), (2, 16384), (1, 32768))
@@ -25,15 +25,18 @@ NAMES = ("one", "array", "lanes", "words")
 def features(params: MatrixParams) -> tuple[float, ...]:
     """Return the features ``NAMES`` of an engine.
 
-    ``array``: bits of operands and sums held in processing elements; ``lanes``: bits of all
-    columns' post-processing and its parameters; ``words``: bits of a word of every buffer.
+    ``array``: bits of operands and sums held in processing elements and, weight-stationary, behind
+    them; ``lanes``: bits of all columns' post-processing and its parameters; ``words``: bits of a
+    word of every operand and output buffer.
     """
     held = params.a_bits + params.b_bits + 2 * params.acc_bits
     if params.weights_stay:  # a second weight instead of a second sum
         held = params.a_bits + 2 * params.b_bits + params.acc_bits
     array = params.rows * params.columns * held
+    if params.weights_stay:  # a row of sums from memory, and one of new ones
+        array += 2 * params.columns * params.acc_bits
     lanes = params.columns * (params.acc_bits + MULTIPLIER_BITS) * params.requantise
-    words = sum(width for width, _ in memories(params))
+    words = params.a_word_bits + params.b_word_bits + params.out_word_bits
     return 1.0, float(array), float(lanes), float(words)
 
 

@@ -14,24 +14,31 @@ from archsim.models.fpga.features import features
 
 FILE = Path(__file__).with_name("fit.json")
 TARGET = "xcup"
-EVERY = 3
-"""Of so many rows the second is held out."""
+Rows = list[dict[str, Any]]
 
 
-def split() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows to fit and those held out."""
-    rows = [row for row in load() if row["target"] == TARGET and row["top"] == "core"]
-    held = rows[1::EVERY]
-    return [row for row in rows if row not in held], held
+def rows() -> Rows:
+    """Return the committed rows that are fitted."""
+    return [row for row in load() if row["target"] == TARGET and row["top"] == "core"]
 
 
-def fit() -> dict[str, list[float]]:
+def fit(chosen: Rows) -> dict[str, list[float]]:
     """Return the coefficients of ``lut`` and ``ff``, none negative, least relative squares."""
-    rows, _ = split()
-    matrix = np.array([features(MatrixParams(**row["params"])) for row in rows])
+    matrix = np.array([features(MatrixParams(**row["params"])) for row in chosen])
     return {
-        name: nonnegative(matrix, np.array([float(row[name]) for row in rows]))
+        name: nonnegative(matrix, np.array([float(row[name]) for row in chosen]))
         for name in ("lut", "ff")
+    }
+
+
+def left_out(index: int) -> dict[str, float]:
+    """Return the relative errors of row ``index`` by the coefficients of all others."""
+    every = rows()
+    row = every.pop(index)
+    values = features(MatrixParams(**row["params"]))
+    return {
+        name: float(np.dot(coefficients, values)) / row[name] - 1.0
+        for name, coefficients in fit(every).items()
     }
 
 
@@ -53,4 +60,4 @@ def nonnegative(matrix: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> l
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(fit(), indent=1) + "\n")
+    FILE.write_text(json.dumps(fit(rows()), indent=1) + "\n")
