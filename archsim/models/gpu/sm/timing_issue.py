@@ -22,6 +22,8 @@ def set_next(w: ts.Work, s: ts.State, slot: int) -> None:
     t, reason = s.warp[slot, ts.READY], tt.FIXED
     pc = w.pc[at]
     s.unit[slot] = w.table[pc, tt.QUEUED_UNIT]
+    if s.unit[slot] == tt.TENSOR:
+        t = max(t, s.warp[slot, ts.TENSOR_LAST])
     wait = w.table[pc, tt.WAIT]
     b = 0
     while wait:
@@ -134,7 +136,9 @@ def _plain(w: ts.Work, s: ts.State, K: Any, q: int, slot: int, pc: int, t: float
     even = row[tt.EVEN_REUSED] if same else row[tt.EVEN]
     odd = row[tt.ODD_REUSED] if same else row[tt.ODD]
     s.bank[q] = max(t, s.bank[q]) + max(1, even, odd)
-    if row[tt.COUNT] > 0:
+    if row[tt.UNIT] == tt.TENSOR:  # only the warp's next matrix instruction waits
+        s.warp[slot, ts.TENSOR_LAST] = t + row[tt.COUNT]
+    elif row[tt.COUNT] > 0:
         s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], t + row[tt.COUNT])
     if row[tt.UNIT] == tt.BRANCH:
         at = s.where[slot, ts.AT]
