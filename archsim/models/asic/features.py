@@ -12,10 +12,13 @@ NAMES = ("one", "array", "lanes", "words", "products")
 def features(params: MatrixParams) -> tuple[float, ...]:
     """Return the features ``NAMES``: those of the FPGA model and the bits of all partial products.
 
-    A multiplier of ``a`` by ``b`` bits adds up ``a * b`` of them; an FPGA has blocks for that.
+    A multiplier of ``a`` by ``b`` bits adds up ``a * b`` of them; an FPGA has blocks for that. A
+    weight-stationary engine's row of sums counts as a buffer's word, which fits the cells better.
     """
     products = params.rows * params.columns * params.a_bits * params.b_bits
-    return (*registers(params), float(products))
+    one, array, lanes, words = registers(params)
+    sums = params.columns * params.acc_bits * params.weights_stay
+    return one, array - 2 * sums, lanes, words + sums, float(products)
 
 
 def memory_bits(params: MatrixParams) -> int:
