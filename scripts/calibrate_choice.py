@@ -1,7 +1,7 @@
 """Fit cuBLAS' preferences among nvjet kernels to recorded names and rankings (fit half only).
 
 Usage: python scripts/calibrate_choice.py [--write] [--epochs N]. First a linear utility that lists
-candidates, then a network of one hidden layer that ranks the list (Plackett-Luce likelihood).
+candidates, then the networks that rank the list (Plackett-Luce likelihood).
 Prints top-1 and top-3 hit rates of the tile and the error of the predicted time on both halves;
 ``--write`` rewrites ``archsim/mapping/gpu/nvjet_network.json``.
 """
@@ -22,18 +22,18 @@ from scipy.optimize import minimize
 
 from archsim.config.load import load_device
 from archsim.mapping.gpu import tiles as t
-from archsim.mapping.gpu.nvjet_choice import nvjet_table
+from archsim.mapping.gpu.nvjet_choice import nvjet_table, tile_key
 from archsim.models.gpu import gemm_choice as c
-from archsim.models.gpu.gemm_features import FEATURES, KERNEL, RUN
+from archsim.models.gpu.gemm_features import FEATURES, KERNEL, OPERATOR, RUN
 from archsim.models.gpu.gemm_lower import template
 from archsim.models.gpu.plan import OUTPUTS
 from archsim.models.gpu.vector import variants
 
 TARGET = Path(__file__).parents[1] / "archsim" / "mapping" / "gpu" / "nvjet_network.json"
-HIDDEN, BATCH, RATE = 48, 64, 4e-3
-DECAYS = (3e-5, 1e-3)  # one network each; their likings are averaged
+HIDDEN, TOWER, WISH, BATCH, RATE, DECAY = 64, 64, 32, 64, 4e-3, 3e-5
+LIST_RECORDS = 8000  # records that the linear utility is fitted to
 PLACES = np.array([1.0, 0.4, 0.3, 0.2])  # weights of the first places of a ranking
-KEEP, LISTED = 1.6, 128  # candidates slower than KEEP times the fastest are not alternatives
+KEEP, LISTED = 1.6, 96  # candidates slower than KEEP times the fastest are not alternatives
 KEYS = [t.TM, t.TN, t.COOP, t.M_SIDE, t.CM, t.CN]
 
 
@@ -72,12 +72,16 @@ def price(dev, p, table, most, bias, x, times, splits, rows, scratch):  # type: 
 
 @dataclass
 class Choice:
-    """One record with its alternatives: features, times, tiles; ``want`` are those preferred."""
+    """One record with its alternatives: features, times, tiles; ``want`` are those preferred.
+
+    ``rows`` are places of their tiles (``Pricer.sides``) and of their clusters.
+    """
 
     record: Record
     x: np.ndarray
     us: np.ndarray
     tile: np.ndarray
+    rows: tuple[np.ndarray, np.ndarray]
     want: list[int] = field(default_factory=list)
 
 
@@ -88,6 +92,10 @@ class Pricer:
         self.dev = variants(load_device("h200")).rows[0]
         self.x = np.empty((most, FEATURES))
         self.us, self.split, self.row = np.empty(most), np.empty(most), np.empty(most)
+        tables = [nvjet_table(kind) for kind in ("16", "8")]
+        self.sides = list(dict.fromkeys(tile_key(row) for table in tables for row in table))
+        place = {key: i for i, key in enumerate(self.sides)}
+        self.places = {len(t): np.array([place[tile_key(row)] for row in t]) for t in tables}
 
     def __call__(self, r: Record, short: np.ndarray | None, some: int, rng: Any) -> Choice:
         """Return the ``some`` best alternatives by ``short`` (none: time), and the preferred."""
@@ -110,7 +118,9 @@ class Pricer:
         place = {int(j): i for i, j in enumerate(kept)}
         want = [place[f] if f >= 0 else -1 for f in found]
         tile = keys[kept, 0] * 1000 + keys[kept, 1]
-        return Choice(r, self.x[kept].astype(np.float32), self.us[kept].copy(), tile, want)
+        row = self.row[:n].astype(int)[kept]
+        rows = self.places[len(table)][row], row % c.CLUSTERS
+        return Choice(r, self.x[kept].astype(np.float32), self.us[kept].copy(), tile, rows, want)
 
 
 def fit_linear(choices: list[Choice]) -> np.ndarray:
@@ -155,8 +165,7 @@ def slope_of(u: np.ndarray, starts: np.ndarray, owner: np.ndarray, want: np.ndar
 class Trainer:
     """Adam over the weights of ``Network``, on normalised features."""
 
-    def __init__(self, choices: list[Choice], short: np.ndarray, decay: float) -> None:
-        self.decay = decay
+    def __init__(self, choices: list[Choice], short: np.ndarray, tiles: int) -> None:
         x = np.vstack([k.x for k in choices])
         self.mean, self.scale = x.mean(0), x.std(0) + 1e-2
         rng = self.rng = np.random.default_rng(0)
@@ -165,28 +174,48 @@ class Trainer:
             "inner": rng.normal(size=(HIDDEN, FEATURES)) * 0.15,
             "offset": np.zeros(HIDDEN),
             "outer": rng.normal(size=HIDDEN) * 0.1,
+            "tower_inner": rng.normal(size=(TOWER, OPERATOR)) * 0.3,
+            "tower_offset": np.zeros(TOWER),
+            "tower_outer": rng.normal(size=(WISH, TOWER)) * 0.2,
+            "tiles": rng.normal(size=(tiles, WISH)) * 0.05,
+            "clusters": rng.normal(size=(c.CLUSTERS, WISH)) * 0.05,
+            "likings": np.zeros(tiles),
         }
         self.w = {k: v.astype(np.float32) for k, v in self.w.items()}
         self.first = {k: np.zeros_like(v) for k, v in self.w.items()}
         self.second = {k: np.zeros_like(v) for k, v in self.w.items()}
         self.steps = 0
+        for k in choices:  # in place: there are millions of candidates
+            k.x = ((k.x - self.mean) / self.scale).astype(np.float32)
 
     def gradient(self, batch: list[Choice]) -> dict[str, np.ndarray]:
         """Return the gradient over ``batch``."""
-        z = (np.vstack([k.x for k in batch]) - self.mean) / self.scale
+        w, z = self.w, np.vstack([k.x for k in batch])
         starts = np.cumsum([0] + [len(k.x) for k in batch])[:-1]
         owner = np.repeat(np.arange(len(batch)), [len(k.x) for k in batch])
+        tile, cluster = (np.concatenate([k.rows[i] for k in batch]) for i in (0, 1))
         want = np.full((len(batch), len(PLACES)), -1)
         for i, k in enumerate(batch):
             for j, place in enumerate(k.want[: len(PLACES)]):
                 want[i, j] = starts[i] + place if place >= 0 else -1
-        before = z @ self.w["inner"].T + self.w["offset"]
-        hidden = before / (1 + np.abs(before))
-        u = (z @ self.w["linear"] + hidden @ self.w["outer"]).astype(np.float64)
+        hidden = squash(z @ w["inner"].T + w["offset"])
+        operator = z[starts, RUN + KERNEL :]
+        tower = squash(operator @ w["tower_inner"].T + w["tower_offset"])
+        wish, suits = tower @ w["tower_outer"].T, w["tiles"][tile] + w["clusters"][cluster]
+        u = z @ w["linear"] + hidden @ w["outer"] + (suits * wish[owner]).sum(1)
+        u = (u + w["likings"][tile]).astype(np.float64)
         slope = (slope_of(u, starts, owner, want) / len(batch)).astype(np.float32)
-        back = np.outer(slope, self.w["outer"]) * (1 - np.abs(hidden)) ** 2
-        return {"linear": z.T @ slope, "outer": hidden.T @ slope, "inner": back.T @ z,
-                "offset": back.sum(0)}  # fmt: skip
+        back = np.outer(slope, w["outer"]) * (1 - np.abs(hidden)) ** 2
+        found = {"linear": z.T @ slope, "outer": hidden.T @ slope, "inner": back.T @ z,
+                 "offset": back.sum(0), "tiles": np.zeros_like(w["tiles"]),
+                 "clusters": np.zeros_like(w["clusters"]),
+                 "likings": np.bincount(tile, slope, len(w["likings"]))}  # fmt: skip
+        np.add.at(found["tiles"], tile, slope[:, None] * wish[owner])
+        np.add.at(found["clusters"], cluster, slope[:, None] * wish[owner])
+        asked = np.add.reduceat(slope[:, None] * suits, starts, axis=0)
+        inner = (asked @ w["tower_outer"]) * (1 - np.abs(tower)) ** 2
+        return {**found, "tower_outer": asked.T @ tower, "tower_inner": inner.T @ operator,
+                "tower_offset": inner.sum(0)}  # fmt: skip
 
     def epoch(self, choices: list[Choice], rate: float) -> None:
         """Go once through ``choices`` in random order."""
@@ -195,33 +224,46 @@ class Trainer:
             self.steps += 1
             found = self.gradient([choices[i] for i in order[start : start + BATCH]])
             for name, value in found.items():
-                value = value + self.decay * self.w[name]
+                value = value + DECAY * self.w[name]
                 self.first[name] = 0.9 * self.first[name] + 0.1 * value
                 self.second[name] = 0.999 * self.second[name] + 0.001 * value * value
                 step = self.first[name] / (1 - 0.9**self.steps)
                 size = np.sqrt(self.second[name] / (1 - 0.999**self.steps)) + 1e-8
                 self.w[name] -= (rate * step / size).astype(np.float32)
 
-    def network(self, short: np.ndarray) -> dict[str, Any]:
+    def network(self, short: np.ndarray, sides: np.ndarray) -> dict[str, np.ndarray]:
         """Return the weights for features as they are, not normalised."""
-        inner = self.w["inner"] / self.scale
+        w, operator = self.w, slice(RUN + KERNEL, None)
+        inner, tower = w["inner"] / self.scale, w["tower_inner"] / self.scale[operator]
         return {
-            "short": short, "linear": self.w["linear"] / self.scale, "inner": inner,
-            "offset": self.w["offset"] - inner @ self.mean, "outer": self.w["outer"],
+            "short": short, "linear": w["linear"] / self.scale, "inner": inner,
+            "offset": w["offset"] - inner @ self.mean, "outer": w["outer"],
+            "tower_inner": tower, "tower_offset": w["tower_offset"] - tower @ self.mean[operator],
+            "tower_outer": w["tower_outer"], "sides": sides, "likings": w["likings"],
+            "tiles": w["tiles"], "clusters": w["clusters"],
         }  # fmt: skip
 
 
-def liking(net: dict[str, Any], x: np.ndarray) -> np.ndarray:
-    """Return the utilities of candidates."""
-    before = x @ net["inner"].T + net["offset"]
-    return x @ net["linear"] + before / (1 + np.abs(before)) @ net["outer"]
+def squash(z: np.ndarray) -> np.ndarray:
+    """Return ``z / (1 + |z|)``."""
+    return np.asarray(z / (1 + np.abs(z)))
 
 
-def report(choices: list[Choice], net: dict[str, Any]) -> None:
+def liking(net: dict[str, np.ndarray], k: Choice) -> np.ndarray:
+    """Return the utilities of candidates whose features are as they are."""
+    x, (tile, cluster) = k.x.astype(np.float64), k.rows
+    operator = x[0, RUN + KERNEL :]
+    wish = net["tower_outer"] @ squash(net["tower_inner"] @ operator + net["tower_offset"])
+    suits = net["tiles"][tile] + net["clusters"][cluster]
+    hidden = squash(x @ net["inner"].T + net["offset"])
+    return x @ net["linear"] + hidden @ net["outer"] + net["likings"][tile] + suits @ wish
+
+
+def report(choices: list[Choice], net: dict[str, np.ndarray]) -> None:
     """Print hit rates and the error of the predicted time, by half and source."""
     rows = defaultdict(list)
     for k in choices:
-        order = np.argsort(-liking(net, k.x), kind="stable")
+        order = np.argsort(-liking(net, k), kind="stable")
         tiles = list(dict.fromkeys(k.tile[order].tolist()))
         hit = k.want[0] >= 0
         rank = tiles.index(k.tile[k.want[0]]) if hit else len(tiles)
@@ -239,35 +281,33 @@ def main() -> None:
     """Fit, report, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--epochs", type=int, default=70)
+    parser.add_argument("--epochs", type=int, default=60)
     arguments = parser.parse_args()
     pricer, rng, found = Pricer(), np.random.default_rng(0), list(records())
     fitted = [r for r in found if not r.check]
+    some_fitted = [fitted[i] for i in rng.permutation(len(fitted))[:LIST_RECORDS]]
     short = None
     for some in (50, 100):
-        listed = [pricer(r, short, some, rng) for r in fitted]
+        listed = [pricer(r, short, some, rng) for r in some_fitted]
         short = fit_linear([k for k in listed if k.want and k.want[0] >= 0])
-    choices = [pricer(r, short, LISTED, rng) for r in found]
-    use = [k for k in choices if not k.record.check and max(k.want, default=-1) >= 0]
-    members = []
-    for decay in DECAYS:
-        trainer = Trainer(use, short, decay)
-        for epoch in range(arguments.epochs):
-            trainer.epoch(use, RATE * 0.5 * (1 + np.cos(np.pi * epoch / arguments.epochs)) + 1e-5)
-        members.append(trainer.network(short))
-    net = {
-        "short": short, "linear": np.mean([m["linear"] for m in members], axis=0),
-        "inner": np.vstack([m["inner"] for m in members]),
-        "offset": np.concatenate([m["offset"] for m in members]),
-        "outer": np.concatenate([m["outer"] for m in members]) / len(members),
-    }  # fmt: skip
-    report(choices, net)
+    use = [pricer(r, short, LISTED, rng) for r in fitted]
+    use = [k for k in use if max(k.want, default=-1) >= 0]
+    trainer = Trainer(use, short, len(pricer.sides))
+    for epoch in range(arguments.epochs):
+        trainer.epoch(use, RATE * 0.5 * (1 + np.cos(np.pi * epoch / arguments.epochs)) + 1e-5)
+    net = trainer.network(short, np.array(pricer.sides))
+    report([pricer(r, short, LISTED, rng) for r in found if r.check], net)
     if arguments.write:
-        rounded = {k: [[float(f"{x:.4g}") for x in row] for row in np.atleast_2d(v)]
-                   for k, v in net.items()}  # fmt: skip
-        plain = {k: v if k == "inner" else v[0] for k, v in rounded.items()}
-        lines = ",\n".join(f'"{k}": {json.dumps(v)}' for k, v in plain.items())
-        TARGET.write_text("{\n" + lines.replace("], [", "],\n[") + "\n}\n", encoding="utf-8")
+        write(net)
+
+
+def write(net: dict[str, np.ndarray]) -> None:
+    """Write the weights, four digits each."""
+    rounded = {k: [[float(f"{x:.4g}") for x in row] for row in np.atleast_2d(v)]
+               for k, v in net.items()}  # fmt: skip
+    plain = {k: v if net[k].ndim == 2 else v[0] for k, v in rounded.items()}
+    lines = ",\n".join(f'"{k}": {json.dumps(v)}' for k, v in plain.items())
+    TARGET.write_text("{\n" + lines.replace("], [", "],\n[") + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

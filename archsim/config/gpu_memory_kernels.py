@@ -13,7 +13,12 @@ class Stream(Group):
     math_us: Constant = constant("us", minimum=0, doc="further time of a transcendental function")
     strided_us: Constant = constant("us", minimum=0, doc="further time of index arithmetic")
     cast_us: Constant = constant("us", minimum=0, doc="further time per serial element of a cast")
-    batchnorm_us: Constant = constant("us", minimum=0, doc="further time of batch norm")
+    code_us: Constant = constant(
+        "us", minimum=0, doc="fetching its few instructions after other kernels ran"
+    )
+    remainder_us: Constant = constant(
+        "us", minimum=0, doc="further time of a last CTA that is not full: element by element"
+    )
     slot_factor: Constant = constant(
         "1", above=0, doc="instructions of the compiled kernels over those of the H200's"
     )
@@ -62,5 +67,6 @@ class MemoryKernels(Group):
     gather_elements: CtaKernel
     scatter: CtaKernel
     pool: CtaKernel
+    batchnorm: CtaKernel
     topk: CtaKernel
     hashgrid: CtaKernel

@@ -30,12 +30,16 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One operator of a graph: a name, what it computes, and the tensors it joins."""
+    """One operator of a graph: a name, what it computes, and the tensors it joins.
+
+    ``in_place`` says that the output takes the memory of the first input.
+    """
 
     name: str
     spec: OpSpec
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    in_place: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,10 @@ class Graph:
         """SHA-256 over names, operators and tensors: the graph's identity."""
         body = [
             self.name,
-            [[op.name, *op.spec.key, list(op.inputs), list(op.outputs)] for op in self.ops],
+            [
+                [op.name, *op.spec.key, list(op.inputs), list(op.outputs), *([1] * op.in_place)]
+                for op in self.ops
+            ],
             [list(asdict(t).values()) for t in self.tensors],
         ]
         text = json.dumps(body, separators=(",", ":"), sort_keys=True)

@@ -145,9 +145,10 @@ class Problem:
                 )
         return layout
 
-    def candidates(self) -> list[Heuristic]:
-        """The algorithms in the order of the library's heuristic."""
-        preference, limit = ctypes.c_void_p(), ctypes.c_size_t(WORKSPACE_BYTES)
+    def candidates(self, workspace: int | None = None) -> list[Heuristic]:
+        """The algorithms in the order of the library's heuristic, given ``workspace`` bytes."""
+        bytes_ = WORKSPACE_BYTES if workspace is None else workspace
+        preference, limit = ctypes.c_void_p(), ctypes.c_size_t(bytes_)
         self.lib.call("cublasLtMatmulPreferenceCreate", ctypes.byref(preference))
         self.lib.call("cublasLtMatmulPreferenceSetAttribute", preference, PREFERENCE_WORKSPACE,
                       ctypes.byref(limit), ctypes.c_size_t(8))  # fmt: skip

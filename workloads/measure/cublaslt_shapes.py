@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from workloads.measure.counts import Case
+from workloads.measure import names_suite, random_suite
+from workloads.measure.counts import Case, counted
 from workloads.measure.names_suite import bmm, gemm, linear
 from workloads.measure.random_suite import log_int
 
@@ -13,6 +14,13 @@ RANKED_SHAPES = {
     "fp16": 1200, "bf16": 500, "fp8": 900, "tf32": 400, "int8": 300, "fp32": 300, "fp64": 200,
 }  # fmt: skip
 BATCHED_SHAPES = {"bmm": 900, "linear": 700, "skinny": 700}
+
+
+HEURISTIC_SHAPES = {
+    "bmm": 20000, "linear": 6000, "fp16": 8000, "bf16": 4000, "fp8": 7000, "tf32": 6000,
+    "int8": 5000, "fp32": 6000, "fp64": 4000,
+}  # fmt: skip
+HEURISTIC_SEED = 31
 
 
 def shapes(seed: int = 4) -> Iterator[Case]:
@@ -57,3 +65,28 @@ def ranked_shapes() -> Iterator[Case]:
             m, n, k = (log_int(rng, 64, high, step) for _ in range(3))
             if m * n * k <= 2**38:
                 yield {"m": m, "n": n, "k": k, "dtype": dtype}
+
+
+def heuristic_shapes() -> Iterator[Case]:
+    """Products of every type, half as in ``operators`` and half as in ``names``; then the products
+    of ``names`` and ``choice`` themselves, whose kernels were recorded."""
+    rng = random.Random(HEURISTIC_SEED)
+    for kind, count in HEURISTIC_SHAPES.items():
+        done = 0
+        while done < count:
+            case = _product(rng, kind)
+            if counted(case)["flops"] <= random_suite.MAX_FLOPS:
+                done += 1
+                yield case
+    for case in (*names_suite.suite(), *random_suite.choice_suite()):
+        if case["op"] in ("gemm", "bmm"):
+            yield {key: case[key] for key in ("op", "b", "m", "n", "k", "dtype") if key in case}
+
+
+def _product(rng: random.Random, kind: str) -> Case:
+    usual = rng.random() < 0.5
+    if kind == "bmm":
+        return random_suite.bmm(rng) if usual else bmm(rng)
+    if kind == "linear":
+        return linear(rng)
+    return random_suite.gemm(rng, kind) if usual else gemm(rng, kind)

@@ -93,12 +93,14 @@ class GraphBuilder:
         return tensor
 
     def emit(
-        self, name: str, spec: OpSpec, inputs: tuple[Tensor, ...], shape: Shape, dtype: str = ""
-    ) -> Tensor:
-        """Append one operator that makes a tensor of ``shape``."""
+        self, name: str, spec: OpSpec, inputs: tuple[Tensor, ...], shape: Shape, dtype: str = "",
+        in_place: bool = False,
+    ) -> Tensor:  # fmt: skip
+        """Append one operator that makes a tensor of ``shape``, in its first input's memory."""
         name = self._unique(name)
         out = self._add(Tensor(f"{name}:out", shape, dtype or self.dtype))
-        self._ops.append(Op(name, spec, tuple(t.name for t in inputs), (out.name,)))
+        names = tuple(t.name for t in inputs)
+        self._ops.append(Op(name, spec, names, (out.name,), in_place))
         return out
 
     @staticmethod
@@ -202,12 +204,18 @@ class GraphBuilder:
 
     # Pointwise
 
-    def unary(self, function: str, x: Tensor, name: str = "") -> Tensor:
-        """A pointwise function of one tensor (and constants)."""
-        spec = Elementwise(function=function, n=elements(x.shape), dtype=x.dtype)
-        return self.emit(name or function, spec, (x,), x.shape, x.dtype)
+    def unary(
+        self, function: str, x: Tensor, name: str = "", *, in_place: bool = False,
+        strided: bool = False,
+    ) -> Tensor:  # fmt: skip
+        """A pointwise function of one tensor (and constants); ``strided``: of a sliced view."""
+        spec = Elementwise(function=function, n=elements(x.shape), dtype=x.dtype, strided=strided)
+        return self.emit(name or function, spec, (x,), x.shape, x.dtype, in_place)
 
-    def binary(self, function: str, x: Tensor, y: Tensor, name: str = "") -> Tensor:
+    def binary(
+        self, function: str, x: Tensor, y: Tensor, name: str = "", *, in_place: bool = False,
+        strided: bool = False,
+    ) -> Tensor:  # fmt: skip
         """A pointwise function of ``x`` and of ``y``, which may be smaller (broadcast)."""
         n, small = elements(x.shape), elements(y.shape)
         spec = Elementwise(
@@ -217,12 +225,13 @@ class GraphBuilder:
             broadcast=small if small < n else 0,
             dtype=x.dtype,
             held_parameters=small if y.parameter else 0,
+            strided=strided,
         )
-        return self.emit(name or function, spec, (x, y), x.shape, x.dtype)
+        return self.emit(name or function, spec, (x, y), x.shape, x.dtype, in_place)
 
-    def add(self, x: Tensor, y: Tensor) -> Tensor:
-        """``x + y``."""
-        return self.binary("add", x, y)
+    def add(self, x: Tensor, y: Tensor, *, in_place: bool = False) -> Tensor:
+        """``x + y``, or ``x += y``."""
+        return self.binary("add", x, y, in_place=in_place)
 
     def cast(self, x: Tensor, dtype: str) -> Tensor:
         """``x`` in another data type."""

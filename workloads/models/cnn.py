@@ -66,4 +66,4 @@ def conv_bn(
         )
         if not fold:
             x = batchnorm(b, x, "bn")
-        return b.unary(act, x, "act") if act else x
+        return b.unary(act, x, "act", in_place=True) if act else x

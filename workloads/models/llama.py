@@ -74,11 +74,11 @@ def _rotary_tables(b: GraphBuilder, size: _Sizes) -> tuple[Tensor, Tensor]:
 
 
 def _rotate(b: GraphBuilder, x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """Eager's ``x * cos + rotate_half(x) * sin``."""
-    straight = b.binary("mul", x, tables[0])
+    """Eager's ``x * cos + rotate_half(x) * sin``; ``x`` has its heads and positions swapped."""
+    straight = b.binary("mul", x, tables[0], strided=True)
     half = b.part(x, *x.shape[:-1], x.shape[-1] // 2)
-    turned = b.concat((b.unary("neg", half), x), *x.shape)
-    return b.add(straight, b.binary("mul", turned, tables[1]))
+    turned = b.concat((b.unary("neg", half, strided=True), x), *x.shape)
+    return b.binary("add", straight, b.binary("mul", turned, tables[1]), strided=True)
 
 
 def _qkv(

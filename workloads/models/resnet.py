@@ -33,7 +33,7 @@ def _block(b: GraphBuilder, x: Tensor, width: int, stride: int, deep: bool, fold
         y = conv_bn(b, y, out, 3, "conv2", fold=fold)
     if stride != 1 or x.shape[1] != out:
         x = conv_bn(b, x, out, 1, "downsample", fold=fold, stride=stride)
-    return b.unary("relu", b.add(y, x))
+    return b.unary("relu", b.add(y, x, in_place=True), in_place=True)
 
 
 def resnet(

@@ -31,7 +31,7 @@ def _windows(b: GraphBuilder, x: Tensor, shape: Shape, shifted: bool) -> Tensor:
     """Copy an image into windows; fused shifts it in the same pass, eager pads and shifts first."""
     if b.eager:
         for _ in range(2 if shifted else 0):
-            x = b.copy(x, *x.shape)
+            x = b.copy(x, *x.shape, pattern="roll")
         x = b.copy(x, *x.shape, pattern="contiguous")
     return _moved(b, x, shape, shape[0] > x.shape[0])
 
@@ -40,7 +40,7 @@ def _merged(b: GraphBuilder, x: Tensor, shape: Shape, shifted: bool) -> Tensor:
     """Copy windows back into an image."""
     x = _moved(b, x, shape, x.shape[0] > shape[0])
     for _ in range(2 if shifted and b.eager else 0):
-        x = b.copy(x, *x.shape)
+        x = b.copy(x, *x.shape, pattern="roll")
     return x
 
 
@@ -70,7 +70,7 @@ def _attention(b: GraphBuilder, qkv: Tensor, w: _Windows) -> Tensor:
         masks = w.each if w.shifted else 1
         mask = b.buffer("attn.bias", masks, w.heads, w.area, w.area)
         return b.attention(part, part, part, heads=w.heads, mask=mask)
-    q, k, v = b.unary("mul", part, "attn.scale"), part, part
+    q, k, v = b.unary("mul", part, "attn.scale", strided=True), part, part
     if w.all > 1:
         q, k, v = (b.copy(t, *part.shape) for t in (q, k, v))
     count, d = w.all * w.heads, c // w.heads

@@ -16,6 +16,7 @@ class Elementwise(OpSpec):
     An operand with fewer than ``n`` elements (broadcast) is described by ``broadcast``: the total
     elements of all such operands, which are read once and take one place of ``arity``.
     ``held_parameters`` of them are trained. A bilinear resize reads its input as the broadcast.
+    ``strided`` marks operands that are slices or permuted views, which take index arithmetic.
     """
 
     kind: ClassVar[str] = "elementwise"
@@ -26,6 +27,7 @@ class Elementwise(OpSpec):
     dtype: str = "fp16"
     out_dtype: str | None = None
     held_parameters: int = 0
+    strided: bool = False
     _may_be_zero: ClassVar[frozenset[str]] = frozenset({"broadcast", "held_parameters"})
 
     FLOPS: ClassVar[dict[str, int]] = {
@@ -81,7 +83,7 @@ class Copy(OpSpec):
     pattern: str = "contiguous"
     dtype: str = "fp16"
     _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {
-        "pattern": ("contiguous", "strided", "concat", "concat_aligned", "host")
+        "pattern": ("contiguous", "strided", "concat", "concat_aligned", "host", "roll")
     }
 
     @property

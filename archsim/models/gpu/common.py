@@ -18,7 +18,7 @@ from archsim.models.gpu.plan import (
     L2_BYTES,
     LAUNCH,
     NEW_CODE,
-    RESIDENT,
+    OVERWRITES,
     SHARED,
 )
 
@@ -45,11 +45,10 @@ def hbm_us(dev: Any, read_bytes: float, write_bytes: float) -> float:
 def rewritten(dev: Any, p: Any, write_bytes: float) -> float:
     """Return how many written bytes find their lines in L2 and leave them there.
 
-    Only a kernel that runs over and over on the same data overwrites what it wrote before, and
-    only what L2 holds beside other dirty lines.
+    That is at most what L2 holds beside other dirty lines.
     """
     room = max(dev.l2_capacity_bytes - dev.l2_dirty_bytes, 0.0)
-    return min(p[RESIDENT] * (1.0 - p[NEW_CODE]) * write_bytes, room)
+    return min(p[OVERWRITES] * write_bytes, room)
 
 
 @njit

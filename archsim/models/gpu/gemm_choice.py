@@ -147,6 +147,10 @@ class Ranking(NamedTuple):
     inner_kernel: np.ndarray[Any, Any]
     inner_operator: np.ndarray[Any, Any]
     outer: np.ndarray[Any, Any]
+    suits: np.ndarray[Any, Any]
+    tower_inner: np.ndarray[Any, Any]
+    tower_offset: np.ndarray[Any, Any]
+    tower_outer: np.ndarray[Any, Any]
 
 
 @cache
@@ -159,10 +163,13 @@ def ranking(kind: str) -> Ranking:
     run, kernel, operator = slice(RUN), slice(RUN, RUN + KERNEL), slice(RUN + KERNEL, None)
     inner = np.ascontiguousarray(net.inner.T)
     hidden = (inner[run], kernels @ inner[kernel] + net.offset, inner[operator], net.outer)
+    likings, suits = net.of_kernels(table)
+    tower = (suits, np.ascontiguousarray(net.tower_inner.T), net.tower_offset,
+             np.ascontiguousarray(net.tower_outer.T))  # fmt: skip
     return Ranking(
         net.short[run].copy(), kernels @ net.short[kernel],
-        net.linear[run].copy(), kernels @ net.linear[kernel],
-        *(weights.astype(np.float32) for weights in hidden),
+        net.linear[run].copy(), kernels @ net.linear[kernel] + likings,
+        *(weights.astype(np.float32) for weights in (*hidden, *tower)),
     )  # fmt: skip
 
 
@@ -218,8 +225,22 @@ def rate(
 
 
 @njit
-def liking_of(net: Any, i: int, run: Any, operator: Any, hidden: Any) -> float:
-    """Return the library's liking of candidate ``i``; ``operator`` are the operator's inputs."""
+def asked_for(net: Any, operator: Any) -> Any:
+    """Return what the second network makes of the operator's numbers: one number a place."""
+    before = net.tower_offset.copy()
+    add_rows(operator, net.tower_inner, before)
+    found = np.zeros(net.tower_outer.shape[1], dtype=np.float32)
+    for h in range(before.shape[0]):
+        share = before[h] / (np.float32(1.0) + abs(before[h]))
+        for place in range(found.shape[0]):
+            found[place] += share * net.tower_outer[h, place]
+    return found
+
+
+@njit
+def liking_of(net: Any, i: int, run: Any, operator: Any, wish: Any, hidden: Any) -> float:
+    """Return the library's liking of candidate ``i``; ``operator`` are the operator's inputs and
+    ``wish`` is what it asks of a kernel."""
     for h in range(hidden.shape[0]):
         hidden[h] = operator[h] + net.inner_kernel[i, h]
     add_rows(run, net.inner_run, hidden)
@@ -228,6 +249,8 @@ def liking_of(net: Any, i: int, run: Any, operator: Any, hidden: Any) -> float:
     found = 0.0
     for h in range(hidden.shape[0]):
         found += hidden[h]
+    for place in range(wish.shape[0]):
+        found += net.suits[i, place] * wish[place]
     return float(dot(net.linear_run, run) + net.linear_kernel[i] + found)
 
 
@@ -269,6 +292,7 @@ def preferred(
     x, operator = np.empty(OPERATOR), np.zeros(net.outer.shape[0], dtype=np.float32)
     describe_operator(p, bias, x)
     add_rows(x, net.inner_operator, operator)
+    wish = asked_for(net, x)
     hidden = np.empty(net.outer.shape[0], dtype=np.float32)
     best, chosen = -1e300, 0
     final = np.full(likings.shape[0], -1e300)
@@ -283,7 +307,7 @@ def preferred(
                     dev, p, table[i], i, net, most, out_bytes, bias, scratch, run, runs, likings,
                     times, splits,
                 )  # fmt: skip
-            final[i] = liking_of(net, i, runs[i], operator, hidden)
+            final[i] = liking_of(net, i, runs[i], operator, wish, hidden)
             if final[i] > best:
                 best, chosen = final[i], i
     likings[:] = final

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from archsim.config.constant import Constant
 from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph, OpSpec
 from archsim.graph.ops import Attention, BatchedGemm, Conv2d, Gemm
@@ -23,8 +22,9 @@ from archsim.models.gpu.solve import solve
 from archsim.models.gpu.vector import Variants, energy_place, variants
 from archsim.recent import Recent
 
-_Key = tuple[OpSpec, float, bool]
-"""An operator, the fraction of its reads in L2, and whether other kernels run in between."""
+_Key = tuple[OpSpec, float, float, bool]
+"""An operator, the fractions of its reads and writes that L2 holds, and whether other kernels run
+in between."""
 
 PRICED_KEPT = 1024
 """Operators whose price a model keeps, about 2 kB each."""
@@ -48,7 +48,7 @@ class GpuModel:
         """
         if not 0.0 <= resident <= 1.0:
             raise ValueError(f"resident must be a fraction from 0 to 1, not {resident!r}")
-        return self._price_all([(spec, resident, False)])[0]
+        return self._price_all([(spec, resident, resident, False)])[0]
 
     def evaluate(self, graph: Graph, execution: Execution = "graph") -> PointResult:
         """Return the cost of a whole workload, its operators in order of first occurrence.
@@ -58,13 +58,9 @@ class GpuModel:
         if execution not in ("graph", "eager", "kernels"):
             raise ValueError(f"execution must be graph, eager or kernels, not {execution!r}")
         uses = reuse(graph)
-        l2 = self.device.l2
-        resident = uses.resident(
-            self._window(l2.full_hit_fraction, l2.no_hit_fraction),
-            self._window(l2.written_full_fraction, l2.written_none_fraction),
-        )
-        inside = [(s, share, True) for s, share in zip(uses.specs, resident, strict=True)]
-        priced = self._price_all(inside)
+        spans = windows(self.device)
+        shares = (uses.reads.found(*spans), uses.writes.found(*spans))
+        priced = self._price_all([(*row, True) for row in zip(uses.specs, *shares, strict=True)])
         counted = tuple(
             replace(result, count=n, name=name)
             for result, n, name in zip(priced, uses.counts, graph.first_names, strict=True)
@@ -80,19 +76,13 @@ class GpuModel:
             raise ValueError(f"entropy must be a fraction from 0 to 1, not {entropy!r}")
         rows = self._variants.rows[:1].copy()
         rows["tensor_kernels_gemm_throttle_fraction"] = 0.0
-        l2 = self.device.l2
-        full, none = self._window(l2.full_hit_fraction, l2.no_hit_fraction)
+        full, none = windows(self.device)[0]
         share = min(max((none - spec.bytes) / (none - full), 0.0), 1.0)
         kernels = lower(spec, rows[0])
-        out = _solve(rows, self._variants.relevant[:1], [(spec, share, False)], [kernels])
+        out = _solve(rows, self._variants.relevant[:1], [(spec, share, share, False)], [kernels])
         return settle(
             rows[0], load_of(rows[0], out[0], host_us(spec, len(kernels), rows[0]), entropy)
         )
-
-    def _window(self, full: Constant, none: Constant) -> Window:
-        """Footprints up to which L2 keeps everything and from which it keeps nothing."""
-        capacity = float(self.device.l2.capacity_bytes)
-        return float(full) * capacity, float(none) * capacity
 
     def _price_all(self, wanted: Sequence[_Key]) -> list[OperatorResult]:
         distinct = dict.fromkeys(wanted)
@@ -100,15 +90,25 @@ class GpuModel:
         new = [key for key in distinct if key not in known]
         if new:
             devices = self._variants
-            lowered = [lower(spec, devices.rows[0]) for spec, _, _ in new]
+            lowered = [lower(key[0], devices.rows[0]) for key in new]
             out = _solve(devices.rows, devices.relevant, new, lowered)
             static_w = float(self.device.power.idle_w)
             results = operators([key[0] for key in new], lowered, out, devices, static_w)
-            for (spec, resident, _), result in zip(new, results, strict=True):
+            for (spec, resident, *_), result in zip(new, results, strict=True):
                 cold = resident == 0.0
                 check_operator(result, cold=cold, compulsory_bytes=compulsory_bytes(spec))
             known.update((k, self._priced.put(k, r)) for k, r in zip(new, results, strict=True))
         return [known[key] for key in wanted]
+
+
+def windows(device: GpuDevice) -> tuple[Window, Window]:
+    """Footprints up to which L2 keeps everything and from which it keeps nothing: without
+    write-back, and while earlier writes drain."""
+    l2, capacity = device.l2, float(device.l2.capacity_bytes)
+    return (
+        (float(l2.full_hit_fraction) * capacity, float(l2.no_hit_fraction) * capacity),
+        (float(l2.written_full_fraction) * capacity, float(l2.written_none_fraction) * capacity),
+    )
 
 
 def _solve(rows: Any, relevant: Any, keys: Sequence[_Key], lowered: Sequence[list[Plan]]) -> Any:
@@ -117,12 +117,14 @@ def _solve(rows: Any, relevant: Any, keys: Sequence[_Key], lowered: Sequence[lis
     resident: list[float] = []
     operands: list[int] = []
     padded: list[float] = []
-    for (spec, share, _), kernels in zip(keys, lowered, strict=True):
+    overwrites: list[float] = []
+    for (spec, share, again, _), kernels in zip(keys, lowered, strict=True):
         flat += kernels
         resident += [share] * len(kernels)
+        overwrites += [again] * len(kernels)
         operands += [energy_place(getattr(spec, "dtype", "fp16"))] * len(kernels)
         padded += [padding(spec)] * len(kernels)
-    return solve(rows, relevant, flat, resident, keys[0][2], operands, padded)
+    return solve(rows, relevant, flat, resident, keys[0][3], operands, padded, overwrites)
 
 
 QUERY_TILE = 128

@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-PARAMS = 32
+PARAMS = 33
 """Numbers per plan."""
 
 RESIDENT = 31
-"""The last parameter, the same in every family: the fraction of the bytes read that lie in L2
-when the kernel starts (0: cold). The framework fills it from the graph; lowerings leave it out."""
+"""The same in every family: the fraction of the bytes read that lie in L2 when the kernel starts
+(0: cold). The framework fills it from the graph; lowerings leave it out."""
+
+OVERWRITES = 32
+"""The fraction of the bytes written that overwrite lines which L2 still holds."""
 
 FLOPS = 28
 OPERAND = 29

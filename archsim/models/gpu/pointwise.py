@@ -6,8 +6,9 @@ from typing import Any
 
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import Copy, Elementwise
+from archsim.models.gpu.launches import Cta, ceil_div, queued
 from archsim.models.gpu.plan import STREAM, Plan
-from archsim.models.gpu.stream import BATCHNORM, CAST, COPY, MATH, SIMPLE, STRIDED
+from archsim.models.gpu.stream import CAST, COPY, MATH, SIMPLE, STRIDED
 
 CTA_ELEMENTS = 1024
 """128 threads with eight elements each."""
@@ -18,11 +19,15 @@ SLOTS = {
     "gelu": 41.0, "silu": 33.0, "sigmoid": 31.0, "tanh": 36.0, "erf": 36.0, "mish": 60.0,
     "elu": 28.0, "softplus": 45.0, "relu": 27.0, "relu6": 29.0, "clip": 31.0, "hardswish": 24.0,
     "sin": 30.0, "cos": 30.0, "log": 22.0, "mod": 30.0, "bilinear": 90.0, "bicubic": 250.0,
-    "scale_shift": 44.0,
 }  # fmt: skip
 SIMPLE_SLOTS = 16.0
 BINARY_SLOTS = 18.0
 STRIDED_SLOTS = 76.0
+PERMUTED_SLOTS = 100.0
+"""Two operands whose memory orders differ."""
+WIDE_STRIDED_SLOTS = 97.0
+"""Two elements of 4 bytes a thread, where smaller ones come in fours."""
+ROLL_SLOTS = 136.0
 PERMUTE_SLOTS = 86.0
 CAST_SLOTS = 94.0
 CAST_ELEMENTS = 4
@@ -40,10 +45,14 @@ TRANSCENDENTAL = frozenset(
 
 def lower_elementwise(spec: Elementwise, dev: Any) -> list[Plan]:
     """One kernel: vectorised, or with index arithmetic where an operand is broadcast."""
+    if spec.function == "scale_shift":
+        return [_batchnorm(spec)]
     name, slots, kind = _kernel(spec)
     ctas = -(-spec.n // CTA_ELEMENTS)
     moved = (spec.bytes_read, spec.bytes_written)
-    serial = min(-(-spec.n // 128), CAST_ELEMENTS) if kind == CAST else 0
+    serial = float(spec.n % CTA_ELEMENTS > 0)
+    if kind == CAST:
+        serial = min(-(-spec.n // 128), CAST_ELEMENTS)
     params = (*moved, spec.n * slots / 32, ctas, spec.arity, kind, serial)
     config = {"grid": ctas, "block": 128}
     return [Plan(f"{name}<{spec.function}>", STREAM, params, spec.flops, config)]
@@ -53,12 +62,11 @@ def _kernel(spec: Elementwise) -> tuple[str, float, int]:
     """Name, instructions per element and kind of the kernel of ``spec``."""
     bits = dtype_of(spec.dtype).bits
     out_bits = dtype_of(spec.out_dtype or spec.dtype).bits
-    if spec.function == "scale_shift":
-        return "batch_norm_transform", _batchnorm_slots(spec), BATCHNORM
     if out_bits > bits:
         return "unrolled_elementwise_kernel", CAST_SLOTS, CAST
-    if spec.broadcast and spec.function not in ("bilinear", "bicubic"):
-        return "elementwise_kernel", STRIDED_SLOTS, STRIDED
+    if (spec.broadcast or spec.strided) and spec.function not in ("bilinear", "bicubic"):
+        slots = PERMUTED_SLOTS if spec.strided and spec.arity > 1 else STRIDED_SLOTS
+        return "elementwise_kernel", max(slots, WIDE_STRIDED_SLOTS if bits >= 32 else 0), STRIDED
     slots = SLOTS.get(spec.function, SIMPLE_SLOTS if spec.arity == 1 else BINARY_SLOTS)
     if bits >= 32:
         slots *= WIDE_SHARE
@@ -66,11 +74,29 @@ def _kernel(spec: Elementwise) -> tuple[str, float, int]:
     return "vectorized_elementwise_kernel", slots, kind
 
 
-def _batchnorm_slots(spec: Elementwise) -> float:
-    """Instructions of channels-last batch norm, whose lanes cover 128 channels at a time."""
+def _batchnorm(spec: Elementwise) -> Plan:
+    """Scale and shift by channel, channels last, by PyTorch's own rules for the launch.
+
+    Threads lie along at most 32 channels and along positions, 512 together; a thread takes 16
+    positions, four loads at a time, or more where 128 rows of CTAs do not cover them.
+    """
     channels = max(spec.broadcast // 4, 1)
-    lanes = 128 * -(-channels // 128) if spec.broadcast else channels
-    return SLOTS["scale_shift"] * min(lanes / channels, 1.5)
+    rows = ceil_div(spec.n, channels)
+    deep = min(_power_below(ceil_div(rows, 16)), 512 // min(_power_below(channels), 32))
+    wide = min(_power_below(channels), 512 // deep)
+    down = min(ceil_div(rows, 16 * deep), 128)
+    each = ceil_div(rows, down * deep)
+    warps = max(wide * deep // 32, 1)
+    cta = Cta(
+        ceil_div(channels, wide) * down, wide * deep, 32, 0, ceil_div(each, 4), warps,
+        warps * each, 1, 1, wide=dtype_of(spec.dtype).bits >= 32,
+    )  # fmt: skip
+    return queued("batch_norm_transform<scale_shift>", "batchnorm", cta, spec)
+
+
+def _power_below(n: int) -> int:
+    """The largest power of two up to ``n``."""
+    return 1 << (max(n, 1).bit_length() - 1)
 
 
 HOST_COPY = "Memcpy DtoH"
@@ -84,6 +110,9 @@ def lower_copy(spec: Copy, dev: Any) -> list[Plan]:
     if spec.pattern == "strided":
         params = (*moved, spec.n * PERMUTE_SLOTS / 32, ctas, 1, STRIDED)
         return [Plan("elementwise_kernel<copy>", STREAM, params, 0.0)]
+    if spec.pattern == "roll":
+        params = (*moved, spec.n * ROLL_SLOTS / 32, ctas, 1, SIMPLE)
+        return [Plan("roll_cuda_kernel", STREAM, params, 0.0)]
     if spec.pattern == "concat":
         params = (*moved, spec.n * CONCAT_SLOTS / 32, ctas, 1, STRIDED)
         return [Plan("CatArrayBatchedCopy", STREAM, params, 0.0)]

@@ -1,19 +1,24 @@
-"""How much of what an operator reads still lies in L2, from the order of a graph's operators.
+"""What lies in L2 when an operator starts, from the order of a graph's operators.
 
-The workload is taken to run over and over. Each read has a reuse distance: the bytes of all other
-tensors touched since the tensor was last read or written, its own included (Mattson's stack
-distance, which depends on no cache). A cache of some capacity holds what lies nearer.
+The workload is taken to run over and over, in memory that a caching allocator hands out: a tensor
+gives its block back after its last use, and a new one takes the smallest free block that it fits.
+Each access has a reuse distance: the bytes of all other blocks touched since its own was, its own
+included (Mattson's stack distance, which depends on no cache). A cache of some capacity holds what
+lies nearer: a read finds its data there, and a write overwrites lines that then need not go to
+memory twice. L2 begins to write back early, though, and that competes with whoever reads what was
+just written, unless it is overwritten in the same place.
 """
 
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from archsim.graph import Graph, OpSpec
+from archsim.graph import Graph, Op, OpSpec
 
 Window = tuple[float, float]
 """Bytes up to which L2 keeps everything and from which it keeps nothing."""
@@ -23,37 +28,48 @@ SMALL_SHARE = 0.8
 """L2 does not evict in strict order of age: tensors of a few lines survive somewhat larger
 footprints (measured on the statistics of batch norms in ResNet-50 with one image)."""
 
+LOOSE = 1.25
+"""A free block is reused for tensors down to this part of its size."""
+
+
+@dataclass(frozen=True)
+class Accesses:
+    """Reads or writes of a graph: the distinct operator each belongs to, its bytes, its distance.
+
+    ``draining`` says whether the write-back of earlier writes takes part; ``total_bytes`` are those
+    of each distinct operator.
+    """
+
+    owner: np.ndarray[Any, Any]
+    bytes: np.ndarray[Any, Any]
+    distance_bytes: np.ndarray[Any, Any]
+    draining: np.ndarray[Any, Any]
+    total_bytes: np.ndarray[Any, Any]
+
+    def found(self, calm: Window, draining: Window) -> list[float]:
+        """Return, per distinct operator, the mean fraction of its bytes found in L2.
+
+        The windows are the distances up to which all is found and from which nothing is, without
+        write-back and with it.
+        """
+        full = np.where(self.draining, draining[0], calm[0])
+        none = np.where(self.draining, draining[1], calm[1])
+        share = (none - self.distance_bytes) / (none - full)
+        small = (self.bytes <= SMALL_BYTES) & (self.distance_bytes <= 2.0 * calm[1])
+        share = np.maximum(np.clip(share, 0.0, 1.0), np.where(small, SMALL_SHARE, 0.0))
+        held = np.bincount(self.owner, self.bytes * share, len(self.total_bytes))
+        fraction: list[float] = np.minimum(held / np.maximum(self.total_bytes, 1.0), 1.0).tolist()
+        return fraction
+
 
 @dataclass(frozen=True)
 class Reuse:
-    """Per read of the graph: the distinct operator it belongs to, its bytes, and its distance.
-
-    ``written`` says whether the tensor was written rather than read when last touched.
-    """
+    """The distinct operators of a graph, how often each occurs, and their accesses."""
 
     specs: tuple[OpSpec, ...]
     counts: tuple[int, ...]
-    owner: np.ndarray[Any, Any]
-    read_bytes: np.ndarray[Any, Any]
-    distance_bytes: np.ndarray[Any, Any]
-    written: np.ndarray[Any, Any]
-    total_bytes: np.ndarray[Any, Any]
-
-    def resident(self, read: Window, written: Window) -> list[float]:
-        """Return, per distinct operator, the mean fraction of its reads found in L2.
-
-        ``read`` and ``written`` are the distances up to which all is found and from which
-        nothing is, for tensors last touched by a read and by a write.
-        """
-        full = np.where(self.written, written[0], read[0])
-        none = np.where(self.written, written[1], read[1])
-        share = (none - self.distance_bytes) / (none - full)
-        small = (self.read_bytes <= SMALL_BYTES) & (self.distance_bytes <= 2.0 * read[1])
-        share = np.maximum(np.clip(share, 0.0, 1.0), np.where(small, SMALL_SHARE, 0.0))
-        held = self.read_bytes * share
-        found = np.bincount(self.owner, held, len(self.specs))
-        fraction: list[float] = np.minimum(found / np.maximum(self.total_bytes, 1.0), 1.0).tolist()
-        return fraction
+    reads: Accesses
+    writes: Accesses
 
 
 _known: dict[int, tuple[weakref.ref[Graph], Reuse]] = {}
@@ -70,46 +86,113 @@ def reuse(graph: Graph) -> Reuse:
     return result
 
 
+@dataclass
+class _Log:
+    """Accesses as they come."""
+
+    rows: list[tuple[int, int, float, bool]] = field(default_factory=list)
+
+    def accesses(self, totals: Iterable[float]) -> Accesses:
+        """Return them as arrays."""
+        owner, size, distance, draining = zip(*self.rows, strict=True) if self.rows else ((),) * 4
+        return Accesses(
+            np.array(owner, dtype=np.int64), np.array(size, dtype=float),
+            np.array(distance, dtype=float), np.array(draining, dtype=np.bool_),
+            np.array(list(totals), dtype=float),
+        )  # fmt: skip
+
+
+class _Memory:
+    """Blocks of device memory: which tensor holds which, which are free, when each was touched."""
+
+    def __init__(self) -> None:
+        self._block: dict[str, int] = {}
+        self._size: list[int] = []
+        self._free: list[int] = []
+        self._stack: dict[int, None] = {}  # blocks by last touch, oldest first
+        self._made: set[int] = set()  # blocks last touched by a write
+
+    def place(self, tensor: str, size: int) -> None:
+        """Give ``tensor`` the smallest free block that fits, or a new one."""
+        fitting = [b for b in self._free if size <= self._size[b] <= LOOSE * size]
+        if fitting:
+            block = min(fitting, key=self._size.__getitem__)
+            self._free.remove(block)
+        else:
+            block = len(self._size)
+            self._size.append(size)
+        self._block[tensor] = block
+
+    def share(self, tensor: str, other: str) -> None:
+        """Let ``tensor`` take over the block of ``other``."""
+        self._block[tensor] = self._block.pop(other)
+
+    def give_back(self, tensor: str) -> None:
+        """Free the block of ``tensor``."""
+        if tensor in self._block:
+            self._free.append(self._block.pop(tensor))
+
+    def last(self, tensor: str) -> tuple[float, bool]:
+        """Return the distance of the block of ``tensor`` and whether it was written last."""
+        block, depth = self._block[tensor], 0
+        if block not in self._stack:
+            return float("inf"), False
+        for other in reversed(self._stack):
+            depth += self._size[other]
+            if other == block:
+                break
+        return float(depth), block in self._made
+
+    def touch(self, tensor: str, write: bool) -> None:
+        """Move the block of ``tensor`` to the top of the stack."""
+        block = self._block[tensor]
+        self._stack.pop(block, None)
+        self._stack[block] = None
+        (self._made.add if write else self._made.discard)(block)
+
+
 def _distances(graph: Graph) -> Reuse:
     specs = tuple(graph.counts)
     index = {spec: i for i, spec in enumerate(specs)}
     size = {t.name: t.bytes for t in graph.tensors}
-    owner: list[int] = []
-    read_bytes: list[float] = []
-    distance: list[float] = []
-    written: list[bool] = []
-    made: set[str] = set()  # tensors last touched by a write
-    stack: dict[str, int] = {}  # tensors by last touch, oldest first
+    last_use = {name: i for i, op in enumerate(graph.ops) for name in op.inputs}
+    made = {name for op in graph.ops for name in op.outputs}
+    memory, reads, writes = _Memory(), _Log(), _Log()
+    for name in size:
+        if name not in made:
+            memory.place(name, size[name])
     for turn in range(2):
-        for op in graph.ops:
-            if turn:
-                for name in op.inputs:
-                    if name in size:
-                        owner.append(index[op.spec])
-                        read_bytes.append(size[name])
-                        distance.append(_depth(stack, name))
-                        written.append(name in made)
-            made.difference_update(op.inputs)
-            made.update(op.outputs)
-            for name in (*op.inputs, *op.outputs):
-                if name in size:
-                    stack.pop(name, None)
-                    stack[name] = size[name]
+        for i, op in enumerate(graph.ops):
+            logs = (reads, writes) if turn else (_Log(), _Log())
+            _run(memory, op, size, index[op.spec], *logs)
+            for name in dict.fromkeys((*op.inputs, *op.outputs)):
+                if name in made and last_use.get(name, len(graph.ops)) == i:
+                    memory.give_back(name)
+        for name in made:
+            memory.give_back(name)
     counts = tuple(graph.counts.values())
-    total = np.array([spec.bytes_read * n for spec, n in zip(specs, counts, strict=True)])
-    return Reuse(
-        specs, counts, np.array(owner, dtype=np.int64), np.array(read_bytes, dtype=float),
-        np.array(distance, dtype=float), np.array(written, dtype=np.bool_), total.astype(float),
-    )  # fmt: skip
+    read = [spec.bytes_read * n for spec, n in zip(specs, counts, strict=True)]
+    written = [spec.bytes_written * n for spec, n in zip(specs, counts, strict=True)]
+    return Reuse(specs, counts, reads.accesses(read), writes.accesses(written))
 
 
-def _depth(stack: dict[str, int], name: str) -> float:
-    """Bytes of the tensors touched since ``name`` was, its own included."""
-    if name not in stack:
-        return float("inf")
-    depth = 0
-    for other in reversed(stack):
-        depth += stack[other]
-        if other == name:
-            break
-    return float(depth)
+def _run(
+    memory: _Memory, op: Op, size: dict[str, int], spec: int, reads: _Log, writes: _Log
+) -> None:
+    """Let ``op`` touch its tensors; log where each was."""
+    inputs = [name for name in op.inputs if name in size]
+    outputs = [name for name in op.outputs if name in size]
+    before = {name: memory.last(name) for name in inputs}
+    again = inputs[0] if op.in_place and inputs else ""
+    for name, (distance, made) in before.items():
+        reads.rows.append((spec, size[name], distance, made and name != again))
+        memory.touch(name, write=False)
+    for name in outputs:
+        if again:
+            memory.share(name, again)
+            distance = before[again][0]
+        else:
+            memory.place(name, size[name])
+            distance, _ = memory.last(name)
+        writes.rows.append((spec, size[name], distance, not again))
+        memory.touch(name, write=True)

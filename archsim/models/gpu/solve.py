@@ -87,7 +87,9 @@ def _solve(devices: Any, table: Any, relevant: Any, families: Any, params: Any, 
                 if families[i] in (GEMM, ATTENTION, CONV, SPARSE, FPROP):
                     _hold(row)
                 row[ENERGY_J] += params[i, FLOPS] * table[v, int(params[i, OPERAND])] * 1e-12
-                if families[i] != FIXED:
+                if families[i] == STREAM:
+                    row[EXPOSED] += params[i, NEW_CODE] * device.memory_kernels_stream_code_us
+                elif families[i] != FIXED:
                     row[EXPOSED] += params[i, NEW_CODE] * device.launch_code_us
                 moved = row[L2_BYTES] * device.power_l2_pj_per_byte
                 moved += row[HBM_BYTES] * device.power_hbm_pj_per_byte
@@ -104,6 +106,7 @@ def solve(
     new_code: bool = False,
     operands: Sequence[int] = (),
     padding: Sequence[float] = (),
+    overwrites: Sequence[float] = (),
 ) -> np.ndarray[Any, Any]:
     """Return ``out[variant, plan, column]``; columns as in ``plan``: TERMS, then the rest.
 
@@ -116,6 +119,7 @@ def solve(
     new_code : whether other kernels run between these, as in a model
     operands : per plan, the place of its operand type's energy in the record (none: no energy)
     padding : per plan, the operations that switch for each useful one (none: 1)
+    overwrites : per plan, the fraction of its writes whose lines lie in L2 (none: as ``resident``)
 
     """
     families = np.array([p.family for p in todo], dtype=np.int64)
@@ -126,6 +130,7 @@ def solve(
             params[i, FLOPS] = p.flops * padding[i] if padding else p.flops
             params[i, OPERAND] = operands[i]
     params[:, plans.RESIDENT] = resident
+    params[:, plans.OVERWRITES] = overwrites or resident
     params[:, NEW_CODE] = new_code
     out = np.zeros((len(devices), len(todo), plans.OUTPUTS))
     table = devices.view(np.float64).reshape(len(devices), -1)

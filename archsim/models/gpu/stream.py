@@ -1,7 +1,8 @@
 """Streaming kernels: elementwise functions, casts and copies.
 
 Parameters: 0 bytes read, 1 bytes written, 2 warp instructions, 3 CTAs, 4 inputs, 5 kind (``SIMPLE``
-to ``BATCHNORM``), 6 for a copy whether it ends inside a page, for a cast its elements a thread.
+to ``COPY``), 6 for a copy whether it ends inside a page, for a cast its elements a thread, for a
+vectorised kernel whether its last CTA is not full.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ MATH = 1  # a transcendental function
 STRIDED = 2  # operands addressed by index arithmetic
 CAST = 3  # a widening cast, element by element
 COPY = 4  # device to device, by the driver
-BATCHNORM = 5  # scale and shift by channel, channels last
 
 SERIAL_TRIPS = 4.5
 """Round trips that a kernel without vector loads exposes: its loads wait for each other."""
@@ -51,12 +51,12 @@ def _fixed_us(dev: Any, p: Any) -> float:
     us += (p[4] - 1.0) * dev.memory_kernels_stream_operand_us
     if kind == MATH:
         us += dev.memory_kernels_stream_math_us
-    elif kind == STRIDED:
+    if kind == STRIDED:
         us += dev.memory_kernels_stream_strided_us
     elif kind == CAST:
         us += p[6] * dev.memory_kernels_stream_cast_us
-    elif kind == BATCHNORM:
-        us += dev.memory_kernels_stream_batchnorm_us
+    else:
+        us += p[6] * dev.memory_kernels_stream_remainder_us
     return us
 
 
@@ -64,7 +64,7 @@ def _fixed_us(dev: Any, p: Any) -> float:
 def _trips(p: Any) -> float:
     """Round trips to memory that nothing hides: a cast loads its elements one by one."""
     kind = int(p[5])
-    if kind in (STRIDED, BATCHNORM):
+    if kind == STRIDED:
         return SERIAL_TRIPS
     return p[6] if kind == CAST else 1.0
 
