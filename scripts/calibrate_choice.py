@@ -13,7 +13,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from choice_records import Record, records
@@ -30,7 +30,7 @@ from archsim.models.gpu.plan import OUTPUTS
 from archsim.models.gpu.vector import variants
 
 TARGET = Path(__file__).parents[1] / "archsim" / "mapping" / "gpu" / "nvjet_network.json"
-HIDDEN, TOWER, WISH, BATCH, RATE, DECAY = 64, 64, 32, 64, 4e-3, 3e-5
+BATCH, RATE, DECAY = 64, 4e-3, 3e-5
 LIST_RECORDS = 8000  # records that the linear utility is fitted to
 PLACES = np.array([1.0, 0.4, 0.3, 0.2])  # weights of the first places of a ranking
 KEEP, LISTED = 1.6, 96  # candidates slower than KEEP times the fastest are not alternatives
@@ -162,23 +162,31 @@ def slope_of(u: np.ndarray, starts: np.ndarray, owner: np.ndarray, want: np.ndar
     return np.where(placed, slope, e * so_far[owner])
 
 
+class Sizes(NamedTuple):
+    """Numbers of hidden inputs: of candidates, of operators; and of what an operator asks for."""
+
+    hidden: int
+    tower: int
+    wish: int
+
+
 class Trainer:
     """Adam over the weights of ``Network``, on normalised features."""
 
-    def __init__(self, choices: list[Choice], short: np.ndarray, tiles: int) -> None:
+    def __init__(self, choices: list[Choice], short: np.ndarray, tiles: int, sizes: Sizes) -> None:
         x = np.vstack([k.x for k in choices])
         self.mean, self.scale = x.mean(0), x.std(0) + 1e-2
         rng = self.rng = np.random.default_rng(0)
         self.w = {
             "linear": short * self.scale,
-            "inner": rng.normal(size=(HIDDEN, FEATURES)) * 0.15,
-            "offset": np.zeros(HIDDEN),
-            "outer": rng.normal(size=HIDDEN) * 0.1,
-            "tower_inner": rng.normal(size=(TOWER, OPERATOR)) * 0.3,
-            "tower_offset": np.zeros(TOWER),
-            "tower_outer": rng.normal(size=(WISH, TOWER)) * 0.2,
-            "tiles": rng.normal(size=(tiles, WISH)) * 0.05,
-            "clusters": rng.normal(size=(c.CLUSTERS, WISH)) * 0.05,
+            "inner": rng.normal(size=(sizes.hidden, x.shape[1])) * 0.15,
+            "offset": np.zeros(sizes.hidden),
+            "outer": rng.normal(size=sizes.hidden) * 0.1,
+            "tower_inner": rng.normal(size=(sizes.tower, OPERATOR)) * 0.3,
+            "tower_offset": np.zeros(sizes.tower),
+            "tower_outer": rng.normal(size=(sizes.wish, sizes.tower)) * 0.2,
+            "tiles": rng.normal(size=(tiles, sizes.wish)) * 0.05,
+            "clusters": rng.normal(size=(c.CLUSTERS, sizes.wish)) * 0.05,
             "likings": np.zeros(tiles),
         }
         self.w = {k: v.astype(np.float32) for k, v in self.w.items()}
@@ -187,6 +195,11 @@ class Trainer:
         self.steps = 0
         for k in choices:  # in place: there are millions of candidates
             k.x = ((k.x - self.mean) / self.scale).astype(np.float32)
+
+    def restore(self, choices: list[Choice]) -> None:
+        """Give ``choices`` their features back as they were."""
+        for k in choices:
+            k.x = (k.x * self.scale + self.mean).astype(np.float32)
 
     def gradient(self, batch: list[Choice]) -> dict[str, np.ndarray]:
         """Return the gradient over ``batch``."""
@@ -199,7 +212,7 @@ class Trainer:
             for j, place in enumerate(k.want[: len(PLACES)]):
                 want[i, j] = starts[i] + place if place >= 0 else -1
         hidden = squash(z @ w["inner"].T + w["offset"])
-        operator = z[starts, RUN + KERNEL :]
+        operator = z[starts, -OPERATOR:]
         tower = squash(operator @ w["tower_inner"].T + w["tower_offset"])
         wish, suits = tower @ w["tower_outer"].T, w["tiles"][tile] + w["clusters"][cluster]
         u = z @ w["linear"] + hidden @ w["outer"] + (suits * wish[owner]).sum(1)
@@ -233,7 +246,7 @@ class Trainer:
 
     def network(self, short: np.ndarray, sides: np.ndarray) -> dict[str, np.ndarray]:
         """Return the weights for features as they are, not normalised."""
-        w, operator = self.w, slice(RUN + KERNEL, None)
+        w, operator = self.w, slice(-OPERATOR, None)
         inner, tower = w["inner"] / self.scale, w["tower_inner"] / self.scale[operator]
         return {
             "short": short, "linear": w["linear"] / self.scale, "inner": inner,
@@ -252,7 +265,7 @@ def squash(z: np.ndarray) -> np.ndarray:
 def liking(net: dict[str, np.ndarray], k: Choice) -> np.ndarray:
     """Return the utilities of candidates whose features are as they are."""
     x, (tile, cluster) = k.x.astype(np.float64), k.rows
-    operator = x[0, RUN + KERNEL :]
+    operator = x[0, -OPERATOR:]
     wish = net["tower_outer"] @ squash(net["tower_inner"] @ operator + net["tower_offset"])
     suits = net["tiles"][tile] + net["clusters"][cluster]
     hidden = squash(x @ net["inner"].T + net["offset"])
@@ -292,7 +305,7 @@ def main() -> None:
         short = fit_linear([k for k in listed if k.want and k.want[0] >= 0])
     use = [pricer(r, short, LISTED, rng) for r in fitted]
     use = [k for k in use if max(k.want, default=-1) >= 0]
-    trainer = Trainer(use, short, len(pricer.sides))
+    trainer = Trainer(use, short, len(pricer.sides), Sizes(64, 64, 32))
     for epoch in range(arguments.epochs):
         trainer.epoch(use, RATE * 0.5 * (1 + np.cos(np.pi * epoch / arguments.epochs)) + 1e-5)
     net = trainer.network(short, np.array(pricer.sides))

@@ -105,10 +105,10 @@ def extra_spec(case: dict[str, Any]) -> OpSpec | None:
         return ops.Elementwise(
             function="scale_shift", n=count, arity=2, broadcast=4 * case["cin"], dtype=dtype
         )
-    if op == "maxpool" and case.get("layout") != "nchw":
+    if op == "maxpool":
         return ops.Pool2d(
             function="max", n=case["n"], c=case["cin"], h=case["hw"], w=case["hw"], r=case["r"],
-            stride=case["stride"], padding=1, dtype=dtype,
+            stride=case["stride"], padding=1, dtype=dtype, layout=case.get("layout", "nhwc"),
         )  # fmt: skip
     if op == "permute":
         count = case["b"] * case["s"] * case["h"] * case["d"]
@@ -122,7 +122,7 @@ def spec_of(case: dict[str, Any]) -> OpSpec | None:
     """Return what ``case`` computes, or None where the model has no operator for it."""
     if case.get("locality", "uniform") not in ("uniform", "random"):
         return None
-    if case.get("layout") == "nchw":
+    if case.get("layout") == "nchw" and case["op"] != "maxpool":
         return None
     found = extra_spec(case)
     if found is not None:

@@ -78,12 +78,18 @@ def records() -> Iterator[Record]:
         yield _record(shape, [_decoded(row, tiles) for row in ranked], "heuristic", None)
 
 
-def asked(types: Iterable[str]) -> Iterator[tuple[dict[str, Any], list[list[int]]]]:
-    """Yield products of ``types`` and the heuristic's candidates (as in ``RANKED``), the best
+RANKING_FIELDS = ("tile", "stages", "cluster", "split_k", "custom")
+"""What a row of the sets ``RANKED`` says of a candidate."""
+
+
+def asked(
+    types: Iterable[str], names: Iterable[str] = RANKING_FIELDS
+) -> Iterator[tuple[dict[str, Any], list[list[int]]]]:
+    """Yield products of ``types`` and the fields ``names`` of the heuristic's candidates, the best
     first; shapes that a judging set holds are left out."""
     data = json.loads((MEASURED / "h200_heuristic.json").read_text())
     kernels, fields = data["meta"]["kernels"], data["meta"]["kernel_fields"]
-    kept = [fields.index(name) for name in ("tile", "stages", "cluster", "split_k", "custom")]
+    kept = [fields.index(name) for name in names]
     judged = {_text(case) for name in JUDGES for case in cases(name)}
     for op, dtype, b, m, n, k, ranked in data["cases"]:
         shape = {

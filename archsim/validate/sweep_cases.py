@@ -16,13 +16,17 @@ def _batchnorm(case: Case, where: str) -> ops.OpSpec:
     )  # fmt: skip
 
 
+def _layout(case: Case, where: str) -> str:
+    return choice(case, "layout", where, ("nhwc", "nchw")) if "layout" in case else "nhwc"
+
+
 def _maxpool(case: Case, where: str) -> ops.OpSpec:
     n, c, hw, r, stride = (
         dimension(case, name, where) for name in ("n", "cin", "hw", "r", "stride")
     )
     return ops.Pool2d(
         function="max", n=n, c=c, h=hw, w=hw, r=r, stride=stride, padding=r // 2,
-        dtype=dtype(case, where),
+        dtype=dtype(case, where), layout=_layout(case, where),
     )  # fmt: skip
 
 
@@ -98,7 +102,7 @@ def left_out(case: Case, where: str = "case") -> str | None:
     if case.get("locality", "random") not in ("random", "uniform"):
         known = ("random", "uniform", "sorted", "sequential", "same")
         return f"indices are {choice(case, 'locality', where, known)}, the class has random ones"
-    if case.get("op") in ("batchnorm", "maxpool") and case.get("layout") == "nchw":
+    if case.get("op") == "batchnorm" and case.get("layout") == "nchw":
         return "only the channels-last kernel is modelled"
     return None
 

@@ -102,7 +102,8 @@ class Pool2d(OpSpec):
     """Maximum or average pooling (``function``: max, mean).
 
     The window is ``r`` x ``s`` (square where ``s`` is not given); ``ceil`` counts a last,
-    partly filled window. Fields for the width default to those for the height.
+    partly filled window. Fields for the width default to those for the height. ``layout`` is how
+    images lie in memory: channels last (nhwc) or first.
     """
 
     kind: ClassVar[str] = "pool2d"
@@ -121,10 +122,13 @@ class Pool2d(OpSpec):
     extra_h: int = 0
     extra_w: int = 0
     ceil: bool = False
+    layout: str = "nhwc"
     _may_be_zero: ClassVar[frozenset[str]] = frozenset(
         {"padding", "padding_w", "extra_h", "extra_w"}
     )
-    _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {"function": ("max", "mean")}
+    _options: ClassVar[Mapping[str, tuple[str | None, ...]]] = {
+        "function": ("max", "mean"), "layout": ("nhwc", "nchw"),
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -118,6 +118,32 @@ _LISTS: dict[str, tuple[tuple[int, ...], ...]] = {
 }  # fmt: skip
 
 
+_LISTED: dict[str, tuple[tuple[int, ...], ...]] = {
+    "tf32": (
+        (MMA, 128, 128, 16, 4, 2, 2, 2), (MMA, 64, 64, 32, 5, 2, 2, 2),
+        (MMA, 64, 64, 16, 10, 2, 2, 2), (MMA, 128, 64, 32, 3, 2, 2, 3),
+        (XMMA, 128, 64, 32, 4, 1, 1, 1), (XMMA, 64, 256, 32, 4, 1, 1, 1),
+        (XMMA, 256, 128, 32, 4, 2, 1, 1),
+    ),
+    "fp64": (
+        (MMA, 32, 32, 16, 5, 2, 2, 5), (MMA, 32, 64, 16, 4, 2, 2, 4),
+        (DMMA, 64, 64, 32, 3, 2, 2, 2), (DMMA, 64, 32, 32, 3, 2, 2, 3),
+        (DMMA, 128, 128, 16, 3, 4, 2, 1), (DMMA, 128, 128, 32, 3, 2, 4, 1),
+    ),
+    "fp32": (
+        (FFMA, 64, 64, 8, 5, 2, 2, 6), (FFMA, 256, 64, 8, 3, 2, 2, 2),
+        (FFMA, 64, 128, 8, 3, 1, 4, 2), (FFMA, 64, 128, 8, 5, 2, 2, 4),
+        (FFMA, 128, 32, 8, 5, 2, 2, 4), (FFMA, 32, 64, 8, 3, 1, 2, 8),
+        (FFMA, 32, 128, 8, 3, 1, 2, 4), (FFMA, 128, 128, 8, 4, 2, 2, 2),
+        (FFMA, 64, 32, 8, 3, 1, 2, 8), (FFMA, 32, 128, 8, 5, 2, 2, 4),
+        (FFMA, 128, 256, 8, 3, 2, 4, 1),
+    ),
+}  # fmt: skip
+"""Further kernels that cuBLASLt's heuristic names; convolutions do not take them."""
+
+LEARNT = ("tf32", "int8", "fp64", "fp32")
+"""Lists whose choice is learnt (``list_choice``)."""
+
 SHORT_LISTS = tuple(_LISTS)
 """Names of the lists."""
 
@@ -128,10 +154,16 @@ def short_table(name: str) -> np.ndarray[Any, Any]:
     return _table(name, _LISTS[name])
 
 
+@cache
+def listed_table(name: str) -> np.ndarray[Any, Any]:
+    """Return all kernels of a list that matrix products take."""
+    return _table(name, (*_LISTS[name], *_LISTED.get(name, ())))
+
+
 def _table(name: str, tiles: tuple[tuple[int, ...], ...]) -> np.ndarray[Any, Any]:
     rows = []
     for engine, tm, tn, tk, stages, wm, wn, slots in tiles:
-        coop = 2 if (engine, tm, tn) == (XMMA, 128, 256) else 0
+        coop = 2 if engine == XMMA and tm * tn == 128 * 256 else 0
         bias = BIASES.get(name, {}).get(f"{engine}_{tm}x{tn}x{tk}_{stages}", 0.0)
         cluster = XMMA_CLUSTER if engine == XMMA else 1
         rows.append((engine, tm, tn, tk, stages, cluster, 1, coop, 1, wm, wn, slots, 1, bias))

@@ -12,11 +12,13 @@ import numpy as np
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import BatchedGemm, Gemm
 from archsim.mapping.gpu import names
+from archsim.mapping.gpu.list_choice import ListNetwork, list_network
 from archsim.mapping.gpu.nvjet_choice import nvjet_table
-from archsim.mapping.gpu.tiles import short_table
+from archsim.mapping.gpu.tiles import ENGINE, LEARNT, listed_table, short_table
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm_choice import MOST_SPLITS, cheapest, fill, preferred, ranking
 from archsim.models.gpu.gemm_features import MEMSET_ABOVE_TILES, RUN
+from archsim.models.gpu.gemm_list_choice import SPLITS, likeliest
 from archsim.models.gpu.gemm_steps import TYPES
 from archsim.models.gpu.plan import FIXED, GEMM, OUTPUTS, PARAMS, Plan
 
@@ -75,13 +77,27 @@ def matrix_plans(
             dev.reshape(1), p, table, net, most, float(bias), scratch, runs, likings, times, splits
         )
         split = splits[row]
+    elif (name := list_name(dtype, p)) in LEARNT:
+        table, liked = _listed(name, bool(dev["tensor_kernels_wgmma"]))
+        most = most if most == 1.0 else float(SPLITS[-1])
+        row, split = likeliest(dev.reshape(1), p, table, liked, most, np.zeros(OUTPUTS))
     else:
         table = table_for(dtype, p, dev)
         row, split = cheapest(dev.reshape(1), p, table, most, np.zeros(OUTPUTS))
     fill(table[row], p, split, dev["sm_count"], out_bytes)
+    if bias:
+        p[g.A_BYTES] = m * k * p[g.IN_BYTES] + n * out_bytes
     if p[g.ENGINE] == names.WGMMA:
         p[g.BIAS] = float(bias)
     return launches(p, dtype, out_bytes, bias)
+
+
+@cache
+def _listed(name: str, wgmma: bool) -> tuple[np.ndarray[Any, Any], ListNetwork]:
+    """Return the kernels of a list that a device has, and the preferences among them."""
+    table = listed_table(name)
+    rows = [i for i, row in enumerate(table) if wgmma or row[ENGINE] != names.XMMA]
+    return table[rows].copy(), list_network(name, tuple(rows))
 
 
 def takes_nvjet(p: np.ndarray[Any, Any], dtype: str, dev: Any) -> bool:
@@ -96,12 +112,15 @@ def _buffers(count: int) -> tuple[np.ndarray[Any, Any], ...]:
     return np.empty((count, RUN)), np.empty(count), np.empty(count), np.ones(count)
 
 
+def list_name(dtype: str, p: np.ndarray[Any, Any]) -> str:
+    """Return the list of kernels beside nvjet's for operands of ``dtype``."""
+    name = {"bf16": "fp16", "fp8": "int8", "fp8_e5m2": "int8", "int4": "int8"}.get(dtype, dtype)
+    return "unaligned" if name == "fp16" and min(p[g.ALIGN_A], p[g.ALIGN_OUT]) < 16 else name
+
+
 def table_for(dtype: str, p: np.ndarray[Any, Any], dev: Any) -> np.ndarray[Any, Any]:
     """Return the candidates beside nvjet's for operands of ``dtype`` on a device."""
-    name = {"bf16": "fp16", "fp8": "int8", "fp8_e5m2": "int8", "int4": "int8"}.get(dtype, dtype)
-    if name == "fp16" and min(p[g.ALIGN_A], p[g.ALIGN_OUT]) < 16:
-        name = "unaligned"
-    table = short_table(name)
+    table = short_table(list_name(dtype, p))
     return table if dev["tensor_kernels_wgmma"] else table[table[:, 0] != names.XMMA]
 
 

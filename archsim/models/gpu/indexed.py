@@ -92,13 +92,17 @@ def lower_pool2d(spec: Pool2d, dev: Any) -> list[Plan]:
 
     A CTA covers a row of outputs (threads along the width, at least two outputs each) and twice
     as many rows as it has threads left; every thread walks its outputs, channels and window. A
-    mean takes a thread an output.
+    mean, and channels first, take a thread an output, 256 threads a CTA.
     """
     window = spec.r * spec.window_w
     if spec.function == "mean":
         ctas = ceil_div(spec.outputs, 256)
         cta = Cta(ctas, 256, 32, 0, window, 8, 8 * window, 1, 0.57)
         return [queued("mean_pool_forward_nhwc", "pool", cta, spec)]
+    if spec.layout == "nchw":
+        ctas = ceil_div(spec.outputs, 256)
+        cta = Cta(ctas, 256, 23, 0, window, 8, 8 * window, 1, 0.25)
+        return [queued("max_pool_forward_nchw", "pool", cta, spec)]
     along = min(_power_below(spec.q), 32)
     rows = 2 * max(32 // along, 1)
     outputs = 2 * ceil_div(spec.q, 2 * along) * 2

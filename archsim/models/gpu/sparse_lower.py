@@ -17,6 +17,10 @@ SEGMENTS = ((4300, 8), (2560, 4), (1100, 2))
 """Least K of so many parts, from recorded grids."""
 
 
+METADATA_BYTES = 0.125
+"""Two bits for each of the values kept, half of A, per value of A."""
+
+
 def lower_sparse(spec: SparseGemm, dev: Any) -> list[Plan]:
     """Return the kernels of one product whose A is 2:4 sparse."""
     size = dtype_of(spec.result_dtype).bits / 8
@@ -28,7 +32,7 @@ def lower_sparse(spec: SparseGemm, dev: Any) -> list[Plan]:
     p[g.CTAS] = min(tiles * p[g.SPLIT], dev["sm_count"])
     p[g.ENGINE] = names.XMMA if dev["tensor_kernels_wgmma"] else names.MMA
     p[g.COOP], p[g.M_SIDE], p[g.WM], p[g.WN] = 1, 1, 2, 4
-    p[g.A_SHARE] = 0.5 + 1 / 16
+    p[g.A_SHARE] = 0.5 + METADATA_BYTES / float(p[g.IN_BYTES])
     name = f"sm90_xmma_sparse_gemm_{spec.dtype}_tilesize{TILE[0]}x{TILE[1]}x{TILE[2]}"
     kernel = Plan(name, SPARSE, tuple(p.tolist()), float(spec.flops), describe(p))
     counted = p[g.SPLIT] > 1 or tiles > 2 * dev["sm_count"]
