@@ -90,13 +90,13 @@ def test_attribution_tiles_the_body():
     assert out[COMPUTE] == out[L2] == 0.0
 
 
-def test_only_repeated_kernels_keep_their_writes_in_l2(dev):
+def test_only_lines_that_l2_holds_are_overwritten_there(dev):
     p = np.zeros(PARAMS)
-    p[RESIDENT] = 0.5
+    p[OVERWRITES] = 0.5
     assert common.rewritten(dev, p, 1000.0) == 500.0
     room = dev["l2_capacity_bytes"] - dev["l2_dirty_bytes"]
     assert common.rewritten(dev, p, 1e12) == room
-    p[NEW_CODE] = 1.0
+    p[RESIDENT], p[OVERWRITES] = 1.0, 0.0
     assert common.rewritten(dev, p, 1000.0) == 0.0
 
 

@@ -28,6 +28,9 @@ MOST_SPLITS = 32
 CLUSTERS = len(t.NVJET_CLUSTERS)
 FINALISTS = 14
 """Tiles that are priced with every cluster shape."""
+BIAS_GUIDE = 0.5
+"""Share of the network in who is a finalist, where a bias is added: large layers differ by little
+in the linear utility."""
 LOOSE, LOOSE_CLK = 1.4, 2500.0
 """Candidates whose busy time alone exceeds the best one's by this factor and these clocks are not
 priced."""
@@ -197,8 +200,8 @@ def add_rows(x: Any, weights: Any, into: Any) -> None:
 def rate(
     dev: Any, p: Any, row: Any, i: int, net: Any, most: float, out_bytes: float, bias: float,
     scratch: Any, x: Any, runs: Any, likings: Any, times: Any, splits: Any,
-) -> float:  # fmt: skip
-    """Price candidate ``row`` (number ``i``) at every split of K; keep and return its best.
+) -> None:  # fmt: skip
+    """Price candidate ``row`` (number ``i``) at every split of K; keep its best.
 
     ``scratch`` and ``x`` are room for a price and for the description of a run.
     """
@@ -221,7 +224,7 @@ def rate(
         split += 1.0
         few = g.k_steps(p) < LEAST_STEPS * split or split > min(most, MOST_PARTS)
         if p[g.BATCH] > 1.0 or grown > dev.sm_count * row[_ROOM] or few:
-            return float(likings[i])
+            return
 
 
 @njit
@@ -281,19 +284,23 @@ def preferred(
     for k in range(tiles):
         busy[k] = busy_clk(dev, table[k * CLUSTERS], p, most)
     limit = LOOSE * busy.min() + LOOSE_CLK
-    best_of, run = np.full(tiles, -1e300), np.empty(RUN)
-    for k in range(tiles):
-        if busy[k] <= limit:
-            i = k * CLUSTERS + pair(p, table[k * CLUSTERS])
-            best_of[k] = rate(
-                dev, p, table[i], i, net, most, out_bytes, bias, scratch, run, runs, likings,
-                times, splits,
-            )  # fmt: skip
     x, operator = np.empty(OPERATOR), np.zeros(net.outer.shape[0], dtype=np.float32)
     describe_operator(p, bias, x)
     add_rows(x, net.inner_operator, operator)
     wish = asked_for(net, x)
     hidden = np.empty(net.outer.shape[0], dtype=np.float32)
+    best_of, run = np.full(tiles, -1e300), np.empty(RUN)
+    for k in range(tiles):
+        if busy[k] <= limit:
+            i = k * CLUSTERS + pair(p, table[k * CLUSTERS])
+            rate(
+                dev, p, table[i], i, net, most, out_bytes, bias, scratch, run, runs, likings,
+                times, splits,
+            )  # fmt: skip
+            best_of[k] = likings[i]
+            if bias > 0.0:
+                liking = liking_of(net, i, runs[i], operator, wish, hidden)
+                best_of[k] += BIAS_GUIDE * liking
     best, chosen = -1e300, 0
     final = np.full(likings.shape[0], -1e300)
     for _ in range(FINALISTS):

@@ -66,7 +66,9 @@ def _kernel(spec: Elementwise) -> tuple[str, float, int]:
         return "unrolled_elementwise_kernel", CAST_SLOTS, CAST
     if (spec.broadcast or spec.strided) and spec.function not in ("bilinear", "bicubic"):
         slots = PERMUTED_SLOTS if spec.strided and spec.arity > 1 else STRIDED_SLOTS
-        return "elementwise_kernel", max(slots, WIDE_STRIDED_SLOTS if bits >= 32 else 0), STRIDED
+        if bits >= 32 and spec.function != "spherical_harmonics":  # not PyTorch's own
+            slots = max(slots, WIDE_STRIDED_SLOTS)
+        return "elementwise_kernel", slots, STRIDED
     slots = SLOTS.get(spec.function, SIMPLE_SLOTS if spec.arity == 1 else BINARY_SLOTS)
     if bits >= 32:
         slots *= WIDE_SHARE
