@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from archsim.models.gpu import common, queue
-from archsim.models.gpu.plan import COMPUTE, EXPOSED, HBM, L2, NEW_CODE, PARAMS, RESIDENT
+from archsim.models.gpu.plan import (
+    COMPUTE,
+    EXPOSED,
+    HBM,
+    L2,
+    NEW_CODE,
+    OVERWRITES,
+    PARAMS,
+    RESIDENT,
+)
 from archsim.models.gpu.vector import variants
 
 

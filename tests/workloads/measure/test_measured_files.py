@@ -11,7 +11,7 @@ FILES = (
     "operators", "holdout", "structured", "reference", "choice", "names", "cublaslt", "micro",
     "models_full", "models_tuned", "sustained_more", "rankings", "judge", "linear", "models_judge",
     "cublaslt_batched", "rankings_batched", "micro_more", "conv_types", "conv_launches",
-    "conv_judge",
+    "conv_judge", "heuristic",
 )  # fmt: skip
 TIMED = (
     "operators", "holdout", "structured", "reference", "choice", "names", "cublaslt", "judge",
@@ -29,6 +29,25 @@ def test_provenance_is_complete(name: str) -> None:
     for field in ("device", "driver", "torch", "cuda", "date", "method", "power_limit_w"):
         assert meta[field], field
     assert meta["sms"] == 132
+
+
+INT8 = {
+    (15, 24): "64x64_128x6", (18, 21): "128x64_128x3", (18, 24): "128x64_128x6",
+    (20, 23): "128x128_128x5", (23, 21): "128x256_128x3",
+}  # fmt: skip
+"""CUTLASS kernels by cuBLASLt's tile and stages ids."""
+
+
+def test_the_heuristics_first_candidate_is_the_kernel_that_ran() -> None:
+    data = load("heuristic")
+    fields, kernels = data["meta"]["kernel_fields"], data["meta"]["kernels"]
+    ids = [(k[fields.index("tile")], k[fields.index("stages")]) for k in kernels]
+    asked = {tuple(c[3:6]): ids[c[6][0]] for c in data["cases"] if c[1] == "int8" and c[6]}
+    cases = [c for c in load("names")["cases"] if c["op"] == "gemm" and c["dtype"] == "int8"]
+    assert len(cases) > 70
+    for case in cases:
+        wanted = INT8[asked[case["m"], case["n"], case["k"]]]
+        assert f"_{wanted}_" in case["kernels"][-1]["name"]
 
 
 @pytest.mark.parametrize("name", TIMED)
