@@ -15,7 +15,7 @@ from archsim.graph.ops import (
     Softmax,
     Transpose,
 )
-from archsim.models.gpu.launches import Cta, ceil_div, queued
+from archsim.models.gpu.launches import Cta, ceil_div, power_below, queued
 from archsim.models.gpu.plan import Plan
 from archsim.models.gpu.rows import lower_softmax
 
@@ -103,7 +103,7 @@ def lower_pool2d(spec: Pool2d, dev: Any) -> list[Plan]:
         ctas = ceil_div(spec.outputs, 256)
         cta = Cta(ctas, 256, 23, 0, window, 8, 8 * window, 1, 0.25)
         return [queued("max_pool_forward_nchw", "pool", cta, spec)]
-    along = min(_power_below(spec.q), 32)
+    along = min(power_below(spec.q), 32)
     rows = 2 * max(32 // along, 1)
     outputs = 2 * ceil_div(spec.q, 2 * along) * 2
     channels = min(ceil_div(spec.c, 32), 4)
@@ -112,11 +112,6 @@ def lower_pool2d(spec: Pool2d, dev: Any) -> list[Plan]:
     ctas = images * ceil_div(spec.p, rows)
     cta = Cta(ctas, 1024, 32, 0, steps, 32, 32 * steps, 1, 0.57)
     return [queued("max_pool_forward_nhwc", "pool", cta, spec)]
-
-
-def _power_below(n: int) -> int:
-    """The largest power of two up to ``n``."""
-    return 1 << (max(n, 1).bit_length() - 1)
 
 
 def lower_moe_routing(spec: MoeRouting, dev: Any) -> list[Plan]:

@@ -49,6 +49,11 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+def power_below(n: int) -> int:
+    """Return the largest power of two up to ``n``."""
+    return 1 << (max(n, 1).bit_length() - 1)
+
+
 def queued(
     name: str,
     kernel: str,

@@ -6,7 +6,7 @@ from typing import Any
 
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import Copy, Elementwise
-from archsim.models.gpu.launches import Cta, ceil_div, queued
+from archsim.models.gpu.launches import Cta, ceil_div, power_below, queued
 from archsim.models.gpu.plan import STREAM, Plan
 from archsim.models.gpu.stream import CAST, COPY, MATH, SIMPLE, STRIDED
 
@@ -84,8 +84,8 @@ def _batchnorm(spec: Elementwise) -> Plan:
     """
     channels = max(spec.broadcast // 4, 1)
     rows = ceil_div(spec.n, channels)
-    deep = min(_power_below(ceil_div(rows, 16)), 512 // min(_power_below(channels), 32))
-    wide = min(_power_below(channels), 512 // deep)
+    deep = min(power_below(ceil_div(rows, 16)), 512 // min(power_below(channels), 32))
+    wide = min(power_below(channels), 512 // deep)
     down = min(ceil_div(rows, 16 * deep), 128)
     each = ceil_div(rows, down * deep)
     warps = max(wide * deep // 32, 1)
@@ -94,11 +94,6 @@ def _batchnorm(spec: Elementwise) -> Plan:
         warps * each, 1, 1, wide=dtype_of(spec.dtype).bits >= 32,
     )  # fmt: skip
     return queued("batch_norm_transform<scale_shift>", "batchnorm", cta, spec)
-
-
-def _power_below(n: int) -> int:
-    """The largest power of two up to ``n``."""
-    return 1 << (max(n, 1).bit_length() - 1)
 
 
 HOST_COPY = "Memcpy DtoH"

@@ -6,7 +6,7 @@ from typing import Any
 
 from archsim.formats import dtype as dtype_of
 from archsim.graph.ops import LayerNorm, Reduce, RmsNorm, Softmax
-from archsim.models.gpu.launches import Cta, ceil_div, queued
+from archsim.models.gpu.launches import Cta, ceil_div, power_below, queued
 from archsim.models.gpu.plan import FIXED, Plan
 
 WARP = 32
@@ -128,8 +128,8 @@ def lower_reduce(spec: Reduce, dev: Any) -> list[Plan]:
     if spec.function == "mean" and size == 2 and spec.cols < IMAGE_MEAN_COLS:
         return [_image_mean(spec)]
     vector = 16 // size if spec.cols >= 128 else 1
-    width = min(_power_below(spec.cols // vector), MAX_THREADS)
-    height = min(_power_below(spec.rows), MAX_THREADS)
+    width = min(power_below(spec.cols // vector), MAX_THREADS)
+    height = min(power_below(spec.rows), MAX_THREADS)
     x = min(width, WARP)
     y = min(height, MAX_THREADS // x)
     x = min(width, MAX_THREADS // y)
@@ -176,8 +176,3 @@ def _split(values: int, ctas: int, dev: Any) -> int:
         return 1
     enough = min(ceil_div(room, ctas), ceil_div(values, 16))
     return max(enough, ceil_div(values, SHARED_ROW_VALUES))
-
-
-def _power_below(n: int) -> int:
-    """The largest power of two up to ``n``."""
-    return 1 << (max(n, 1).bit_length() - 1)
