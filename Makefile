@@ -17,7 +17,8 @@ endif
 help:
 	@echo "make demo       set up, run the quickstart, print the table and where the report lies"
 	@echo "make test       set up, then lint, types and the tests"
-	@echo "make test-full  everything, slow exhaustive runs included"
+	@echo "make test-full  everything, slow exhaustive runs included; goes on where it was stopped"
+	@echo "                (SHARD=2/8: every eighth shard; MINUTES=30: begin none after half an hour)"
 	@echo "make prove      prove the stream components (docs/proofs.md)"
 	@echo "make mutate     score the hardware tests by mutation (docs/mutation.md)"
 	@echo "make lock       refresh the pinned dependencies"
@@ -55,7 +56,7 @@ test: $(DEV) lint types
 
 test-full: $(DEV) lint types
 	sh scripts/system-packages
-	$(PYTEST) -m "not gpu"
+	$(BIN)/python scripts/test_full.py $(if $(SHARD),--shard $(SHARD)) $(if $(MINUTES),--minutes $(MINUTES))
 
 prove: $(DEV)
 	$(BIN)/python scripts/prove.py

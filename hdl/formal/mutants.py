@@ -180,7 +180,7 @@ def equivalent(mutant: str, folder: Path, steps: int = 6) -> bool:
 
 def _induction(mutation: str, folder: Path, steps: int, expose: str) -> bool:
     flat = (
-        "read_rtlil flat.il\n{}\nexpose -evert dut\nhierarchy -top dut\nmemory_map\nopt_clean\n"
+        "read_rtlil flat.il\n{}\nexpose -evert dut/c:*\nhierarchy -top dut\nmemory_map\nopt_clean\n"
         "rename dut {}\ndesign -stash {}\n"
     )
     text = (folder / "flat.il").read_text()

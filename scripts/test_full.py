@@ -1,0 +1,118 @@
+"""Every test, the slow ones too, in shards that go on where they were stopped.
+
+Usage: scripts/test_full.py [--shard I/N] [--minutes 30]. A shard is a test file, or one part of the
+co-simulation campaign; each runs in a process of its own. What passed is kept in build/test-full
+under the digest of all tracked files: run again after a stop, only the rest runs; any change of a
+file begins anew. No shard begins after --minutes (0: no limit). Compiled simulations are kept by
+their Verilog, so that each distinct RTL is compiled once, whatever shard needs it.
+
+Exit code 0: everything chosen has passed; 1: a shard failed; 3: shards are left, run it again.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SHARD_SECONDS = 30 * 60
+NO_TESTS = 5
+CAMPAIGN = "test_campaign["
+"""Tests of which each is a shard."""
+
+
+def digest():
+    """SHA-256 over names and contents of all files that git knows or would take."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
+    found = hashlib.sha256()
+    for name in sorted(filter(None, names)):
+        file = ROOT / name.decode()
+        if file.is_file():
+            found.update(name + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()[:16]
+
+
+def shards(lines):
+    """Group ``file::test`` lines of a collection into shards, in their order."""
+    found = {}
+    for line in lines:
+        file, marker, test = line.partition("::")
+        if marker:
+            name = line if CAMPAIGN in test else file
+            extra = [] if name == line else [f"--deselect={name}::{CAMPAIGN.rstrip('[')}"]
+            found.setdefault(name, [name, *extra])
+    return found
+
+
+def collected():
+    """Lines of pytest's collection of everything but what needs a GPU."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "not gpu"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(done.stdout[-3000:] + done.stderr[-1000:])
+    return done.stdout.splitlines()
+
+
+def chosen(names, part):
+    """Every n-th of ``names`` from the i-th on, for ``part`` "i/n"; all for ""."""
+    if not part:
+        return list(names)
+    index, _, count = part.partition("/")
+    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise SystemExit(f"--shard must be I/N with I from 1 to N, not {part!r}")
+    return list(names)[int(index) - 1 :: int(count)]
+
+
+def run(name, arguments):
+    """Run one shard; return whether it passed, and its seconds."""
+    began = time.monotonic()
+    print(f"== {name}", flush=True)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-m", "not gpu", *arguments],
+            cwd=ROOT, timeout=SHARD_SECONDS, check=False,
+        )  # fmt: skip
+        passed = done.returncode in (0, NO_TESTS)
+    except subprocess.TimeoutExpired:
+        print(f"{name}: longer than {SHARD_SECONDS // 60} minutes", flush=True)
+        passed = False
+    return passed, round(time.monotonic() - began, 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shard", default="")
+    parser.add_argument("--minutes", type=float, default=0.0)
+    options = parser.parse_args()
+    file = ROOT / "build/test-full" / f"{digest()}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    passed = json.loads(file.read_text()) if file.exists() else {}
+    every = shards(collected())
+    left = [name for name in chosen(every, options.shard) if name not in passed]
+    print(f"{len(every)} shards, {len(left)} of those chosen left", flush=True)
+    until = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
+    failed, unstarted = [], 0
+    for name in left:
+        if time.monotonic() > until:
+            unstarted += 1
+            continue
+        fine, seconds = run(name, every[name])
+        if fine:
+            passed[name] = seconds
+            scratch = file.with_suffix(".new")
+            scratch.write_text(json.dumps(passed, indent=1))
+            scratch.replace(file)
+        else:
+            failed.append(name)
+    print(f"{len(failed)} shards failed, {unstarted} left" + "".join(f"\n  {n}" for n in failed))
+    return 1 if failed else 3 if unstarted else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
