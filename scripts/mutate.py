@@ -120,6 +120,10 @@ def table(results, seed):
     blocks = {u.block for u in UNITS}
     blocks |= {b.name for engine in mutate_engine.BLOCKS.values() for b in engine}
     lines += ["", "Without a result: " + (", ".join(sorted(blocks - set(results))) or "none") + "."]
+    low = sorted(name for name, r in results.items() if score(r) < FLOOR)
+    lines.append(f"Below the floor of {FLOOR:g} %: " + (", ".join(low) or "none") + ".")
+    untried = sorted(n for n, r in results.items() if set(r["survivors"]) - set(r.get("tried", [])))
+    lines.append(f"Not all survivors tried by the prover: {', '.join(untried) or 'none'}.")
     (ROOT / "docs/mutation.md").write_text("\n".join(lines) + "\n")
     return score(total)
 

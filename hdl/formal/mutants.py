@@ -180,8 +180,8 @@ def equivalent(mutant: str, folder: Path, steps: int = 6) -> bool:
 
 def _induction(mutation: str, folder: Path, steps: int, expose: str) -> bool:
     flat = (
-        "read_rtlil flat.il\n{}\nexpose -evert dut/c:*\nhierarchy -top dut\nmemory_map\nopt_clean\n"
-        "rename dut {}\ndesign -stash {}\n"
+        "read_rtlil flat.il\n{}\nsetattr -mod -unset keep_hierarchy dut\nexpose -evert dut/c:*\n"
+        "hierarchy -top dut\nmemory_map\nopt_clean\nrename dut {}\ndesign -stash {}\n"
     )
     text = (folder / "flat.il").read_text()
     has_reset = re.search(r"^ *wire input \d+ \\rst$", text, re.MULTILINE)
