@@ -6,6 +6,7 @@ UV_VERSION := 0.13.9
 RUN := $(VENV)/.run-ready
 DEV := $(VENV)/.dev-ready
 PYTEST := $(BIN)/python -m pytest
+PARALLEL := --numprocesses auto --dist loadfile  # test files side by side, one process a core
 
 # uv brings certificates of its own; behind a proxy that pip is told of, it must know them too.
 ifdef PIP_CERT
@@ -52,7 +53,7 @@ types: $(DEV)
 
 test: $(DEV) lint types
 	sh scripts/system-packages
-	$(PYTEST) -m "not slow and not gpu"
+	$(PYTEST) $(PARALLEL) -m "not slow and not gpu"
 
 test-full: $(DEV) lint types
 	sh scripts/system-packages

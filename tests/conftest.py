@@ -8,8 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-_NOT_RUN: list[str] = []
-
 
 @pytest.fixture
 def require_system(request: pytest.FixtureRequest) -> Callable[[str], str]:
@@ -22,7 +20,7 @@ def require_system(request: pytest.FixtureRequest) -> Callable[[str], str]:
     def need(program: str) -> str:
         path = shutil.which(program)
         if path is None:
-            _NOT_RUN.append(f"{request.node.nodeid} (needs {program})")
+            request.node.user_properties.append(("needs", program))
             message = f"{program} is not installed (scripts/system-packages)"
             if os.environ.get("CI"):
                 pytest.fail(message)
@@ -34,7 +32,10 @@ def require_system(request: pytest.FixtureRequest) -> Callable[[str], str]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name every test that a missing system package kept from running."""
-    if _NOT_RUN:
+    reports = [r for found in ("skipped", "failed") for r in terminalreporter.stats.get(found, ())]
+    missing = [(r.nodeid, dict(r.user_properties).get("needs")) for r in reports]
+    if any(program for _, program in missing):
         terminalreporter.section("not run")
-        for name in _NOT_RUN:
-            terminalreporter.line(name)
+        for name, program in missing:
+            if program:
+                terminalreporter.line(f"{name} (needs {program})")
