@@ -1,6 +1,6 @@
 """What cuBLAS chose: recorded nvjet kernels, and cuBLASLt's own rankings of its candidates.
 
-The heuristic's first candidate is what PyTorch launches: for all 2,436 products of fp16 and bf16
+The heuristic's first candidate is what PyTorch launches: for all 2,422 products of fp16 and bf16
 whose kernels were recorded (``names``, ``choice``) and whose tile id is known, and for 97 % of fp8.
 """
 
