@@ -10,9 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import re
-from asyncio import TimeoutError as AsyncTimeoutError
+import threading
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    InvalidStateError,
+)
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -31,6 +37,7 @@ T = TypeVar("T")
 Connect = Callable[[], tuple["Client", Any]]
 MOST_LOCAL = 1024
 CONNECT_SECONDS = 10
+WATCH_SECONDS = 1
 JOIN_SECONDS = 60
 WORKERS_SECONDS = 300
 """How long a cluster may take to bring its first worker: a batch queue may be full."""
@@ -68,6 +75,9 @@ class ClusterExecutor(Executor):
         self._client, self._cluster = connect()
         plugin = _plugin(setup, model_digest())
         self._plugin = plugin.name
+        self._pending: set[Future[Any]] = set()
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
         try:
             self._client.register_plugin(plugin)
         except OSError as error:  # a worker or the scheduler was lost meanwhile
@@ -84,8 +94,17 @@ class ClusterExecutor(Executor):
             inner = self._client.get_executor(pure=False).submit(fn, *args, **kwargs)
         except Exception as error:
             raise BrokenExecutor(f"the scheduler does not answer ({error})") from None
+        self._pending.add(outer)
+        outer.add_done_callback(self._pending.discard)
         inner.add_done_callback(lambda done: _pass_on(done, outer))
         return outer
+
+    def _watch(self) -> None:
+        """Break what waits for a lost scheduler: a task sent as it died is never answered."""
+        while not self._closed.wait(WATCH_SECONDS):
+            if self._client.status != "running":
+                for outer in tuple(self._pending):
+                    _settle(outer, BrokenExecutor("the scheduler was lost"))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave the cluster, and end it where it was started for this run."""
@@ -93,6 +112,7 @@ class ClusterExecutor(Executor):
 
     def kill(self) -> None:
         """Give up what is running and leave the cluster."""
+        self._closed.set()
         for close in (self._forget, self._client.close, self._end):
             with contextlib.suppress(Exception):
                 close()
@@ -147,15 +167,20 @@ def _pass_on(done: Future[T], outer: Future[T]) -> None:
     from distributed.comm.core import CommClosedError
 
     if done.cancelled():
-        outer.set_exception(BrokenExecutor("the scheduler was lost"))
+        _settle(outer, BrokenExecutor("the scheduler was lost"))
         return
     error = done.exception()
-    lost = (KilledWorker, CommClosedError, FutureCancelledError, CancelledError, AsyncTimeoutError)
+    lost = (KilledWorker, CommClosedError, FutureCancelledError, CancelledError, TimeoutError)
     if error is None:
-        outer.set_result(done.result())
-    elif isinstance(error, lost):
-        outer.set_exception(BrokenExecutor(str(error)))
+        with contextlib.suppress(InvalidStateError):
+            outer.set_result(done.result())
     else:
+        _settle(outer, BrokenExecutor(str(error)) if isinstance(error, lost) else error)
+
+
+def _settle(outer: Future[Any], error: BaseException) -> None:
+    """End ``outer`` with ``error`` unless it has ended."""
+    with contextlib.suppress(InvalidStateError):
         outer.set_exception(error)
 
 

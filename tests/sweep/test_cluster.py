@@ -1,6 +1,5 @@
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -126,7 +125,9 @@ def test_killed_workers_lose_nothing(sweep, results, dask):
         for _ in range(4):
             time.sleep(0.4)
             dask.workers.append(dask.worker(address))
-            dask.workers.pop(0).send_signal(signal.SIGKILL)
+            victim = dask.workers.pop(0)
+            victim.kill()
+            victim.wait()
 
     thread = threading.Thread(target=kill_one_after_the_other)
     thread.start()
