@@ -254,7 +254,7 @@ def _search_text(loaded: RunFile) -> str:
     seeded = "" if search.method == "grid" else f" (seed {search.seed})"
     return (
         f"search: {search.method}{seeded} looked at {seen} of {count:,} combinations"
-        f" ({share:.2g} %)"
+        f" ({share:.3g} %)"
     )
 
 
