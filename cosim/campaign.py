@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import archsim
+import hdl
 from archsim.config import load_device
 from archsim.config.matrix import FORMATS, MatrixParams
 from archsim.mapping.array import plan
@@ -29,7 +30,6 @@ from cosim.compiled import Stimulus
 from cosim.operands import draw
 from cosim.place import build_folder
 from cosim.runner import CosimCase, Gemm, run_operands
-from hdl.manifest import sources_digest
 
 SHARDS = 8
 DESIGNS = 200
@@ -39,6 +39,13 @@ ICARUS_CYCLES = 20_000
 VIT = ((197, 768, 2304), (197, 64, 197), (197, 197, 64), (197, 768, 768), (197, 768, 3072),
        (197, 3072, 768))  # fmt: skip
 """m, k, n of the products of a ViT-Base encoder layer, 197 tokens."""
+
+_SOURCES = {
+    hdl: ("lib/*.py", "arith/*.py", "matrix/*.py"),
+    archsim: ("config/matrix.py", "numeric/*.py", "models/array/*.py", "mapping/array*.py",
+              "functional/matrix.py"),
+}  # fmt: skip
+"""What the results depend on."""
 
 TOLERANCE = 0.01
 LISTED = 12
@@ -152,11 +159,11 @@ def _row(case: CosimCase) -> dict[str, Any]:
 
 def state_file() -> Path:
     """Return the file of results of these sources of hardware, model and reference."""
-    root = Path(archsim.__file__).parent
-    digest = hashlib.sha256(sources_digest().encode())
-    for pattern in ("models/array/*.py", "mapping/array*.py", "functional/matrix.py"):
-        for source in sorted(root.glob(pattern)):
-            digest.update(source.read_bytes())
+    digest = hashlib.sha256()
+    for package, patterns in _SOURCES.items():
+        for pattern in patterns:
+            for source in sorted(Path(str(package.__file__)).parent.glob(pattern)):
+                digest.update(source.read_bytes())
     return build_folder() / "campaign" / f"{digest.hexdigest()[:16]}.jsonl"
 
 

@@ -27,7 +27,10 @@ def synth_and_print(
     """Synthesise a device's RTL, print what it needs, and keep the counts if ``record``."""
     from hdl.synth import synth
     from hdl.synth.asic import TARGET
+    from hdl.synth.targets import TARGETS, TOPS
 
+    _check_choice("--target", target, (*TARGETS, TARGET))
+    _check_choice("--top", top, TOPS)
     device = load_hardware(file, overrides)
     if target == TARGET:
         data = _standard_cells(device, top)
@@ -52,6 +55,11 @@ def synth_and_print(
     if record:
         print(f"recorded in {rtl_machine(device).record(device, data)}")
     write_json(json_file, data)
+
+
+def _check_choice(option: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{option} must be one of {', '.join(allowed)}, not {value!r}")
 
 
 def _standard_cells(device: Any, top: str) -> dict[str, Any]:

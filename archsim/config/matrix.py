@@ -160,6 +160,15 @@ class MatrixParams:
         return -(-bits // (8 * self.port_bytes))
 
     @property
+    def product_cycles(self) -> int:
+        """Cycles from operands to their product in a processing element.
+
+        Two registers belong to the multiplier; behind an ECP5 one, which stands apart from the
+        sums, a third shortens the way to them. Elsewhere the block adds up, too.
+        """
+        return 3 if self.multiplier == "ecp5" else 2
+
+    @property
     def min_interval_cycles(self) -> int:
         """Fewest cycles between two tiles' ends, as rows leave, or two blocks, as weights come.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.arith.product import RegisteredProduct
+from hdl.lib.counting import delayed
 
 
 def pe_signature(a_bits: int, b_bits: int, acc_bits: int) -> wiring.Signature:
@@ -33,16 +34,17 @@ class OutputStationaryPe(wiring.Component):
     """``acc += a * b``; the finished sum waits in a drain register and leaves downwards.
 
     Operands and flags move one element right or down a cycle. ``first`` comes with the first
-    pair of a sum and clears it, ``last`` with its last pair. ``CAPTURE`` cycles after ``last_i``
-    the sum is in the drain register, which keeps it until ``shift`` was high for one cycle; from
-    the next cycle on it takes ``drain_i`` every cycle until its next capture.
+    pair of a sum and clears it, ``last`` with its last pair. ``product_cycles`` and ``CAPTURE``
+    cycles after ``last_i`` the sum is in the drain register, which keeps it until ``shift`` was
+    high for one cycle; from the next cycle on it takes ``drain_i`` every cycle until its next
+    capture.
 
     Ports (widths in bits): ``a_i``/``a_o`` (``a_bits``), ``b_i``/``b_o`` (``b_bits``),
     ``first_i``/``first_o``, ``last_i``/``last_o`` (1), ``shift`` (1, in),
     ``drain_i``/``drain_o`` (``acc_bits``). All outputs are registers. ``capture`` is not used.
     """
 
-    CAPTURE = 4
+    CAPTURE = 2
 
     def __init__(
         self,
@@ -50,12 +52,14 @@ class OutputStationaryPe(wiring.Component):
         a_bits: int,
         b_bits: int,
         acc_bits: int,
+        product_cycles: int = RegisteredProduct.LATENCY,
         multiplier: str = "generic",
         verilog: bool = False,
     ) -> None:
         self.a_bits = a_bits
         self.b_bits = b_bits
         self.acc_bits = acc_bits
+        self.product_cycles = product_cycles
         self.multiplier = multiplier
         self.verilog = verilog
         super().__init__(pe_signature(a_bits, b_bits, acc_bits))
@@ -69,8 +73,10 @@ class OutputStationaryPe(wiring.Component):
             multiplier=self.multiplier,
             verilog=self.verilog,
         )
-        first = Signal()
-        last = Signal(2)
+        more = self.product_cycles - product.LATENCY
+        late = delayed(m, product.p, more, "product", reset_less=True)
+        first = Signal(1 + more)
+        last = Signal(2 + more)
         total = Signal(signed(self.acc_bits), reset_less=True)
         held = Signal()
         a, b, drain = _data(m, self)
@@ -79,12 +85,12 @@ class OutputStationaryPe(wiring.Component):
             b.eq(self.b_i),
             self.first_o.eq(self.first_i),
             self.last_o.eq(self.last_i),
-            first.eq(self.first_o),
-            last.eq((last << 1) | self.last_o),
-            total.eq(Mux(first, 0, total) + product.p),
+            first.eq(Cat(self.first_o, first)),
+            last.eq(Cat(self.last_o, last)),
+            total.eq(Mux(first[-1], 0, total) + late),
         ]
         m.d.comb += [product.a.eq(self.a_i), product.b.eq(self.b_i)]
-        with m.If(last[1]):
+        with m.If(last[-1]):
             m.d.sync += [drain.eq(total), held.eq(~self.shift)]
         with m.Else():
             with m.If(self.shift):
@@ -99,13 +105,13 @@ class WeightStationaryPe(wiring.Component):
 
     Weights come down through ``b``, a step for each cycle of ``shift``; ``capture``, in a cycle of
     ``shift``, keeps ``b_i`` aside. ``first_i``, with an operand, puts the weight kept aside into
-    use, from this operand on. ``SUM`` cycles after ``a_i`` the sum is on ``drain_o``; it has
-    ``drain_i`` of one cycle before.
+    use, from this operand on. ``product_cycles`` and ``SUM`` cycles after ``a_i`` the sum is on
+    ``drain_o``; it has ``drain_i`` of one cycle before.
 
     Ports: those of ``OutputStationaryPe``, and ``capture`` (1, in). ``last_i`` only moves on.
     """
 
-    SUM = 3
+    SUM = 1
 
     def __init__(
         self,
@@ -113,12 +119,14 @@ class WeightStationaryPe(wiring.Component):
         a_bits: int,
         b_bits: int,
         acc_bits: int,
+        product_cycles: int = RegisteredProduct.LATENCY,
         multiplier: str = "generic",
         verilog: bool = False,
     ) -> None:
         self.a_bits = a_bits
         self.b_bits = b_bits
         self.acc_bits = acc_bits
+        self.product_cycles = product_cycles
         self.multiplier = multiplier
         self.verilog = verilog
         super().__init__(pe_signature(a_bits, b_bits, acc_bits))
@@ -132,13 +140,16 @@ class WeightStationaryPe(wiring.Component):
             multiplier=self.multiplier,
             verilog=self.verilog,
         )
+        late = delayed(
+            m, product.p, self.product_cycles - product.LATENCY, "product", reset_less=True
+        )
         aside = Signal(signed(self.b_bits), reset_less=True)
         a, b, drain = _data(m, self)
         m.d.sync += [
             a.eq(self.a_i),
             self.first_o.eq(self.first_i),
             self.last_o.eq(self.last_i),
-            drain.eq(self.drain_i + product.p),
+            drain.eq(self.drain_i + late),
         ]
         with m.If(self.shift):
             m.d.sync += b.eq(self.b_i)

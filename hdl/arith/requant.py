@@ -58,7 +58,12 @@ class PostLane(wiring.Component):
         if p.requantise:
             scale = self.param[p.acc_bits if p.bias else 0 :]
             shift = scale[16 : 16 + SHIFT_BITS]
-            fine, fits = self._rescale(m, value, scale[:MULTIPLIER_BITS], shift)
+            fine, fits = self._rescale(
+                m,
+                delayed(m, value, 1, "biased", reset_less=True),
+                delayed(m, scale[:MULTIPLIER_BITS], 1, "multiplier", reset_less=True),
+                delayed(m, shift, 1, "shift_to_1", reset_less=True),
+            )
             m.d.sync += narrow.eq(saturated(fine, p.out_bits, fits))
         else:
             value = delayed(m, value, 1, "kept", reset_less=True)
@@ -89,10 +94,10 @@ class PostLane(wiring.Component):
         fine = Signal(signed(bits + 1), name="fine", reset_less=True)
         fits = Signal(name="fits", reset_less=True)
         parts = self._products(m, value, multiplier)
-        shift_2 = delayed(m, shift, 2, "shift_to_2", reset_less=True)
-        shift_3 = delayed(m, shift_2, 1, "shift_to_3", reset_less=True)
-        shift_4 = delayed(m, shift_3, 1, "shift_to_4", reset_less=True)
-        shift_5 = delayed(m, shift_4[:3], 1, "shift_to_5", reset_less=True)
+        shift_2 = delayed(m, shift, 2, "shift_to_3", reset_less=True)
+        shift_3 = delayed(m, shift_2, 1, "shift_to_4", reset_less=True)
+        shift_4 = delayed(m, shift_3, 1, "shift_to_5", reset_less=True)
+        shift_5 = delayed(m, shift_4[:3], 1, "shift_to_6", reset_less=True)
         half = Signal(signed(bits), name="half", reset_less=True)
         m.d.sync += [
             settled.eq(sum(part << (LIMB_BITS * i) for i, part in enumerate(parts))),
@@ -160,4 +165,4 @@ def all_equal(bits: Value) -> Value:
 
 def latency(params: MatrixParams) -> int:
     """Return the cycles from a sum to its result."""
-    return 2 + 5 * params.requantise + (params.activation == "gelu")
+    return 2 + 6 * params.requantise + (params.activation == "gelu")

@@ -232,10 +232,12 @@ class ReplayCheck(Elaboratable):
     def _state(self, m: Module, count: Signal, place: Signal) -> None:
         """Assert what the registers mean, for induction."""
         dut = self.dut
+        ahead = Mux(dut.rewound, dut.level, dut.ahead + dut.more - dut.less)
         m.d.comb += [
-            Assert(count <= dut.depth), Assert(place <= count), Assert(dut.level == count),
-            Assert(dut.ahead == count - place), Assert(dut.oldest < dut.depth),
-            Assert(dut.level_one == (count == 1)), Assert(dut.ahead_one == (dut.ahead == 1)),
+            Assert(count <= dut.depth), Assert(place <= count),
+            Assert(dut.level == count + dut.freed), Assert(ahead == count - place),
+            Assert(dut.oldest < dut.depth), Assert(dut.ahead_one == (count - place == 1)),
+            Assert(~(dut.more & dut.less)), Assert(~(dut.rewound & (dut.freed | dut.more))),
         ]  # fmt: skip
 
     def _data(self, m: Module, count: Signal, place: Signal, push: Signal, free: Signal) -> None:

@@ -25,6 +25,7 @@ def make_pe(
         a_bits=params.a_bits,
         b_bits=params.b_bits,
         acc_bits=params.acc_bits,
+        product_cycles=params.product_cycles,
         multiplier=params.multiplier,
         verilog=verilog,
     )
@@ -183,7 +184,7 @@ class SystolicArray(wiring.Component):
             flags = Cat(self.shift, self.capture)
             lines = [_line(m, flags, j, f"moves_{j}") for j in range(p.columns)]
             return Cat(line[0] for line in lines), Cat(line[1] for line in lines)
-        at = p.rows + OutputStationaryPe.CAPTURE - 3
+        at = p.rows + p.product_cycles + OutputStationaryPe.CAPTURE - 3
         return Cat(ends[at + j] for j in range(p.columns)), Const(0, p.columns)
 
 
@@ -192,8 +193,8 @@ def latency(params: MatrixParams) -> int:
 
     Weight-stationary: from a word of A to its row of sums.
     """
-    skew = params.rows + params.columns - 2
-    return skew + (WeightStationaryPe.SUM if params.weights_stay else OutputStationaryPe.CAPTURE)
+    product = params.rows + params.columns - 2 + params.product_cycles
+    return product + (WeightStationaryPe.SUM if params.weights_stay else OutputStationaryPe.CAPTURE)
 
 
 def _line(m: Module, value: Value, cycles: int, name: str) -> Value:

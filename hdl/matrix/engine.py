@@ -116,8 +116,8 @@ class MatrixEngine(wiring.Component):
         self, m: Module, issuer: Issuer, a: ReplayBuffer, b: ReplayBuffer, array: SystolicArray
     ) -> None:
         """Bring operands and the issuer's flags to the array in the same cycle."""
-        flags = Cat(issuer.take, issuer.first, issuer.last, issuer.b_take, issuer.b_capture)
-        flags = delayed(m, _signal(m, Cat(flags, issuer.info)), ReplayBuffer.LATENCY)
+        flags = Cat(issuer.sent, issuer.first, issuer.last, issuer.shift, issuer.capture)
+        flags = delayed(m, _signal(m, Cat(flags, issuer.info)), ReplayBuffer.LATENCY - 1)
         take, first, last, shift, capture = flags[:5]
         m.d.comb += [
             array.first.eq(first), array.last.eq(last), array.info.eq(flags[5:]),

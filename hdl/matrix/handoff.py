@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from amaranth.hdl import Shape
 from amaranth.lib.wiring import Flow
 
 from archsim.config.array import ArrayDevice
@@ -17,8 +18,12 @@ from hdl.ipxact import MEMORY_BUSES, STREAM_BUSES, component
 from hdl.matrix.emit import MEMORY_TOP, TOP
 from hdl.matrix.memory_top import MOVER_REGISTERS, memory_top_signature
 from hdl.matrix.registers import IDENTITY, JOB_REGISTERS, REGISTERS, Register
+from hdl.synth.harness import harness
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
+
+ECP5_PINS = 365
+"""User pins of an LFE5U-85F in a CABGA756 (Lattice FPGA-DS-02012, pin and package table)."""
 
 
 def handoff(device: ArrayDevice, digest: str, ports: list[dict[str, Any]]) -> dict[str, str]:
@@ -30,7 +35,9 @@ def handoff(device: ArrayDevice, digest: str, ports: list[dict[str, Any]]) -> di
     stimulus = _stimulus(device.params)
     hz = float(device.clock.frequency_hz)
     clock = f"create_clock -name clk -period {1e9 / hz:.3f} [get_ports clk]\n"
+    memory_ports = _memory_ports(device.params)
     return {
+        **_harnesses({TOP: ports, MEMORY_TOP: memory_ports}),
         "constraints/matrix.xdc": clock,
         "constraints/matrix.sdc": clock,
         "constraints/matrix.lpf": f'FREQUENCY PORT "clk" {hz / 1e6:.3f} MHZ;\n',
@@ -42,7 +49,7 @@ def handoff(device: ArrayDevice, digest: str, ports: list[dict[str, Any]]) -> di
         "ip/memory_component.xml": component(
             f"{device.name}_memory",
             MEMORY_TOP,
-            _memory_ports(device.params),
+            memory_ports,
             MEMORY_BUSES,
             {"registers": REGISTERS, "mover": MOVER_REGISTERS},
             ["top.v", "top_memory.v"],
@@ -85,6 +92,7 @@ def _values(device: ArrayDevice, digest: str) -> dict[str, Any]:
         "identity": f"0x{IDENTITY:08X}",
         "offsets": {r.name: r.offset for r in REGISTERS},
         "mover_offsets": {r.name: r.offset for r in MOVER_REGISTERS},
+        "pins": ECP5_PINS,
         "mhz": f"{float(device.clock.frequency_hz) / 1e6:.3f}",
     }
 
@@ -148,19 +156,26 @@ def _word(p: MatrixParams, fields: list[tuple[int, int]]) -> list[int]:
 
 def _memory_ports(params: MatrixParams) -> list[dict[str, Any]]:
     """Return name, width and direction of the ports of ``matrix_memory_top``."""
-    ports = [{"name": name, "width": 1, "direction": "input"} for name in ("clk", "rst")]
+    found = [("clk", 1, "input"), ("rst", 1, "input")]
     for prefix, bus in memory_top_signature(params).members.items():
-        inward = bus.flow is Flow.In
-        if bus.is_port:
-            direction = "input" if inward else "output"
-            ports.append({"name": prefix, "width": bus.shape, "direction": direction})
-            continue
-        for name, member in bus.signature.members.items():
-            direction = "input" if (member.flow is Flow.In) is inward else "output"
-            ports.append(
-                {"name": f"{prefix}_{name}", "width": member.shape, "direction": direction}
-            )
-    return sorted(ports, key=lambda port: str(port["name"]))
+        ports = {prefix: bus}
+        if bus.is_signature:
+            ports = {f"{prefix}_{name}": port for name, port in bus.signature.members.items()}
+        found += [
+            (name, Shape.cast(port.shape).width, "input" if port.flow is Flow.In else "output")
+            for name, port in ports.items()
+        ]
+    return [{"name": name, "width": w, "direction": way} for name, w, way in sorted(found)]
+
+
+def _harnesses(tops: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, str]:
+    """Return a harness for each top that has more ports than the ECP5 recipe's package has pins."""
+    pins = {top: sum(port["width"] for port in tops[top]) for top in tops}
+    return {
+        f"ecp5/harness_{top}.v": f"// {top} has {pins[top]} ports.\n{harness(top, ports)}"
+        for top, ports in tops.items()
+        if pins[top] > ECP5_PINS
+    }
 
 
 def _markdown(name: str) -> str:

@@ -33,7 +33,9 @@ class Issuer(wiring.Component):
     * ``take``, ``b_take`` (1, out): a word of A or B is taken in this cycle. Idle 0.
       ``a_release``, ``a_rewind``, ``b_release``, ``b_rewind``: for the buffers, with the takes.
     * ``b_capture`` (1, out): with ``b_take``, the last word of a block of weights. Idle 0.
-    * ``first``, ``last`` (1, out), ``info`` (``info_bits``, out): for the array, with ``take``.
+    * ``sent``, ``first``, ``last``, ``shift``, ``capture`` (1, out), ``info`` (``info_bits``, out):
+      for the array, one cycle later: a ``take``, the first, the last; a ``b_take``, a
+      ``b_capture``. Idle 0 but for ``info``.
     * ``row_out`` (1, in): a row has left the output buffer. ``empty``,
       ``one_left`` (1, out): how many are still on their way, meant for when ``busy`` is 0.
     * ``stall_input``, ``stall_output``, ``stall_drain`` (1, out): why nothing is issued.
@@ -43,8 +45,9 @@ class Issuer(wiring.Component):
 
     def __init__(self, params: MatrixParams) -> None:
         self.params = params
-        flags = ("take", "b_take", "first", "last", "a_release", "a_rewind", "b_release")
-        flags += ("b_rewind", "b_capture", "stall_input", "stall_output", "stall_drain")
+        flags = ("take", "b_take", "sent", "first", "last", "shift", "capture", "a_release")
+        flags += ("a_rewind", "b_release", "b_rewind", "b_capture")
+        flags += ("stall_input", "stall_output", "stall_drain")
         offers = ("a_available", "b_available", "a_soon", "b_soon", "row_out")
         super().__init__(
             {
@@ -83,17 +86,20 @@ class Issuer(wiring.Component):
         """Count; leave flags of this word (``first_k``, ``final``) and of the next (``next_*``)."""
         job = self._presets(m)
         ks, helds = self._sizes(job)
-        names = ("k", "held", "n", "group")
-        self.k, self.held, self.n, self.group = (Countdown(x, COUNT_BITS) for x in names)
-        k, held, n, group = self.k, self.held, self.n, self.group
-        self.first_k = Signal()
+        self.k = k = Countdown(m, "k", *ks)
+        self.held = held = Countdown(m, "held", *helds)
+        self.n = n = Countdown(m, "n", job["n_tiles"])
+        self.group = group = Countdown(m, "group", job["groups"])
+        self.first_k, self.begins = Signal(), Signal()
         final = Signal()
+        rewinds = Signal()  # A is read again after this tile or block
         next_last = self.after_last = Signal()  # the next tile or block is in the last group
         m.d.comb += [
             final.eq(k.one & held.one & n.one & group.one),
             next_last.eq(Mux(held.one & n.one, group.two, group.one)),
             self.a_release.eq(n.one | self.job.stream_a),
-            self.a_rewind.eq(k.one & held.one & ~self.a_release),
+            self.a_rewind.eq(k.one & rewinds),
+            self.begins.eq(self.take & self.first_k),
         ]
         turn = self.take & k.one
         self.next_busy = self.busy & ~(self.take & final)
@@ -103,21 +109,37 @@ class Issuer(wiring.Component):
         held_one = Mux(next_last, helds[1].one, helds[0].one)
         self.after_held_one = Mux(held.one, held_one, held.two)  # of the next tile or block
         self.next_held_one = Mux(turn, self.after_held_one, held.one)
+        starts_one = Mux(job["groups"].one, helds[1].one, helds[0].one)
+        next_n_one = Mux(held.one, Mux(n.one, job["n_tiles"].one, n.two), n.one)
         with m.If(self.start):
+            m.d.sync += rewinds.eq(starts_one & ~job["n_tiles"].one & ~self.job.stream_a)
             m.d.sync += [
-                self.busy.eq(1), self.first_k.eq(1), *n.load(job["n_tiles"]),
-                *group.load(job["groups"]),
-                *k.choose(job["groups"].one, ks[1], ks[0]),
-                *held.choose(job["groups"].one, helds[1], helds[0]),
+                self.busy.eq(1), self.first_k.eq(1), *n.load(), *group.load(),
+                *k.load(job["groups"].one), *held.load(job["groups"].one),
             ]  # fmt: skip
         with m.Elif(self.take):
             m.d.sync += [self.first_k.eq(k.one), *k.step(), self.busy.eq(~final)]
             with m.If(k.one):
-                m.d.sync += [*k.choose(next_last, ks[1], ks[0]), *held.step()]
+                m.d.sync += [*k.load(next_last), *held.step()]
+                m.d.sync += rewinds.eq(self.after_held_one & ~next_n_one & ~self.job.stream_a)
                 with m.If(held.one):
-                    m.d.sync += [*held.choose(next_last, helds[1], helds[0]), *n.step()]
+                    m.d.sync += [*held.load(next_last), *n.step()]
                     with m.If(n.one):
-                        m.d.sync += [*n.load(job["n_tiles"]), *group.step()]
+                        m.d.sync += [*n.load(), *group.step()]
+
+    def _before(self, m: Module, *flags: Value) -> Signal:
+        """Tell the array of the cycle before; return ``flags`` of then.
+
+        They are combined here, not before the register, since the array is far.
+        """
+        begins = Signal()
+        before = Signal(len(flags))
+        m.d.comb += self.first.eq(self.sent & begins)
+        m.d.sync += [
+            self.sent.eq(self.take), self.shift.eq(self.b_take), begins.eq(self.first_k),
+            before.eq(Cat(flags)),
+        ]  # fmt: skip
+        return before
 
     @abstractmethod
     def _reservation(self) -> tuple[Value, Value, Value, Value, Value]:
@@ -128,45 +150,47 @@ class Issuer(wiring.Component):
     def _room(self, m: Module) -> tuple[Value, Value]:
         """Count free rows of the output buffer; return whether a whole tile fits, now and next.
 
-        ``margin`` is what is free beyond a tile, so that its sign is the answer. It hears of a row
-        that left one cycle later; ``owed``, which ends the job, at once.
+        ``margin`` is what is free beyond a tile, so that its sign is the answer for the next cycle.
+        It hears of a row that left one cycle later; ``owed``, which ends the job, at once, and of
+        a tile one cycle later, long before its rows.
         """
         depth = self.params.out_depth
         reserve, whole, small, is_small, after = self._reservation()
         margin = Signal(range(-depth, depth + 1))
-        kept, spent, following, drop, less_whole, less_small = (
-            Signal.like(margin, name=name)
-            for name in ("kept", "spent", "following", "drop", "less_whole", "less_small")
+        spent, drop, less_whole, less_small = (
+            Signal.like(margin, name=name) for name in ("spent", "drop", "less_whole", "less_small")
         )
+        fits = Signal(init=1)
         left = Signal()  # a row left in the cycle before
-        begun = Signal()  # the job started in the cycle before
         after_small = Signal()  # valid when a tile ends: two ends are ``rows`` cycles apart
         owed = Signal(range(depth + 1))
-        rows = Mux(is_small, small, whole)
+        reserved = Signal()  # a tile of ``rows`` began in the cycle before
+        rows = Signal(range(depth + 1))
         m.d.sync += [  # the job is stable
             left.eq(self.row_out),
             less_whole.eq(-whole), less_small.eq(-small),
-            begun.eq(self.start), after_small.eq(after),
+            after_small.eq(after),
+            reserved.eq(reserve), rows.eq(Mux(is_small, small, whole)),
         ]  # fmt: skip
-        with m.If(begun | (self.take & self.k.one)):
-            m.d.sync += drop.eq(Mux(Mux(begun, is_small, after_small), less_small, less_whole))
-        m.d.comb += [
-            kept.eq(margin + left),
-            spent.eq(_sum(margin, drop, left)),
-            following.eq(Mux(reserve, spent, kept)),
-        ]
-        m.d.sync += margin.eq(Mux(self.start, depth - whole, following))
-        with m.If(reserve):
-            m.d.sync += [self.empty.eq(0), self.one_left.eq(0)]
+        next_small = Mux(self.take & self.k.one, after_small, is_small)
+        m.d.sync += drop.eq(Mux(next_small, less_small, less_whole))
+        m.d.comb += spent.eq(margin + drop)
+        following = Mux(reserve, _sum(margin, drop, left), margin + left)
+        soon = ~Mux(reserve, spent, margin)[-1]
+        m.d.sync += [margin.eq(Mux(self.start, depth - whole, following)), fits.eq(soon)]
+        with m.If(reserved):
             m.d.sync += owed.eq(owed + rows - self.row_out)
+        with m.Elif(self.row_out):
+            m.d.sync += owed.eq(owed - 1)
+        with m.If(reserve | reserved):
+            m.d.sync += [self.empty.eq(0), self.one_left.eq(0)]
         with m.Else():
-            with m.If(self.row_out):
-                m.d.sync += owed.eq(owed - 1)
             m.d.sync += [
                 self.empty.eq(Mux(self.row_out, owed == 1, owed == 0)),
                 self.one_left.eq(Mux(self.row_out, owed == 2, owed == 1)),
             ]
-        return ~margin[-1], ~following[-1]
+        # no tile follows in the next cycle, unless tiles may be one word long
+        return fits, (soon if self.params.min_interval_cycles == 1 else ~margin[-1])
 
 
 class TileIssuer(Issuer):
@@ -185,7 +209,7 @@ class TileIssuer(Issuer):
         partial = self.held.one & self.group.one
         rows = Const(self.params.rows, COUNT_BITS)
         after = self.after_held_one & self.after_last
-        return self.first, rows, self.job.last_rows, partial, after
+        return self.begins, rows, self.job.last_rows, partial, after
 
     def _issue(self, m: Module, room: tuple[Value, Value]) -> None:
         rows = self.params.rows
@@ -207,13 +231,13 @@ class TileIssuer(Issuer):
             self.next_busy & self.a_soon & self.b_soon
             & (~self.next_first | room[1]) & (~self.next_k_one | next_free)
         )  # fmt: skip
+        ends, held_one, group_one = self._before(m, k_last, self.held.one, self.group.one)
         m.d.comb += [
             self.stall_input.eq(self.busy & ~operands),
             self.stall_output.eq(stalled & ~space),
             self.stall_drain.eq(stalled & space & ~drained),
-            self.first.eq(self.take & self.first_k),
-            self.last.eq(self.take & k_last),
-            self.info.eq(Cat(self.held.one & self.group.one, self.held.one & k_last)),
+            self.last.eq(self.sent & ends),
+            self.info.eq(Cat(held_one & group_one, held_one & ends)),
             self.b_take.eq(self.take),
             self.b_release.eq(self.held.one),
             self.b_rewind.eq(k_last & ~self.held.one),

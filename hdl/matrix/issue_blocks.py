@@ -24,7 +24,7 @@ class BlockIssuer(Issuer):
         return (job["k"], job["last_rows"]), (job["held"], job["held"])
 
     def _reservation(self) -> tuple[Value, Value, Value, Value, Value]:
-        emits = self.first & self.held.one
+        emits = self.begins & self.held.one
         return emits, self.job.k, self.job.last_rows, self.group.one, self.after_last
 
     def _issue(self, m: Module, room: tuple[Value, Value]) -> None:
@@ -53,14 +53,15 @@ class BlockIssuer(Issuer):
             m.d.sync += fresh.eq(1)
         with m.Elif(self.take & self.k.one):
             m.d.sync += fresh.eq(self.held.one)
+        word, *info = self._before(m, word_one, fresh, self.held.one, self.k.one)
         m.d.comb += [
-            begun.eq(self.first),
+            begun.eq(self.begins),
             self.stall_input.eq(self.busy & ~operands),
             self.stall_drain.eq(stalled & ~ready),
             self.stall_output.eq(stalled & ready & ~space),
-            self.first.eq(self.take & self.first_k),
-            self.last.eq(self.take),
-            self.info.eq(Cat(fresh, self.held.one, self.k.one)),
+            self.last.eq(self.sent),
+            self.capture.eq(self.shift & word),
+            self.info.eq(Cat(info)),
             self.b_release.eq(1),
             self.b_rewind.eq(0),
         ]
@@ -94,7 +95,7 @@ class BlockIssuer(Issuer):
         """
         rows = self.params.rows
         interval = self.params.min_interval_cycles
-        word = Countdown("word", rows.bit_length() + 1, init=rows)
+        word = Countdown(m, "word", Preset.fixed(rows), init=rows)
         begun = Signal()
         unlocked = Signal(init=1)
         gap = Signal(range(interval))
@@ -115,5 +116,5 @@ class BlockIssuer(Issuer):
         with m.If(self.b_take):
             m.d.sync += word.step()
         with m.If(self.b_capture):
-            m.d.sync += [word.value.eq(rows), word.one.eq(after), word.two.eq(int(rows == 2))]
+            m.d.sync += word.load()
         return word.one, begun

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from archsim.config.matrix import COUNT_BITS, MatrixParams
+from archsim.config.matrix import MatrixParams
 from hdl.lib.countdown import Countdown, Preset
 from hdl.lib.counting import delayed
 from hdl.lib.credits import Credits
@@ -92,8 +92,8 @@ class Loader(wiring.Component):
         ]
         with m.If(advance):
             m.d.sync += [kind.eq(then), asks.eq(order.payload[3]), idle.eq(~order.valid)]
-        soon = self._places(m, done & asks, kind)
-        fits = Mux(advance, ~order.payload[3] | (then & soon).any(), ~asks | (kind & soon).any())
+        some, left = self._places(m, done & asks, kind, asks)
+        fits = Mux(advance, ~order.payload[3] | (then & left).any(), ~asks | (kind & some).any())
         ends = Const(1)  # the next cycle's beat is its word's last
         if most == 1:
             m.d.comb += done.eq(accept)
@@ -107,14 +107,17 @@ class Loader(wiring.Component):
         m.d.comb += whose.eq(Mux(done, kind, 0))
         self._send(m, beats, accept, whose, width)
 
-    def _places(self, m: Module, take: Value, kind: Signal) -> Value:
-        """Count the places of the buffers; return a bit each: whether any is left next cycle."""
+    def _places(self, m: Module, take: Value, kind: Signal, asks: Signal) -> tuple[Value, Value]:
+        """Count the places of the buffers; return, a bit each, whether any is left next cycle: if
+        no word ends now, and if the open one does or there is none.
+        """
         places = {"a": self.params.a_depth, "b": self.b_places, "param": PARAM_DEPTH}
         credits = [
             Credits(m, name, count, take=take & kind[n], freed=getattr(self, f"{name}_freed"))
             for n, (name, count) in enumerate(places.items())
         ]
-        return Cat(credit.soon for credit in credits)
+        ends = [credit.left(asks & kind[n]) for n, credit in enumerate(credits)]
+        return Cat(credit.left(0) for credit in credits), Cat(ends)
 
     def _ends(
         self, m: Module, beats: list[int], kind: Signal, then: Value, accept: Signal,
@@ -162,7 +165,10 @@ class TileLoader(Loader):
         job = {name: Preset(m, name, getattr(self.job, name)) for name in names}
         stream_a = self.job.stream_a
         kind, following = self.kind, self.next_kind
-        k, held, n, group = (Countdown(x, COUNT_BITS) for x in ("k", "held", "n", "group"))
+        k = Countdown(m, "k", job["k"])
+        held = Countdown(m, "held", job["held"], job["last_held"])
+        n = Countdown(m, "n", job["n_tiles"])
+        group = Countdown(m, "group", job["groups"])
         both = Signal()  # A and B in turn
         block_end = Signal()
         first_kind = Const(PARAM if self.params.has_params else A, 3)
@@ -175,9 +181,7 @@ class TileLoader(Loader):
         with m.If(self.start):
             m.d.comb += following.eq(first_kind)
             m.d.sync += [
-                both.eq(1), *k.load(job["k"]),
-                *held.choose(job["groups"].one, job["last_held"], job["held"]),
-                *n.load(job["n_tiles"]), *group.load(job["groups"]),
+                both.eq(1), *k.load(), *held.load(job["groups"].one), *n.load(), *group.load(),
             ]  # fmt: skip
         with m.Elif(step):
             with m.If(kind[2]):
@@ -187,7 +191,7 @@ class TileLoader(Loader):
             with m.If(counts):
                 m.d.sync += k.step()
             with m.If(block_end):
-                m.d.sync += k.load(job["k"])
+                m.d.sync += k.load()
                 with m.If(~held.one):  # more of the group's A
                     m.d.comb += following.eq(A)
                     m.d.sync += [both.eq(0), *held.step()]
@@ -197,8 +201,7 @@ class TileLoader(Loader):
                 with m.Elif(~group.one):
                     m.d.comb += following.eq(first_kind)
                     m.d.sync += [
-                        *n.load(job["n_tiles"]), both.eq(1), *group.step(),
-                        *held.choose(group.two, job["last_held"], job["held"]),
+                        *n.load(), both.eq(1), *group.step(), *held.load(group.two),
                     ]  # fmt: skip
                 with m.Else():
                     m.d.comb += following.eq(0)

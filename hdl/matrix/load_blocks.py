@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 
-from archsim.config.matrix import COUNT_BITS
 from hdl.lib.countdown import Countdown, Preset
 from hdl.matrix.load import PARAM, A, B, Loader
 
@@ -21,7 +20,10 @@ class BlockLoader(Loader):
         names = ("k", "last_rows", "groups", "held", "n_tiles")
         job = {name: Preset(m, name, getattr(self.job, name)) for name in names}
         kind, following = self.kind, self.next_kind
-        k, held, n, group = (Countdown(x, COUNT_BITS) for x in ("k", "held", "n", "group"))
+        k = Countdown(m, "k", job["k"], job["last_rows"])
+        held = Countdown(m, "held", job["held"])
+        n = Countdown(m, "n", job["n_tiles"])
+        group = Countdown(m, "group", job["groups"])
         with_a = Signal()
         block_end = Signal()
         head = Const(PARAM if self.params.has_params else B, 3)
@@ -30,9 +32,8 @@ class BlockLoader(Loader):
         with m.If(self.start):
             m.d.comb += following.eq(head)
             m.d.sync += [
-                with_a.eq(1), *held.load(job["held"]),
-                *n.load(job["n_tiles"]), *group.load(job["groups"]),
-                *k.choose(job["groups"].one, job["last_rows"], job["k"]),
+                with_a.eq(1), *held.load(), *n.load(), *group.load(),
+                *k.load(job["groups"].one),
             ]  # fmt: skip
         with m.Elif(step):
             with m.If(kind == PARAM):
@@ -42,18 +43,16 @@ class BlockLoader(Loader):
             with m.If(kind == A):
                 m.d.sync += k.step()
             with m.If(block_end):
-                m.d.sync += [*k.choose(group.one, job["last_rows"], job["k"]), *held.step()]
+                m.d.sync += [*k.load(group.one), *held.step()]
                 m.d.comb += following.eq(B)
                 with m.If(held.one):
                     m.d.comb += following.eq(head)
                     m.d.sync += [
-                        with_a.eq(self.job.stream_a), *held.load(job["held"]),
-                        *n.step(),
+                        with_a.eq(self.job.stream_a), *held.load(), *n.step(),
                     ]  # fmt: skip
                     with m.If(n.one):
                         m.d.sync += [
-                            with_a.eq(1), *n.load(job["n_tiles"]), *group.step(),
-                            *k.choose(group.two, job["last_rows"], job["k"]),
+                            with_a.eq(1), *n.load(), *group.step(), *k.load(group.two),
                         ]  # fmt: skip
                         with m.If(group.one):
                             m.d.comb += following.eq(0)

@@ -53,7 +53,7 @@ class ForgetfulReplay(ReplayBuffer):
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        with m.If(self.take & self.rewind):
+        with m.If(self.rewound):
             m.d.sync += self.ahead.eq(self.level - 1)
         return m
 

@@ -30,16 +30,31 @@ def tables(config: Path) -> set[tuple[str, str]]:
     return found
 
 
+def build(folder: Path, *top: str) -> Path:
+    """Run the recipe in a generated ``folder``; return where its outputs are."""
+    path = f"{TOOLS}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["sh", "ecp5/build.sh", *top], cwd=folder, env={**os.environ, "PATH": path}, check=True
+    )
+    return folder / "ecp5" / "out"
+
+
+@pytest.mark.slow
+def test_a_top_of_too_many_ports_is_placed_in_a_harness(tmp_path):
+    generate(load_device("os_4x4_int8", [f"device.{setting}" for setting in SMALL]), tmp_path)
+    out = build(tmp_path, "matrix_memory_top")
+    used = json.loads((out / "matrix_memory_top.report.json").read_text())["utilization"]
+    assert used["TRELLIS_IO"]["used"] == 4
+    assert used["TRELLIS_FF"]["used"] > 2000
+    assert (out / "matrix_memory_top.bit").exists()
+
+
 @pytest.mark.slow
 def test_the_recipe_ends_in_a_bitstream_of_the_design(tmp_path):
     settings = [f"device.{setting}" for setting in (*SMALL, "multiplier=ecp5")]
     device = load_device("os_4x4_int8", settings)
     generate(device, tmp_path)
-    path = f"{TOOLS}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(
-        ["sh", "ecp5/build.sh"], cwd=tmp_path, env={**os.environ, "PATH": path}, check=True
-    )
-    out = tmp_path / "ecp5" / "out"
+    out = build(tmp_path)
     bits = (out / "matrix_top.bit").read_bytes()
     assert b"LFE5U-85F" in bits[:200] and IDCODE in bits[:400]
     report = json.loads((out / "matrix_top.report.json").read_text())

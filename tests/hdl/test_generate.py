@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -51,6 +52,19 @@ def test_manifest_describes_the_folder(generated):
     assert widths["s_axis_tdata"] == widths["m_axis_tdata"] == 8 * device.params.port_bytes
     assert widths["clk"] == widths["rst"] == widths["interrupt"] == 1
     assert manifest.counters["cycles_cycles"] == 0x40
+
+
+def test_tops_of_more_ports_than_pins_have_a_harness(generated):
+    _, folder, manifest = generated
+    small = sum(port["width"] for port in manifest.ports) <= 365
+    assert (folder / "ecp5/harness_matrix_top.v").exists() is not small
+    text = (folder / "ecp5/harness_matrix_memory_top.v").read_text()
+    memory = ports((folder / "top_memory.v").read_text(), "matrix_memory_top")
+    buses = {"input": "i", "output": "o"}
+    for port in memory:
+        if port["name"] not in ("clk", "rst"):
+            bus, width = buses[port["direction"]], port["width"]
+            assert re.search(rf"\.{port['name']}\({bus}\[\d+\+:{width}\]\)", text), port
 
 
 def test_workload_and_clock_do_not_change_the_digest():
@@ -188,10 +202,14 @@ def test_ip_xact_names_every_port_bus_and_register(generated, file, module):
     root = ElementTree.parse(folder / "ip" / file).getroot()
     text = (folder / "top.v").read_text() + (folder / "top_memory.v").read_text()
     named = {
-        (p.findtext(f"{space}name"), int(p.findtext(f".//{space}left") or 0) + 1)
+        (
+            p.findtext(f"{space}name"),
+            int(p.findtext(f".//{space}left") or 0) + 1,
+            f"{p.findtext(f'.//{space}direction')}put",
+        )
         for p in root.iter(f"{space}port")
     }
-    assert named == {(port["name"], port["width"]) for port in ports(text, module)}
+    assert named == {(p["name"], p["width"], p["direction"]) for p in ports(text, module)}
     mapped = [
         p.findtext(f".//{space}physicalPort/{space}name") for p in root.iter(f"{space}portMap")
     ]

@@ -16,16 +16,16 @@ LOAD = 3
 OPERAND = 3
 """From a word's read request to the array's input."""
 
-CAPTURE = 4
-"""From a processing element's last operands to its drain register (output-stationary)."""
+CAPTURE = 2
+"""From a processing element's last product to its drain register (output-stationary)."""
 
-SUM = 3
-"""From a processing element's operand to its sum (weight-stationary)."""
+SUM = 1
+"""From a processing element's product to its sum (weight-stationary)."""
 
 ACCUMULATE = 1
 """From a row of a block's sums to the row of finished sums (weight-stationary)."""
 
-ROOM = 1
+ROOM = 2
 """From a row's exit until its room in the output buffer counts."""
 
 FIFO = 3
@@ -43,13 +43,13 @@ def array(params: MatrixParams) -> int:
 
     Weight-stationary: from a word of A to its row.
     """
-    skew = params.rows + params.columns - 2
-    return skew + (SUM + ACCUMULATE if params.weights_stay else CAPTURE)
+    product = params.rows + params.columns - 2 + params.product_cycles
+    return product + (SUM + ACCUMULATE if params.weights_stay else CAPTURE)
 
 
 def post(params: MatrixParams) -> int:
     """Return the cycles of bias, requantisation and activation."""
-    return 2 + 5 * params.requantise + (params.activation == "gelu")
+    return 2 + 6 * params.requantise + (params.activation == "gelu")
 
 
 def first_row(params: MatrixParams) -> int:
