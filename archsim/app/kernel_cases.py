@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from archsim.errors import ConfigError
+from archsim.app.kernel_launch import fitted, prepare, shape_of
+from archsim.errors import ArchsimError, ConfigError
 
 SEED = 0
 
@@ -30,14 +31,23 @@ class KernelCase:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def kernel_cases(target: str) -> Iterator[KernelCase]:
-    """The cases of ``FILE`` or ``FILE::name`` (a case's or its kernel's name)."""
+def kernel_cases(target: str, entry: str = "", launch: Path | None = None) -> Iterator[KernelCase]:
+    """The cases of ``FILE`` or ``FILE::name`` (a case's or its kernel's name, also ``entry``).
+
+    With a ``launch`` file the one case is that launch of the kernel.
+    """
     path_text, _, wanted = target.partition("::")
+    if entry and wanted:
+        raise ConfigError(f"--entry must not stand beside the name in {target}")
+    wanted = wanted or entry
     path = Path(path_text)
     if not path.is_file():
         raise ConfigError(f"{path_text} must be an existing file of kernels")
     if path.suffix != ".py":
-        yield _code_case(path, wanted)
+        yield _code_case(path, wanted, launch)
+        return
+    if launch is not None:
+        yield _function_case(path, wanted, launch)
         return
     found = [case for case in _module_cases(path) if _named(case, wanted)]
     if not found:
@@ -50,25 +60,52 @@ def _named(case: KernelCase, wanted: str) -> bool:
     return not wanted or wanted in (case.name, getattr(function, "__name__", ""))
 
 
-def _code_case(path: Path, entry: str) -> KernelCase:
-    """A .ptx, .cubin or SASS file: one CTA of one warp without arguments."""
-    from archsim.frontend import load_cubin, load_ptx, load_sass
-
-    if path.suffix == ".cubin":
-        kernel = load_cubin(path.read_bytes(), entry)
-    elif path.suffix == ".ptx":
-        text = path.read_text()
-        kernel = load_ptx(text, entry, "sm_90a" if ".target sm_90a" in text else "sm_90")
-    elif path.suffix in (".sass", ".txt"):
-        kernel = load_sass(path.read_text(), entry)
-    else:
-        raise ConfigError(f"{path} must be a .py, .ptx, .cubin, .sass or .txt file")
+def _code_case(path: Path, entry: str, launch: Path | None) -> KernelCase:
+    """A .ptx, .cubin or SASS file: the launch of a file, or one warp without arguments."""
+    kernel = _code(path, entry)
+    if launch is not None:
+        found = prepare(launch)
+        kernel, args = fitted(kernel, found)
+        grid, block = shape_of(found.launch.grid), shape_of(found.launch.block)
+        return KernelCase(kernel.name, kernel, grid, block, args, found.options())
     if kernel.parameters:
         raise ConfigError(
-            f"{path}: kernel {kernel.name} must be launched by a module with cases(rng): "
+            f"{path}: kernel {kernel.name} must be launched with --launch FILE: "
             f"it takes {len(kernel.parameters)} parameters"
         )
     return KernelCase(kernel.name, kernel, (1,), (32,), ())
+
+
+def _code(path: Path, entry: str) -> Any:
+    from archsim.frontend import load_cubin, load_ptx, load_sass
+
+    try:
+        if path.suffix == ".cubin":
+            return load_cubin(path.read_bytes(), entry)
+        if path.suffix == ".ptx":
+            text = path.read_text()
+            return load_ptx(text, entry, "sm_90a" if ".target sm_90a" in text else "sm_90")
+        if path.suffix in (".sass", ".txt"):
+            return load_sass(path.read_text(), entry)
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} must be UTF-8 text") from None
+    except ArchsimError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    raise ConfigError(f"{path} must be a .py, .ptx, .cubin, .sass or .txt file")
+
+
+def _function_case(path: Path, name: str, launch: Path) -> KernelCase:
+    """The launch of one function of a module that need not define cases."""
+    module = _module(path)
+    kernels = {k: v for k, v in vars(module).items() if hasattr(v, "py_func")}
+    if not name and len(kernels) == 1:
+        name = next(iter(kernels))
+    if name not in kernels:
+        known = ", ".join(sorted(kernels)) or "none"
+        raise ConfigError(f"--entry must name a kernel of {path} ({known}), not {name!r}")
+    found = prepare(launch)
+    grid, block = shape_of(found.launch.grid), shape_of(found.launch.block)
+    return KernelCase(name, kernels[name], grid, block, found.args, found.options())
 
 
 class _Source(SourceFileLoader):

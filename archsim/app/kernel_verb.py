@@ -17,16 +17,17 @@ EVENTS = 400_000
 
 def kernel_and_print(
     target: str, device: str, timeline: Path | None, exact: bool, check: bool,
-    json_file: Path | None,
+    json_file: Path | None, entry: str = "", launch: Path | None = None,
 ) -> int:  # fmt: skip
-    """Time every case of ``target``; with ``check`` also execute all CTAs and check the outputs.
+    """Time every case of ``target``, or its kernel ``entry`` as the file ``launch`` says; with
+    ``check`` also execute all CTAs and check the outputs.
 
     Returns 1 where a case's outputs are wrong or it cannot be simulated (its row says why), else 0.
     """
     model = sm_device(device)
     rows: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
-    cases = list(kernel_cases(target))
+    cases = list(kernel_cases(target, entry, launch))
     for case in cases:
         try:
             with spinner(f"{case.name} (a first run compiles the simulator)"):

@@ -107,6 +107,8 @@ def _simulate(bench: Any, model: Any) -> float:
     clocks = np.zeros((bench.warps, len(COLUMNS)), np.int64)
     if bench.fill is not None:
         bench.fill(data, _address_of_data(kernel, clocks, data, rounds, bench.arg))
+    if "tensor" in bench.extra:
+        _write_map(bench.extra["tensor"], data, kernel, clocks, rounds, bench.arg)
     found = time_launch(
         kernel, (ctas,), (bench.threads,), (clocks, data, rounds, bench.arg), model,
         cluster=bench.cluster, dynamic_smem_bytes=bench.smem_bytes,
@@ -122,6 +124,15 @@ def _simulate(bench: Any, model: Any) -> float:
     if bench.unit == "TB/s":  # of all CTAs, of which one cluster was simulated
         value *= bench.ctas / len(found.ctas)
     return value
+
+
+def _write_map(tensor: Any, data: Any, kernel: Any, clocks: Any, rounds: int, arg: int) -> None:
+    """The simulator's tensor map before the tensor in ``data``."""
+    from archsim.models.gpu.sm.memory import TensorMap, encode_map
+    from workloads.kernels.micro.boxes import MAP_BYTES
+
+    address = _address_of_data(kernel, clocks, data, rounds, arg) + MAP_BYTES
+    data[:32] = encode_map(TensorMap(tensor.view(data), tensor.box), address).view(np.uint32)
 
 
 def _address_of_data(kernel: Any, *args: Any) -> int:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
 from typing import Any
 
 from archsim.config import load_device
 from archsim.errors import ConfigError
 
+GPCS = 8  # NVIDIA H100 whitepaper
 L1_AND_SHARED_BYTES = 256 << 10  # NVIDIA H100 whitepaper: L1 and shared memory of one SM together
+
+
+def _gpcs(name: str, sms: int) -> tuple[int, ...]:
+    """SMs of each GPC: the measured card's, or eight that differ by at most a TPC."""
+    plan = json.loads((resources.files("workloads.measured") / "h200_floorplan.json").read_text())
+    measured = tuple(plan["meta"]["gpc_sms"])
+    if name.lower() in plan["meta"]["device"].lower() and sum(measured) == sms:
+        return measured
+    tpcs = max(1, sms // 2)
+    return tuple(2 * (tpcs // GPCS + (n < tpcs % GPCS)) for n in range(GPCS))
 
 
 def sm_device(reference: str) -> Any:
@@ -32,4 +45,5 @@ def sm_device(reference: str) -> Any:
         shared_bytes=int(device.sm.shared_bytes),
         l1_bytes=L1_AND_SHARED_BYTES,
         constants={name: float(getattr(timing, name)) for name in names},
+        gpc_sms=_gpcs(device.name, int(device.sm_count)),
     )

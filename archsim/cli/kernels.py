@@ -23,6 +23,11 @@ def kernel(
         str, typer.Argument(metavar="FILE[::NAME]", help="Module of kernels, .ptx, .cubin, .sass.")
     ],
     device: DeviceOption = "h200",
+    entry: Annotated[str, typer.Option(metavar="NAME", help="The kernel, as ::NAME.")] = "",
+    launch: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.yaml", help="Grid, block and arguments of the kernel."),
+    ] = None,
     timeline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Trace events of the sample, for Perfetto.")
     ] = None,
@@ -35,7 +40,7 @@ def kernel(
     """Cycles of Numba CUDA kernels on a GPU that is not there, from their machine code."""
     from archsim.app.kernel_verb import kernel_and_print
 
-    return kernel_and_print(target, device, timeline, exact, check, json)
+    return kernel_and_print(target, device, timeline, exact, check, json, entry, launch)
 
 
 def microbench(

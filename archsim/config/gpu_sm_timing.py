@@ -184,3 +184,7 @@ class SmTiming(Group):
     dirty_cycles: Constant = constant(
         "clk", minimum=0, doc="how far stores may run ahead of device memory: written lines in L2"
     )
+    bulk_row_cycles: Constant = constant("clk", minimum=0, doc="a row of a tensor's box in the TMA")
+    grid_barrier_cycles: Constant = constant(
+        "clk", minimum=0, doc="barrier of a grid, beyond one arrival after the other"
+    )

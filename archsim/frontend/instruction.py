@@ -120,7 +120,8 @@ class Kernel:
     ``constants`` holds the initial bytes of each constant bank (bank 0 without parameters);
     ``parameter_base`` is the offset of the parameters in bank 0. ``globals_image`` is the initial
     global data of the module, and ``relocations`` names the 8-byte words (bank, offset) that must
-    hold an address: the load address of the global data plus the addend.
+    hold an address: the load address of the global data plus the addend. A ``cooperative`` kernel
+    synchronises its grid, whose CTAs must all run at the same time.
     """
 
     name: str
@@ -135,3 +136,4 @@ class Kernel:
     globals_image: bytes = b""
     relocations: tuple[tuple[int, int, int], ...] = ()
     source: str = ""
+    cooperative: bool = False

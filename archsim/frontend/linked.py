@@ -15,12 +15,37 @@ from typing import Any
 from archsim.frontend.toolchain import KernelCompileError, ToolchainMissingError
 
 _DECLARATION = re.compile(r"\.extern \.func\b[^;]*_nbst\b[^;]*;", re.DOTALL)
+_GRID_BARRIER = re.compile(
+    r"\.extern \.func\s*\([^)]*\)\s*(cudaCGGetIntrinsicHandle|cudaCGSynchronize)\b[^;]*;", re.DOTALL
+)
 _HEADER = re.compile(r"^\.(version|target|address_size)\b.*$", re.MULTILINE)
 
 
 def calls_external_code(ptx: str) -> bool:
     """Whether ``ptx`` declares functions of Numba's C++ bindings."""
     return _DECLARATION.search(ptx) is not None
+
+
+def synchronises_grid(ptx: str) -> bool:
+    """Whether ``ptx`` calls the driver's barrier of a whole grid."""
+    return _GRID_BARRIER.search(ptx) is not None
+
+
+def with_grid_barrier(ptx: str) -> str:
+    """``ptx`` with the driver's two functions of a grid's barrier, whose code is not public: here a
+    barrier that the simulator holds for all CTAs, in the instructions of a cluster's."""
+    return _GRID_BARRIER.sub(lambda found: _BARRIER_CODE[found[1]], ptx)
+
+
+_BARRIER_CODE = {
+    "cudaCGGetIntrinsicHandle": """.func (.param .b64 func_retval0) cudaCGGetIntrinsicHandle(
+ .param .b32 scope) { .reg .b64 %rd1; mov.u64 %rd1, 1; st.param.b64 [func_retval0+0], %rd1; ret; }
+""",
+    "cudaCGSynchronize": """.func (.param .b32 func_retval0) cudaCGSynchronize(
+ .param .b64 handle, .param .b32 flags) { .reg .b32 %r1; barrier.cluster.arrive;
+ barrier.cluster.wait; mov.u32 %r1, 0; st.param.b32 [func_retval0+0], %r1; ret; }
+""",
+}
 
 
 def with_external_code(ptx: str, function: Any, signature: tuple[Any, ...], cc: tuple[Any, ...],

@@ -5,13 +5,19 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 from archsim.frontend.blocks import basic_blocks
 from archsim.frontend.cubin import globals_image, kernel_attributes, read_cubin, relocations
 from archsim.frontend.instruction import Instruction, Kernel
-from archsim.frontend.linked import calls_external_code, with_external_code
+from archsim.frontend.linked import (
+    calls_external_code,
+    synchronises_grid,
+    with_external_code,
+    with_grid_barrier,
+)
 from archsim.frontend.sass_text import parse_sass
 from archsim.frontend.toolchain import (
     KernelCompileError,
@@ -31,11 +37,17 @@ def load_numba(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> 
     wheel is absent. No GPU is needed.
     """
     function = getattr(kernel, "py_func", kernel)
-    return load_cubin(numba_cubin(kernel, signature, arch), source=function.__code__.co_filename)
+    ptx = numba_ptx(kernel, signature, arch)
+    return load_ptx(ptx, arch=arch, source=function.__code__.co_filename)
 
 
 def numba_cubin(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> bytes:
     """The machine code of a ``@cuda.jit`` kernel, compiled with its decorator's options."""
+    return assemble(numba_ptx(kernel, signature, arch), arch)
+
+
+def numba_ptx(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> str:
+    """The PTX of a ``@cuda.jit`` kernel, with the C++ functions that it calls."""
     if arch not in _ARCHES:
         raise ValueError(f"arch must be one of {sorted(_ARCHES)}, not {arch!r}")
     try:
@@ -54,7 +66,7 @@ def numba_cubin(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") ->
 def _compile(
     compile_ptx: Any, kernel: Any, function: Any, signature: tuple[Any, ...], arch: str,
     numba_error: type[Exception],
-) -> bytes:  # fmt: skip
+) -> str:  # fmt: skip
     try:
         ptx, _ = compile_ptx(
             function, signature, cc=_ARCHES[arch], device=False, abi="numba", output="ptx",
@@ -65,7 +77,7 @@ def _compile(
         raise KernelCompileError(f"kernel {function.__name__} does not compile: {first}") from error
     if calls_external_code(ptx):
         ptx = with_external_code(ptx, function, signature, _ARCHES[arch], _options(kernel))
-    return assemble(ptx, arch)
+    return str(ptx)
 
 
 @contextmanager
@@ -88,7 +100,10 @@ def _options(kernel: Any) -> dict[str, Any]:
 
 def load_ptx(ptx: str, entry: str = "", arch: str = "sm_90", source: str = "") -> Kernel:
     """Assemble ``ptx`` and read its kernel ``entry`` (the only one when not named)."""
-    return load_cubin(assemble(ptx, arch), entry, source)
+    if not synchronises_grid(ptx):
+        return load_cubin(assemble(ptx, arch), entry, source)
+    kernel = load_cubin(assemble(with_grid_barrier(ptx), arch), entry, source)
+    return replace(kernel, cooperative=any(i.opcode == "UCGABAR_ARV" for i in kernel.instructions))
 
 
 def load_cubin(data: bytes, entry: str = "", source: str = "") -> Kernel:

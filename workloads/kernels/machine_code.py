@@ -40,7 +40,8 @@ def _stem(function: Any, signature: tuple[Any, ...], arch: str, key: str) -> str
         f"{kind.dtype} {kind.ndim} {kind.layout}" if hasattr(kind, "layout") else str(kind)
         for kind in signature
     ]
-    text = "\n".join([inspect.getsource(function), *types, arch, key])
+    held = [str(cell.cell_contents) for cell in function.__closure__ or ()]
+    text = "\n".join([inspect.getsource(function), *types, *held, arch, key])
     return f"{function.__name__}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 

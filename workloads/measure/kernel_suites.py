@@ -29,8 +29,13 @@ METHOD_MICRO = (
 )
 REPEATS, BATCH = 10, 20
 SEED = 20261126
-KERNEL_SUITES = {"kernels": "workloads.kernels.suite", "kernels_judge": "workloads.kernels.judge"}
-RECORD_LISTS = {"sm_micro": "records", "sm_micro_judge": "judge_records"}
+KERNEL_SUITES = {
+    "kernels": "workloads.kernels.suite", "kernels_judge": "workloads.kernels.judge",
+    "hopper": "workloads.kernels.hopper",
+}  # fmt: skip
+RECORD_LISTS = {
+    "sm_micro": "records", "sm_micro_judge": "judge_records", "sm_micro_tma": "tma_records",
+}  # fmt: skip
 
 
 def cubin_folder() -> Path | None:
@@ -77,6 +82,8 @@ def launcher(case: Any) -> Callable[[], None]:
     from workloads.kernels.ptx import Module
 
     options = case.options
+    if "this_grid" in case.kernel.py_func.__code__.co_names:  # the driver brings its barrier
+        return _numba_launcher(case)
     size, cluster = options.get("dynamic_smem_bytes", 0), options.get("cluster", 1)
     signature = tuple(typeof(arg) for arg in case.args)
     data, entry = cubin(case.kernel, signature, options.get("arch", "sm_90"), cubin_folder())
@@ -88,6 +95,17 @@ def launcher(case: Any) -> Callable[[], None]:
         module.launch(case.grid, case.block, flat, cluster=cluster, dynamic_smem_bytes=size)
 
     launch.kept = kept  # type: ignore[attr-defined]
+    return launch
+
+
+def _numba_launcher(case: Any) -> Callable[[], None]:
+    from numba import cuda
+
+    args = [cuda.to_device(a) if isinstance(a, np.ndarray) else a for a in case.args]
+
+    def launch() -> None:
+        case.kernel[case.grid, case.block](*args)
+
     return launch
 
 
@@ -162,6 +180,9 @@ def _micro(record: dict[str, Any], flush: Any, repeats: int, torch: Any) -> dict
         host = np.zeros(bench.words, np.uint32)
         bench.fill(host, words.data_ptr())
         words.copy_(torch.from_numpy(host.view(np.int32)))
+    if "tensor" in bench.extra:
+        encoded = np.frombuffer(tensor_map(bench.extra["tensor"], words.data_ptr()), np.int32)
+        words[: len(encoded)] = torch.from_numpy(encoded.copy()).cuda()
     args = [
         *flat_array(clocks.data_ptr(), clocks.shape, (8 * len(COLUMNS), 8), 8),
         *flat_array(words.data_ptr(), (bench.words,), (4,), 4),
@@ -185,6 +206,28 @@ def _micro(record: dict[str, Any], flush: Any, repeats: int, torch: Any) -> dict
         "us": round(statistics.median(times), 2),
     }  # fmt: skip
     return {**found, **_details(record, bench, table, words)}
+
+
+def tensor_map(tensor: Any, address: int) -> bytes:
+    """The driver's map of a `boxes.Tensor` whose map stands at ``address``."""
+    from cuda.bindings import driver
+
+    from workloads.kernels.micro.boxes import MAP_BYTES
+
+    u32, u64, none = driver.cuuint32_t, driver.cuuint64_t, "_NONE"
+    answer, made = driver.cuTensorMapEncodeTiled(
+        driver.CUtensorMapDataType.CU_TENSOR_MAP_DATA_TYPE_FLOAT32, len(tensor.box),
+        address + MAP_BYTES, [u64(n) for n in reversed(tensor.shape)],
+        [u64(n) for n in reversed(tensor.strides[:-1])], [u32(n) for n in reversed(tensor.box)],
+        [u32(1)] * len(tensor.box),
+        getattr(driver.CUtensorMapInterleave, "CU_TENSOR_MAP_INTERLEAVE" + none),
+        getattr(driver.CUtensorMapSwizzle, "CU_TENSOR_MAP_SWIZZLE" + none),
+        getattr(driver.CUtensorMapL2promotion, "CU_TENSOR_MAP_L2_PROMOTION" + none),
+        getattr(driver.CUtensorMapFloatOOBfill, "CU_TENSOR_MAP_FLOAT_OOB_FILL" + none),
+    )  # fmt: skip
+    if int(answer) != 0:
+        raise RuntimeError(f"the driver answered {answer} to cuTensorMapEncodeTiled")
+    return b"".join(int(word).to_bytes(8, "little") for word in made.opaque)
 
 
 def _details(record: dict[str, Any], bench: Any, table: Any, words: Any) -> dict[str, Any]:

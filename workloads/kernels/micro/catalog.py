@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from archsim.errors import ConfigError
-from workloads.kernels.micro import alu, cluster, copies, memory, tensor
+from workloads.kernels.micro import alu, boxes, cluster, copies, memory, tensor
 from workloads.kernels.micro.kernel import Bench
 
 Record = dict[str, Any]
@@ -41,6 +41,8 @@ BENCHES: dict[str, Callable[[Record], Bench]] = {
     "bulk_latency": copies.bulk,
     "bulk_throughput": copies.bulk,
     "barrier": copies.barrier,
+    "tma_latency": boxes.tma,
+    "tma_throughput": boxes.tma,
 }
 
 
@@ -100,6 +102,26 @@ def judge_records() -> Iterator[Record]:
         yield from ({"bench": "bandwidth", "what": what, "ctas": n} for n in (8, 50, 100))
     for ways in (6, 12, 24):
         yield {"bench": "latency", "what": "shared", "ways": ways}
+
+
+BOXES = ((16, 16), (16, 32), (32, 32), (32, 64), (64, 64), (16, 256), (256, 16), (256, 4),
+         (8, 8, 8), (8, 8, 16), (8, 16, 16), (16, 16, 16))  # fmt: skip
+
+
+def tma_records() -> Iterator[Record]:
+    """What the suite ``sm_micro_tma`` measures: boxes of tensors."""
+    for box in BOXES:
+        yield {"bench": "tma_latency", "box": list(box)}
+        for ctas, depth in ((1, 1), (1, 4), (132, 1), (132, 4)):
+            if depth * 4 * _product(box) < 200 << 10:
+                yield {"bench": "tma_throughput", "box": list(box), "ctas": ctas, "depth": depth}
+
+
+def _product(box: tuple[int, ...]) -> int:
+    total = 1
+    for extent in box:
+        total *= extent
+    return total
 
 
 def _arithmetic() -> Iterator[Record]:

@@ -34,7 +34,7 @@ def cp_async(record: dict[str, Any]) -> Bench:
                  words=words, smem_bytes=smem)  # fmt: skip
 
 
-_WAIT = (
+WAIT = (
     "WAIT{0}:", "mbarrier.try_wait.parity.shared::cta.b64 %more, [%bar], %phase;",
     "@!%more bra WAIT{0};", "xor.b32 %phase, %phase, 1;",
 )  # fmt: skip
@@ -60,7 +60,7 @@ def bulk(record: dict[str, Any]) -> Bench:
             f"[%q+{i * size}], [%p+{i * size}], {size}, [%bar];"
             for i in range(depth)
         ]
-        body += [line.format(turn) for line in _WAIT]
+        body += [line.format(turn) for line in WAIT]
     loop = Loop(
         body, [".reg .b64 %p, %o, %state;", ".reg .b32 %q, %k, %bar, %phase;", ".reg .pred %one;"],
         setup,

@@ -51,7 +51,8 @@ def _waits_at(S: Any, w: Any, n: Any, barrier: Any) -> bool:
 
 @inner
 def release_convergence(S: Any, W: Any, w: Any, Y: Any, barrier: Any, exempt: Any) -> None:
-    """Join the splits that wait at a convergence barrier once all its lanes do.
+    """Let splits go on that wait at a convergence barrier once all its lanes do; those at one
+    place are joined.
 
     Lanes of ``exempt`` are not waited for.
     """
@@ -63,15 +64,15 @@ def release_convergence(S: Any, W: Any, w: Any, Y: Any, barrier: Any, exempt: An
     if waiting == uint32(0) or (wanted & ~waiting) != uint32(0):
         return
     Y[w, barrier] &= ~waiting
-    first = -1
     for n in range(W[w, st.SPLITS]):
-        if _waits_at(S, w, n, barrier):
-            if first < 0:
-                first = n
-                S[w, n, st.LANES], S[w, n, st.STATUS_OF] = int64(waiting), st.READY
-                S[w, n, st.PC] += 1
-            else:
-                S[w, n, st.LANES] = 0
+        if not _waits_at(S, w, n, barrier):
+            continue
+        for m in range(n + 1, W[w, st.SPLITS]):  # a barrier's number is used at many places
+            if _waits_at(S, w, m, barrier) and S[w, m, st.PC] == S[w, n, st.PC]:
+                S[w, n, st.LANES] |= S[w, m, st.LANES]
+                S[w, m, st.LANES] = 0
+        S[w, n, st.STATUS_OF] = st.READY
+        S[w, n, st.PC] += 1
 
 
 @inner
@@ -191,20 +192,20 @@ def barrier_result(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, W: Any,
 @inner
 def _cluster_threads(W: Any, L: Any, first_cta: Any) -> Any:
     total = int64(0)
-    for cta in range(first_cta, first_cta + L[st.CLUSTER]):
+    for cta in range(first_cta, first_cta + L[st.TOGETHER]):
         total += _alive_threads(W, L, cta)
     return total
 
 
 @inner
 def check_cluster(S: Any, W: Any, w: Any, L: Any, B: Any, K: Any) -> None:
-    """Complete the cluster barrier when every live thread of the cluster has arrived."""
-    head = W[w, st.CTA] - W[w, st.RANK]
+    """Complete the barrier of a cluster, or of the grid, when all its live threads are there."""
+    head = W[w, st.HEAD]
     if K[head, 0] == 0 or K[head, 0] < _cluster_threads(W, L, head):
         return
     K[head, 0] = 0
     K[head, 1] += 1
-    for v in range(head * L[st.WARPS_PER_CTA], (head + L[st.CLUSTER]) * L[st.WARPS_PER_CTA]):
+    for v in range(head * L[st.WARPS_PER_CTA], (head + L[st.TOGETHER]) * L[st.WARPS_PER_CTA]):
         B[W[v, st.CTA], st.EPOCH_ROW, 0] += 1
         for n in range(W[v, st.SPLITS]):
             if S[v, n, st.LANES] != 0 and S[v, n, st.STATUS_OF] == st.WAITS_CLUSTER:

@@ -29,6 +29,8 @@ from archsim.models.gpu.sm.program import LANES, POOL_START, Program, decode
 from archsim.models.gpu.sm.trace import Trace, TraceLog
 
 Shape = tuple[int, int, int]
+_DEFAULT_STACK = 1024  # bytes a thread that the driver reserves where the code cannot say how many
+MAX_GANG_WARPS = 32767
 _CALL_STACK = 512  # bytes for callees, whose frames the attributes of a kernel do not count
 MAX_THREADS, MAX_SHARED_BYTES = 1024, 232448
 _INSTRUCTION_LIMIT = 2_000_000_000
@@ -78,6 +80,11 @@ class Launch:
         """Threads of a CTA."""
         return self.block[0] * self.block[1] * self.block[2]
 
+    @property
+    def together(self) -> int:
+        """CTAs that run at the same time: a cluster, or the grid of a cooperative kernel."""
+        return int(self.gang.L[st.CTAS])
+
 
 def run(
     kernel: Any,
@@ -105,7 +112,7 @@ def run(
     numbers = _cluster_starts(launch, ctas)
     done = Execution(launch.program, launch.grid, launch.block, [])
     for number in numbers:
-        group = [cta_of(number + rank, launch.grid) for rank in range(launch.cluster)]
+        group = [cta_of(number + rank, launch.grid) for rank in range(launch.together)]
         done.counts.append(_run_group(launch, group))
         done.warp_instructions += done.counts[-1]
         done.ctas += group
@@ -158,27 +165,41 @@ def prepare(
         raise ValueError(f"shared memory must be at most {MAX_SHARED_BYTES} bytes, not {shared}")
     program = decode(loaded)
     laid = lay_out(loaded, args)
-    gang = _gang(program, laid, grid, block, cluster, -(-shared // 128) * 128, trace, check)
+    if loaded.cooperative:
+        _check_cooperative(cluster, grid[0] * grid[1] * grid[2] * -(-threads // LANES))
+    gang = _gang(program, laid, grid, block, cluster, -(-shared // 128) * 128, dynamic_smem_bytes,
+                 trace, check)  # fmt: skip
     return Launch(program, grid, block, cluster, laid, gang, TraceLog(trace))
+
+
+def _check_cooperative(cluster: int, warps: int) -> None:
+    what = "a kernel that synchronises its grid"
+    if cluster > 1:
+        raise ValueError(f"cluster must be 1 for {what}, not {cluster}")
+    if warps > MAX_GANG_WARPS:
+        raise ValueError(f"grid must have at most {MAX_GANG_WARPS} warps for {what}, not {warps}")
 
 
 def _gang(
     program: Program, laid: Arguments, grid: Shape, block: Shape, cluster: int, shared: int,
-    trace: bool, check: bool,
+    dynamic: int, trace: bool, check: bool,
 ) -> Gang:  # fmt: skip
     kernel = program.kernel
+    ctas = grid[0] * grid[1] * grid[2] if kernel.cooperative else cluster
     threads = block[0] * block[1] * block[2]
     warps = -(-threads // LANES)
     calls = any(item.opcode == "CALL" for item in kernel.instructions)
-    local = -(-kernel.stack_bytes // 16) * 16 + _CALL_STACK * calls
+    unknown = kernel.stack_bytes >= 1 << 30  # recursion
+    stack = _DEFAULT_STACK if unknown else -(-kernel.stack_bytes // 16) * 16
+    local = stack + _CALL_STACK * (calls and not unknown)
     L = np.zeros(st.LAYOUT_FIELDS, np.int64)
     shared_place = -(-laid.end // 1024) * 1024
-    local_place = shared_place + shared * cluster
-    L[: st.WARPS_PER_CTA + 1] = (
+    local_place = shared_place + shared * ctas
+    L[: st.TOGETHER + 1] = (
         st.DEVICE_BASE, laid.end, shared_place, shared, local_place, local, cluster, check, trace,
-        cluster, warps,
+        ctas, warps, ctas,
     )  # fmt: skip
-    M32 = np.zeros((local_place + local * LANES * warps * cluster) // 4 + 4, np.uint32)
+    M32 = np.zeros((local_place + local * LANES * warps * ctas) // 4 + 4, np.uint32)
     M8 = M32.view(np.uint8)
     ends = np.zeros(laid.end // (1 << st.GRANULE_BITS) + 2, np.int64)
     for item, content in zip(laid.allocations, laid.contents, strict=True):
@@ -189,19 +210,19 @@ def _gang(
     ready = np.zeros(M8.size if check else 0, np.uint8)
     ready[: laid.end if check else 0] = 1
     base = st.DEVICE_BASE + (laid.allocations[0].place if kernel.globals_image else 0)
-    bank0 = parameter_bank(kernel, laid, grid, block, cluster, local)
+    bank0 = parameter_bank(kernel, laid, grid, block, cluster, local, dynamic)
     constants, starts = constant_banks(kernel, bank0, base)
-    total = warps * cluster
+    total = warps * ctas
     return Gang(
         R=_registers(program, constants, starts, total),
         P=np.zeros(total * col.PREDICATES, np.uint32), code=program.code,
         W=np.zeros((total, st.WARP_FIELDS), np.int64),
-        T=np.tile(_threads(block, warps), (cluster, 1)),
+        T=np.tile(_threads(block, warps), (ctas, 1)),
         S=np.zeros((total, 33, 4), np.int64), Y=np.zeros((total, 16), np.uint32),
-        B=np.zeros((cluster, 17, 4), np.int64), K=np.zeros((cluster, 2), np.int64), L=L, ends=ends,
+        B=np.zeros((ctas, 17, 4), np.int64), K=np.zeros((ctas, 2), np.int64), L=L, ends=ends,
         M8=M8, M32=M32, constants=constants, starts=starts, A=np.zeros(LANES, np.int64),
         Q=np.zeros(LANES, np.int64), X=np.zeros(32768), F=np.zeros(8, np.int64), ready=ready,
-        race=np.zeros((shared * cluster // 4 if check else 0, 4), np.int64),
+        race=np.zeros((shared * ctas // 4 if check else 0, 4), np.int64),
     )  # fmt: skip
 
 
@@ -236,7 +257,9 @@ def _at_start(launch: Launch) -> Start:
     number = np.arange(len(g.W))
     W, S = np.zeros_like(g.W), np.zeros_like(g.S)
     lanes = np.minimum(launch.threads - number % per_cta * LANES, LANES)
-    W[:, st.CTA] = W[:, st.RANK] = number // per_cta
+    W[:, st.CTA] = number // per_cta
+    W[:, st.RANK] = W[:, st.CTA] % launch.cluster
+    W[:, st.HEAD] = W[:, st.CTA] // launch.together * launch.together
     W[:, st.WARP_IN_CTA] = number % per_cta
     W[:, st.REGISTERS] = (POOL_START + len(launch.program.pool) + number * size) * LANES
     W[:, st.PREDICATES] = number * col.PREDICATES
@@ -307,10 +330,10 @@ def _near(launch: Launch, address: int) -> str:
 def _cluster_starts(launch: Launch, ctas: list[int] | None) -> list[int]:
     total = launch.grid[0] * launch.grid[1] * launch.grid[2]
     if ctas is None:
-        return list(range(0, total, launch.cluster))
+        return list(range(0, total, launch.together))
     if any(not 0 <= n < total for n in ctas):
         raise ValueError(f"ctas must be numbers below {total}, not {ctas!r}")
-    return sorted({n // launch.cluster * launch.cluster for n in ctas})
+    return sorted({n // launch.together * launch.together for n in ctas})
 
 
 def _copy_back(launch: Launch) -> None:

@@ -104,13 +104,13 @@ def _control(op: Any, g: Any, pc: Any, wb: Any, pb: Any, w: Any, n: Any, mask: A
         control.give_way(S, W, w, g.Y, active)
         return JUMPED
     if op == col.CGA_ARRIVE:
-        head = W[w, st.CTA] - W[w, st.RANK]
+        head = W[w, st.HEAD]
         W[w, st.CLUSTER_PHASE] = K[head, 1]
         K[head, 0] += int64(bit.popcount(mask))
         control.check_cluster(S, W, w, g.L, g.B, K)
         return FALLS
     if op == col.CGA_WAIT:
-        head = W[w, st.CTA] - W[w, st.RANK]
+        head = W[w, st.HEAD]
         if K[head, 1] > W[w, st.CLUSTER_PHASE]:
             return FALLS
         S[w, n, st.PC], S[w, n, st.STATUS_OF] = pc, st.WAITS_CLUSTER

@@ -62,6 +62,12 @@ def _barrier_place(L: Any, W: Any, w: Any, pc: Any, lane: Any, address: Any, F: 
 
 
 @inner
+def with_phase(M32: Any, at: Any, address: Any) -> Any:
+    """The mbarrier's address for the trace, with the phase that the access finds it in."""
+    return address | (int64(word_at(M32, at) >> uint64(63)) << st.PARITY_SHIFT)
+
+
+@inner
 def phase_complete(R: Any, code: Any, pc: Any, wb: Any, M32: Any, at: Any, lane: Any) -> bool:
     """Whether the phase named by bit 31 of the operand (or of a state's upper word) is over."""
     asked = R[place(code[pc, _C], wb) + lane] >> uint32(31)
@@ -79,6 +85,7 @@ def test_phases(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, L: Any, W:
             if at < 0:
                 return -1
             true |= uint32(phase_complete(R, code, pc, wb, M32, at, lane)) << uint32(lane)
+            A[lane] = with_phase(M32, at, A[lane])
     set_predicate(P, pb, code[pc, col.PD0], true, mask)
     return 1 if true == mask else 0
 
@@ -95,6 +102,7 @@ def arrive(R: Any, code: Any, pc: Any, wb: Any, L: Any, W: Any, w: Any, M32: Any
         if at < 0:
             return False
         old, data = word_at(M32, at), int64(R[c + lane])
+        A[lane] = with_phase(M32, at, A[lane])
         R[d + lane] = uint32(old & uint64(0xFFFFFFFF))
         R[d + 32 + lane] = uint32(old >> uint64(32))
         if code[pc, _SUB] == 0:
@@ -116,6 +124,7 @@ def arrive_copies(code: Any, pc: Any, L: Any, W: Any, w: Any, M32: Any, A: Any, 
             at = _barrier_place(L, W, w, pc, lane, A[lane], F)
             if at < 0:
                 return False
+            A[lane] = with_phase(M32, at, A[lane])
             if code[pc, _SUB]:
                 update_barrier(M32, at, int64(0), int64(-1))
             else:
@@ -136,7 +145,8 @@ def _copy(M32: Any, target: Any, source: Any, size: Any, adds: Any) -> None:
 @inner
 def bulk(R: Any, code: Any, pc: Any, wb: Any, L: Any, W: Any, w: Any, ends: Any, M32: Any,
          A: Any, F: Any) -> bool:  # fmt: skip
-    """``UBLKCP`` and ``UBLKRED``; ``A`` gets (global, shared, bytes, mbarrier)."""
+    """``UBLKCP`` and ``UBLKRED``; ``A`` gets (global, shared, bytes, mbarrier), and the mbarrier of
+    each rank that it completes."""
     a, b, c = place(code[pc, _A], wb), place(code[pc, _B], wb), place(code[pc, _C], wb)
     kind, size = code[pc, _SUB], int64(R[c] & uint32(0xFFFF)) << 4
     first, second = int64(pair(R[a], R[a + 32])), int64(pair(R[b], R[b + 32]))
@@ -162,6 +172,7 @@ def bulk(R: Any, code: Any, pc: Any, wb: Any, L: Any, W: Any, w: Any, ends: Any,
                 if target < 0 or at < 0:
                     return fail(F, st.OUT_OF_BOUNDS, pc, w, 0, A[1], size)
                 _copy(M32, target, source, size, False)
+                A[st.RANK_SLOTS + rank] = with_phase(M32, at, high | (barrier & int64(0xFFFFFF)))
                 update_barrier(M32, at, int64(0), -size)
         return True
     target, source = global_place(L, ends, first, size), cluster_place(L, W, w, A[1], size)
@@ -175,6 +186,23 @@ def bulk(R: Any, code: Any, pc: Any, wb: Any, L: Any, W: Any, w: Any, ends: Any,
 def _box(M32: Any, at: Any, n: Any) -> Any:
     word = word_at(M32, at + 88 + 8 * (n >> 2))
     return int64((word >> (uint64(16) * uint64(n & 3))) & uint64(0xFFFF))
+
+
+@inner
+def _inside(R: Any, first: Any, M32: Any, at: Any, rank: Any, size: Any, A: Any) -> None:
+    """Where the part of the box inside the tensor lies: start, row bytes, counts and strides."""
+    for n in range(rank):
+        coordinate = int64(R[first + 32 * n])
+        coordinate = coordinate - (int64(1) << 32) if coordinate >> 31 else coordinate
+        low = max(coordinate, int64(0))
+        high = min(coordinate + _box(M32, at, n), int64(word_at(M32, at + 16 + 8 * n)))
+        count = max(high - low, int64(0))
+        stride = size if n == 0 else int64(word_at(M32, at + 48 + 8 * n))
+        A[0] += low * stride
+        if n == 0:
+            A[4] = count * size
+        else:
+            A[3 + 2 * n], A[4 + 2 * n] = count, stride
 
 
 @inner
@@ -208,7 +236,9 @@ def _tile(R: Any, a: Any, M8: Any, M32: Any, at: Any, start: Any, offset: Any, f
 @inner
 def tensor_copy(R: Any, code: Any, pc: Any, wb: Any, L: Any, W: Any, w: Any, ends: Any, M8: Any,
                 M32: Any, A: Any, F: Any) -> bool:  # fmt: skip
-    """``UTMALDG`` and ``UTMASTG`` of a tile; ``A`` gets (global, shared, bytes, mbarrier)."""
+    """``UTMALDG`` and ``UTMASTG`` of a tile; ``A`` gets (first byte, shared, bytes, mbarrier), the
+    bytes of a row inside the tensor, (rows, stride) of up to four more dimensions, and the mbarrier
+    of each rank."""
     a, b, c = place(code[pc, _A], wb), place(code[pc, _B], wb), place(code[pc, _C], wb)
     stores, rank = code[pc, _SUB], code[pc, _WIDTH]
     descriptor = int64(pair(R[b], R[b + 32]))
@@ -227,6 +257,7 @@ def tensor_copy(R: Any, code: Any, pc: Any, wb: Any, L: Any, W: Any, w: Any, end
         total *= _box(M32, at, n)
     A[:] = -1
     A[0], A[1], A[2], A[3] = base + L[st.GLOBAL_BASE], shared, total, barrier
+    _inside(R, a + 32 * (1 if stores else 2), M32, at, rank, size, A)
     chosen = int64(R[c] >> uint32(16)) if code[pc, col.EXTRA] else int64(1) << (shared >> 24)
     for cta in range(L[st.CLUSTER]):
         if not (chosen >> cta) & int64(1):
@@ -238,7 +269,11 @@ def tensor_copy(R: Any, code: Any, pc: Any, wb: Any, L: Any, W: Any, w: Any, end
         _tile(R, a, M8, M32, at, start, offset, 1 if stores else 2, rank, stores, size, swizzle,
               base)  # fmt: skip
         if not stores:
-            update_barrier(M32, start + (barrier & int64(0xFFFFFF)), int64(0), -total)
+            place_of = start + (barrier & int64(0xFFFFFF))
+            A[st.RANK_SLOTS + cta] = with_phase(
+                M32, place_of, (int64(cta) << 24) | (barrier & int64(0xFFFFFF))
+            )
+            update_barrier(M32, place_of, int64(0), -total)
     return True
 
 

@@ -9,6 +9,7 @@ takes one 8-byte parameter per array (hand-written PTX) gets the address alone.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from archsim.models.gpu.sm import state as st
 from archsim.models.gpu.sm.faults import plain_name
 
 _GRANULE = 1 << st.GRANULE_BITS
-_WINDOW_WORD, _STACK_WORD = 0x20, 0x28
+_WINDOW_WORD, _STACK_WORD, _DYNAMIC_WORD = 0x20, 0x28, 0x2C
 
 
 @dataclass(slots=True)
@@ -64,6 +65,20 @@ class TensorMap:
     swizzle: int = 0
 
 
+@dataclass(frozen=True)
+class Address:
+    """An array passed as its device address, as CUDA C++ kernels take pointers."""
+
+    array: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A parameter's bytes: a struct passed by value."""
+
+    data: bytes
+
+
 def encode_map(tensor: TensorMap, address: int) -> NDArray[np.uint64]:
     """The 16 words of a tensor map; raises ValueError for a view that the hardware refuses."""
     array = tensor.array
@@ -100,6 +115,8 @@ def _array_words(array: NDArray[Any], address: int) -> list[bytes]:
 
 def scalar_bytes(value: Any) -> bytes:
     """A scalar as Numba passes it: Python integers are int64, floats fp64, bool one byte."""
+    if isinstance(value, Raw):
+        return value.data
     if isinstance(value, bool | np.bool_):
         return struct.pack("<?", value)
     if isinstance(value, int):
@@ -113,15 +130,23 @@ def scalar_bytes(value: Any) -> bytes:
     raise TypeError(f"kernel argument must be an array or a number, not {type(value).__name__}")
 
 
+def _items(args: tuple[Any, ...]) -> Iterator[Any]:
+    for value in args:
+        if isinstance(value, tuple):
+            yield from _items(value)
+        else:
+            yield value
+
+
 def lay_out(kernel: Kernel, args: tuple[Any, ...]) -> Arguments:
-    """Allocate the arguments and make the parameter words of ``kernel``."""
-    laid = Arguments()
+    """Allocate the arguments and make the parameter words of ``kernel``; tuples are their items."""
+    laid, args = Arguments(), tuple(_items(args))
     if kernel.globals_image:
         laid.allocate(len(kernel.globals_image), -1, np.frombuffer(kernel.globals_image, np.uint8))
     simple = len(kernel.parameters) == len(args)
     addresses: dict[int, int] = {}  # of arrays by identity: one array is one allocation
     for number, value in enumerate(args):
-        array = value.array if isinstance(value, TensorMap) else value
+        array = value.array if isinstance(value, TensorMap | Address) else value
         if isinstance(array, np.ndarray) and id(array) not in addresses:
             content = raw_bytes(array)
             addresses[id(array)] = laid.allocate(len(content), number, content)
@@ -129,6 +154,8 @@ def lay_out(kernel: Kernel, args: tuple[Any, ...]) -> Arguments:
         if isinstance(value, TensorMap):
             words = encode_map(value, addresses[id(value.array)])
             laid.values.append(struct.pack("<q", laid.allocate(128, -1, words.view(np.uint8))))
+        elif isinstance(value, Address):
+            laid.values.append(struct.pack("<q", addresses[id(value.array)]))
         elif isinstance(value, np.ndarray):
             address = addresses[id(value)]
             laid.values += [struct.pack("<q", address)] if simple else _array_words(value, address)
@@ -144,7 +171,7 @@ def lay_out(kernel: Kernel, args: tuple[Any, ...]) -> Arguments:
 
 def parameter_bank(
     kernel: Kernel, laid: Arguments, grid: tuple[int, int, int], block: tuple[int, int, int],
-    cluster: int, local_bytes: int,
+    cluster: int, local_bytes: int, dynamic_bytes: int = 0,
 ) -> bytes:  # fmt: skip
     """Constant bank 0: launch shape, windows, stack top and parameters."""
     end = max((p.offset_bytes + p.size_bytes for p in kernel.parameters), default=0)
@@ -154,7 +181,8 @@ def parameter_bank(
     struct.pack_into("<6I", bank, 0, *block, *grid)
     struct.pack_into("<Q", bank, _WINDOW_WORD, st.LOCAL_WINDOW << 32)
     struct.pack_into("<I", bank, _STACK_WORD, local_bytes)
-    struct.pack_into("<4I", bank, 0x140, int(cluster > 1), cluster, 1, 1)
+    struct.pack_into("<I", bank, _DYNAMIC_WORD, dynamic_bytes)
+    struct.pack_into("<4I", bank, 0x140, int(cluster > 1 or kernel.cooperative), cluster, 1, 1)
     struct.pack_into("<I", bank, 0x188, cluster)
     place = 0
     for number, value in enumerate(laid.values):

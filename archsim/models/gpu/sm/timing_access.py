@@ -148,7 +148,8 @@ def _words(row: Ints, mask: int) -> int:
 def _remote(
     w: ts.Work, s: ts.State, K: Any, sm: int, target: int, size: int, t: float, load: bool
 ) -> float:
-    """When an access to another CTA's shared memory is done: both SMs' ports are busy.
+    """When an access to another CTA's shared memory is done: both SMs' ports are busy, and each
+    takes its requests when it has room, so that several readers of one SM share its port.
 
     A port whose partner in the other direction is another SM loses time (a ring), and so do ports
     in clusters of more than two CTAs.
@@ -161,10 +162,9 @@ def _remote(
         rate *= K[c.DSMEM_SPREAD]
     if s.peer[sm, 0] >= 0 and s.peer[sm, 0] != other:
         rate *= K[c.DSMEM_RING]
-    start = max(t, s.dsmem[sm, 1], s.dsmem[other, 0])
-    s.dsmem[sm, 1] = start + size / rate
-    s.dsmem[other, 0] = start + size / K[c.DSMEM_SOURCE_BYTES]
-    return start + size / rate + K[c.DSMEM_CYCLES]
+    s.dsmem[sm, 1] = max(t, s.dsmem[sm, 1]) + size / rate
+    s.dsmem[other, 0] = max(t, s.dsmem[other, 0]) + size / K[c.DSMEM_SOURCE_BYTES]
+    return max(s.dsmem[sm, 1], s.dsmem[other, 0]) + K[c.DSMEM_CYCLES]
 
 
 @fused
@@ -259,19 +259,47 @@ def memory(
 
 
 @fused
-def bulk(
-    w: ts.Work, s: ts.State, m: Memory, K: Any, sm: int, place: int, record: int, t: float
-) -> None:
-    """A bulk copy: its sectors stream through the TMA engine; the mbarrier learns the end."""
-    row = w.address[w.row[record]]
-    size = max(16, row[2])
-    start = max(t + K[c.BULK_ISSUE_CYCLES], s.mbar[sm, 0])
-    last = start
-    for i in range((size + 31) // 32):
-        at = start + i * 32.0 / K[c.BULK_BYTES]
-        if row[0] >= 0:  # the engine's own way to L2
-            kept, m.port[sm] = m.port[sm], at
-            last = max(last, mem.l2_read(m, K, sm, row[0] // 32 + i, at))
+def _row(
+    m: Memory, K: Any, sm: int, first: int, size: int, inward: bool, at: float
+) -> tuple[float, float]:
+    """(clocks of the TMA engine, when the last byte has arrived) of ``size`` contiguous bytes."""
+    last, low, high = at, first // SECTOR, (first + size - 1) // SECTOR
+    for sector in range(low, high + 1):
+        t = at + (sector - low) * SECTOR / K[c.BULK_BYTES]
+        if inward:  # the engine's own way to L2
+            kept, m.port[sm] = m.port[sm], t
+            last = max(last, mem.l2_read(m, K, sm, sector, t))
             m.port[sm] = kept
-    s.mbar[sm, 0] = start + max(size / K[c.BULK_BYTES], K[c.BULK_INTERVAL_CYCLES])
-    s.mbar[sm, 1 + place] = max(s.mbar[sm, 1 + place], last + K[c.BULK_CYCLES])
+        else:
+            begin, end = max(first, sector * SECTOR), min(first + size, (sector + 1) * SECTOR)
+            last = max(last, mem.l2_write(m, K, sm, sector, end - begin >= SECTOR, t))
+    return (high - low + 1) * SECTOR / K[c.BULK_BYTES], last
+
+
+@fused
+def bulk(w: ts.Work, s: ts.State, m: Memory, K: Any, sm: int, record: int, t: float) -> float:
+    """When a bulk copy or the box of a tensor is there: its rows go through the TMA engine.
+
+    A row costs at least ``bulk_row_cycles``, a copy at least ``bulk_interval_cycles``.
+    """
+    row = w.address[w.row[record]]
+    size, inward, tensor = max(16, row[2]), row[3] >= 0, row[4] >= 0
+    start = max(t + K[c.BULK_ISSUE_CYCLES], s.tma[sm])
+    at, last = start, start
+    if row[0] < 0:  # from the shared memory of another CTA
+        at += size / K[c.DSMEM_PORT_BYTES]
+        last = at + K[c.DSMEM_CYCLES]
+    elif not tensor:
+        busy, last = _row(m, K, sm, row[0], size, inward, at)
+        at += busy
+    elif row[4] > 0:
+        c1, c2 = (row[5] if row[6] >= 0 else 1), (row[7] if row[8] >= 0 else 1)
+        c3, c4 = (row[9] if row[10] >= 0 else 1), (row[11] if row[12] >= 0 else 1)
+        for n in range(c1 * c2 * c3 * c4):
+            first = row[0] + n % c1 * row[6] + n // c1 % c2 * row[8]
+            first += n // (c1 * c2) % c3 * row[10] + n // (c1 * c2 * c3) * row[12]
+            busy, end = _row(m, K, sm, first, row[4], inward, at)
+            at += max(busy, K[c.BULK_ROW_CYCLES])
+            last = max(last, end)
+    s.tma[sm] = max(at, start + K[c.BULK_INTERVAL_CYCLES])
+    return last + K[c.BULK_CYCLES]

@@ -144,6 +144,11 @@ def simulate(
         low, high = q, q + 1
         if kind == tt.CLUSTER_ARRIVE:
             low, high = 0, subs
+        elif kind == tt.MBAR_ARRIVE or kind == tt.BULK or (
+            w.cluster > 1 and s.held[sm, place, ts.LIVE] != before
+        ):  # fmt: skip
+            low = (sm - sm % w.cluster) * 4
+            high = min(low + 4 * w.cluster, subs)
         elif kind == tt.BARRIER or s.held[sm, place, ts.LIVE] != before:
             low, high = sm * 4, sm * 4 + 4
     return now

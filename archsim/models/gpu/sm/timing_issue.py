@@ -8,6 +8,7 @@ from archsim.engine.jit import fused
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
+from archsim.models.gpu.sm.state import RANK_SLOTS
 from archsim.models.gpu.sm.timing_access import bulk, memory
 from archsim.models.gpu.sm.timing_memory import NEVER, Memory
 
@@ -72,6 +73,32 @@ def _release(w: ts.Work, s: ts.State, sm: int, place: int, t: float) -> None:
         if s.where[slot, ts.CTA] >= 0 and s.warp[slot, ts.ARRIVED] == 1.0:
             s.warp[slot, ts.ARRIVED] = 0.0
             s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], t)
+            set_next(w, s, slot)
+            s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
+
+
+@fused
+def _grid_release(w: ts.Work, s: ts.State, K: Any) -> None:
+    """All CTAs have arrived at the grid's barrier: they go on after its atomics and polls."""
+    arrived, live, latest = 0, 0, 0.0
+    for sm in range(s.held.shape[0]):
+        for place in range(w.resident):
+            arrived += s.held[sm, place, ts.CLUSTER_ARRIVALS]
+            live += s.held[sm, place, ts.LIVE]
+    if arrived < live:
+        return
+    for slot in range(s.next.shape[0]):
+        if s.where[slot, ts.CTA] >= 0:
+            latest = max(latest, s.warp[slot, ts.WAITS])
+    latest += K[c.GRID_BARRIER_CYCLES] + K[c.ATOMIC_WORD_CYCLES] * live / w.warps / K[c.SHARE]
+    for slot in range(s.next.shape[0]):
+        if s.where[slot, ts.CTA] < 0:
+            continue
+        s.held[s.where[slot, ts.SM], s.where[slot, ts.PLACE], ts.CLUSTER_ARRIVALS] = 0
+        s.warp[slot, ts.WAITS] = latest
+        if s.warp[slot, ts.ARRIVED] == 2.0:
+            s.warp[slot, ts.ARRIVED] = 0.0
+            s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], latest)
             set_next(w, s, slot)
             s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
 
@@ -161,6 +188,58 @@ def _arrive(w: ts.Work, s: ts.State, K: Any, slot: int, pc: int, t: float) -> No
 
 
 @fused
+def _give(w: ts.Work, s: ts.State, sm: int, event: int, t: float) -> None:
+    """A contribution to a phase of an mbarrier at ``t``; the last one lets its waiters go on."""
+    w.done[event] = max(w.done[event], t)
+    w.pending[event] -= 1
+    if w.pending[event] > 0:
+        return
+    base = sm - sm % w.cluster
+    for other in range(base, min(base + w.cluster, s.held.shape[0])):
+        for place in range(w.resident):
+            for i in range(w.warps):
+                slot = s.slot_of[other, place, i]
+                waits = s.where[slot, ts.CTA] >= 0 and s.warp[slot, ts.ARRIVED] == 3.0
+                if waits and s.warp[slot, ts.EVENT] == event:
+                    pc = w.pc[s.where[slot, ts.AT] - 1]
+                    barrier = w.table[pc, tt.WRITE]
+                    if barrier < 6:
+                        s.warp[slot, ts.SB0 + barrier] = w.done[event] + w.table[pc, tt.LATENCY]
+                    s.warp[slot, ts.ARRIVED] = 0.0
+                    s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], w.done[event])
+                    set_next(w, s, slot)
+                    s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
+
+
+@fused
+def _mbarrier(
+    w: ts.Work, s: ts.State, K: Any, slot: int, pc: int, record: int, t: float, latency: float
+) -> float:
+    """Arrivals at mbarriers and waits for their phases; returns the result's time."""
+    sm, done = s.where[slot, ts.SM], t + latency
+    if w.row[record] < 0 or w.mask[record] == 0:
+        return done
+    row = w.address[w.row[record]]
+    if w.table[pc, tt.KIND] == tt.MBAR_ARRIVE:
+        at = done
+        if w.table[pc, tt.FLAGS] & tt.FLAG_COMMIT:
+            at = max(at, s.warp[slot, ts.COPY_DONE] + K[c.COPY_CYCLES])
+        for lane in range(32):
+            if row[lane] >= 0 and (w.mask[record] >> lane) & 1:
+                _give(w, s, sm, row[lane], at)
+        return done
+    for lane in range(32):
+        if row[lane] < 0 or not (w.mask[record] >> lane) & 1:
+            continue
+        if w.pending[row[lane]] > 0:
+            s.warp[slot, ts.ARRIVED], s.warp[slot, ts.EVENT] = 3.0, row[lane]
+            return NEVER
+        done = max(done, w.done[row[lane]] + latency)
+        s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], w.done[row[lane]])
+    return done
+
+
+@fused
 def _asynchronous(
     w: ts.Work, s: ts.State, m: Memory, K: Any, q: int, slot: int, pc: int, t: float
 ) -> float:
@@ -173,7 +252,10 @@ def _asynchronous(
     if kind == tt.CLUSTER_ARRIVE:
         s.held[sm, place, ts.CLUSTER_ARRIVALS] += 1
         s.warp[slot, ts.WAITS] = max(t, s.warp[slot, ts.STORES_DONE])
-        _cluster_release(w, s, K, sm)
+        if w.grid:
+            _grid_release(w, s, K)
+        else:
+            _cluster_release(w, s, K, sm)
     elif kind == tt.CLUSTER_WAIT:
         if s.held[sm, place, ts.CLUSTER_ARRIVALS] > 0:
             s.warp[slot, ts.ARRIVED] = 2.0
@@ -181,10 +263,14 @@ def _asynchronous(
             s.warp[slot, ts.READY] = max(ready, s.warp[slot, ts.WAITS])
     elif kind == tt.BULK:
         if w.mask[record] != 0 and w.row[record] >= 0:
-            bulk(w, s, m, K, sm, place, record, t)
-    elif kind == tt.MBAR_WAIT:
-        done = max(t, s.mbar[sm, 1 + place]) + latency
-        s.warp[slot, ts.READY] = max(ready, s.mbar[sm, 1 + place])
+            row, end = w.address[w.row[record]], bulk(w, s, m, K, sm, record, t)
+            for n in range(RANK_SLOTS, 32):
+                if row[n] >= 0:
+                    _give(w, s, sm, row[n], end)
+            if row[3] < 0:
+                s.warp[slot, ts.STORES_DONE] = max(s.warp[slot, ts.STORES_DONE], end)
+    elif kind == tt.MBAR_ARRIVE or kind == tt.MBAR_WAIT:
+        done = _mbarrier(w, s, K, slot, pc, record, t, latency)
     elif kind == tt.WGMMA:
         s.warp[slot, ts.TENSOR_DONE] = s.free[q, tt.TENSOR] + latency
         if w.table[pc, tt.FLAGS] & tt.FLAG_COMMIT:
@@ -269,8 +355,14 @@ def retire(
         if s.held[sm, place, ts.ARRIVALS] >= live:
             _release(w, s, sm, place, t + K[c.BARRIER_CYCLES])
         return
-    n = at_queue[sm]
-    if n < w.queue.shape[1] and w.queue[sm, n] >= 0:
-        at_queue[sm] += 1
-        begin = max(t + K[c.CTA_CYCLES], K[c.CTA_RATE] * (n + 0.5))
-        start_cta(w, s, r, K, sm, place, w.queue[sm, n], begin)
+    first = sm - sm % w.cluster
+    last_sm = min(first + w.cluster, s.held.shape[0])
+    for other in range(first, last_sm):  # the next cluster starts when all its places are free
+        if s.held[other, place, ts.LIVE] > 0:
+            return
+    for other in range(first, last_sm):
+        n = at_queue[other]
+        if n < w.queue.shape[1] and w.queue[other, n] >= 0:
+            at_queue[other] += 1
+            begin = max(t + K[c.CTA_CYCLES], K[c.CTA_RATE] * (n + 0.5))
+            start_cta(w, s, r, K, other, place, w.queue[other, n], begin)

@@ -17,6 +17,8 @@ from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_sample as sample
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
+from archsim.models.gpu.sm.faults import ExecutionError, plain_name
+from archsim.models.gpu.sm.timing_events import events
 
 WARP_REGISTERS_UNIT, SHARED_UNIT = 256, 1024
 TABLE_BITS = 20
@@ -24,7 +26,8 @@ TABLE_BITS = 20
 
 @dataclass(frozen=True, slots=True)
 class SmDevice:
-    """What the timing needs of a device: limits, clock and the constants by name."""
+    """What the timing needs of a device: limits, clock, the constants by name and the SMs of each
+    GPC (empty: one)."""
 
     name: str
     sms: int
@@ -35,6 +38,11 @@ class SmDevice:
     shared_bytes: int
     l1_bytes: int
     constants: dict[str, float]
+    gpc_sms: tuple[int, ...] = ()
+
+    def cluster_slots(self, cluster: int) -> int:
+        """Clusters that run at a time with a CTA an SM: a cluster stays inside one GPC."""
+        return max(1, sum(n // cluster for n in self.gpc_sms or (self.sms,)))
 
 
 @dataclass(slots=True)
@@ -110,6 +118,13 @@ def time_launch(
     held = occupancy(loaded, device, lanes, dynamic_smem_bytes)
     held.ctas = max(1, held.ctas)
     used = min(device.sms, total)
+    if cluster > 1:
+        used = min(device.cluster_slots(cluster), total // cluster) * cluster
+    if loaded.cooperative and total > held.ctas * device.sms:
+        raise ValueError(
+            f"grid must have at most the {held.ctas * device.sms} CTAs that run at a time, as the "
+            f"kernel synchronises it, not {total}"
+        )
 
     def execute_some(numbers: list[int], trace: bool) -> execute.Execution:
         return execute.run(
@@ -120,7 +135,7 @@ def time_launch(
     chosen = sample.plan(
         lambda numbers: execute_some(numbers, True).traces,
         lambda numbers: execute_some(numbers, False).counts,
-        total, used, held.ctas, cluster, exact,
+        total, used, held.ctas, total if loaded.cooperative else cluster, exact,
     )  # fmt: skip
     return _replay(chosen, loaded, lanes, held, device, total, used, cluster, dynamic_smem_bytes,
                    keep_events, begin_together)  # fmt: skip
@@ -140,7 +155,7 @@ def constants(device: SmDevice, share: float, cta_cycles: float) -> NDArray[np.f
 
 
 def _work(
-    plan: sample.Plan, table: NDArray[np.int32], resident: int, cluster: int
+    plan: sample.Plan, kernel: Kernel, table: NDArray[np.int32], resident: int, cluster: int
 ) -> tuple[ts.Work, list[int]]:
     """Traces of the sample as one set of arrays; returns the CTAs in their order."""
     order = sorted(plan.traces)
@@ -148,7 +163,7 @@ def _work(
     traces = [plan.traces[n] for n in order]
     warps = traces[0].warps
     first, rows, base, at = [0], [], 0, 0
-    addresses, seen = [], {}
+    addresses, seen, starts = [], {}, []
     for trace in traces:
         first += [int(n) + at for n in trace.start[1:]]
         at += len(trace.pc)
@@ -157,16 +172,22 @@ def _work(
             seen[key] = base
             addresses.append(trace.address)
             base += len(trace.address)
+        starts.append(seen[key])
         rows.append(np.where(trace.mem >= 0, trace.mem.astype(np.int64) + seen[key], -1))
     most = max(len(queue) for queue in plan.queues)
     queue = np.full((len(plan.queues), most), -1, np.int64)
     for i, numbers in enumerate(plan.queues):
         queue[i, : len(numbers)] = [index[n] for n in numbers]
     address = np.concatenate(addresses) if base else np.full((1, 32), -1, np.int64)
+    inits = np.array([i.opcode == "SYNCS" and "ARRIVE" not in i.modifiers
+                      for i in kernel.instructions])  # fmt: skip
+    group = len(order) if kernel.cooperative else cluster
+    pending = events(traces, table, inits, starts, address, group)
     return ts.Work(
         table, np.concatenate([t.pc for t in traces]),
         np.concatenate([t.mask for t in traces]).astype(np.int64), np.concatenate(rows), address,
-        np.array(first, np.int64), queue, resident, warps, cluster,
+        np.array(first, np.int64), queue, resident, warps, cluster, int(kernel.cooperative),
+        pending, np.zeros(len(pending)),
     ), order  # fmt: skip
 
 
@@ -180,7 +201,7 @@ def _replay(
     rate = max(k["cta_interval_cycles"], k["warp_interval_cycles"] * warps)
     resident = max(1, min(held.ctas, max(len(queue) for queue in plan.queues)))
     table = tt.table(kernel, k)
-    work, order = _work(plan, table, resident, cluster)
+    work, order = _work(plan, kernel, table, resident, cluster)
     K = constants(device, sms / used, rate * used)
     shared = max(1024, kernel.shared_bytes) + dynamic
     bytes_used = shared * held.ctas if kernel.shared_bytes or dynamic else 0
@@ -198,6 +219,11 @@ def _replay(
     t0 = time.process_time()
     core.simulate(work, state, memory, result, K, begin, keep_events > 0)
     spent = time.process_time() - t0
+    if not result.finish.all():
+        raise ExecutionError(
+            f"kernel {plain_name(kernel.name)} must end, but CTA "
+            f"{order[int(np.argmin(result.finish))]} waits for an mbarrier that nothing completes"
+        )
     end = sample.compose(plan, result.finish, held.ctas, total, used, rate)
     if memory.count[mem.L2_MISSES]:  # the slowest of all SMs' misses, not only of the sample's
         end += k["hbm_spread_cycles"] * float(np.log(used / sms))

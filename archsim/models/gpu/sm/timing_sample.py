@@ -50,9 +50,7 @@ def plan(
 ) -> Plan:
     """Choose SMs and CTAs under the budget; every CTA is traced once."""
     if cluster > 1:
-        group = list(range(min(cluster, total)))
-        traces = dict(zip(group, run(group[:1]), strict=True))
-        return Plan([[n] for n in group], traces, total <= cluster)
+        return _plan_clusters(run, total, used, resident, cluster, exact)
     found = _probes(run, total)
     lengths = np.array([max(1, len(trace.pc)) for trace in found.values()], float)
     length, per_sm = float(lengths.mean()), -(-total // used)
@@ -80,6 +78,38 @@ def plan(
     found.update(zip(wanted, run(wanted) if wanted else [], strict=True))
     traces = {n: found[n] for n in queued}
     return Plan(queues, traces, most >= per_sm, longest)
+
+
+def _plan_clusters(
+    run: Run, total: int, used: int, resident: int, cluster: int, exact: bool
+) -> Plan:
+    """The same for clusters, which run as one; of a grid that synchronises (``cluster`` CTAs are
+    all of them) every CTA is traced and some SMs run theirs."""
+    first = dict(enumerate(run([0])))
+    length = max(1.0, sum(len(trace.pc) for trace in first.values()) / len(first))
+    if cluster == total and cluster > used:
+        chosen = used if exact or length * total <= EXACT else max(1, min(MOST_SMS, used))
+        sms = [int((i + 0.5) * used / chosen) for i in range(chosen)]
+        own_lists = [list(range(sm, total, used)) for sm in sms]
+        return Plan(own_lists, {n: first[n] for own in own_lists for n in own}, True)
+    slots, groups = max(1, used // cluster), total // cluster
+    per_slot = -(-groups // slots)
+    chosen, most = slots, per_slot
+    if not exact and length * total > EXACT:
+        most_slots = max(1, min(MOST_SMS // cluster, slots))
+        chosen = int(np.clip(BUDGET // (length * cluster * per_slot), 1, most_slots))
+        fitting = BUDGET // (length * cluster * chosen)
+        most = int(np.clip(fitting, min(per_slot, resident), per_slot))
+    queues: list[list[int]] = []
+    traces: dict[int, Trace] = {}
+    for n in range(chosen):
+        own = _spread(int((n + 0.5) * slots / chosen) if chosen < slots else n, groups, slots, most)
+        found = run([g * cluster for g in own if g])
+        numbers = [g * cluster + rank for g in own for rank in range(cluster)]
+        traced = list(first.values()) if 0 in own else []
+        traces.update(zip(numbers, traced + found, strict=True))
+        queues += [[g * cluster + rank for g in own] for rank in range(cluster)]
+    return Plan(queues, traces, most >= per_slot)
 
 
 def _probes(run: Run, total: int) -> dict[int, Trace]:

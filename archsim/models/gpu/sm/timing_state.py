@@ -16,7 +16,8 @@ from archsim.models.gpu.sm import timing_table as tt
 (
     READY, REASON, SB0, MARK0, COPY_DONE, TENSOR_LAST, ARRIVED, WAITS, TENSOR_DONE, STORES_DONE,
 ) = (0, 1, 2, 8, 14, 15, 16, 17, 18, 19)  # fmt: skip
-WARP_COLUMNS = 20
+EVENT = 20
+WARP_COLUMNS = 21
 RING = 8  # commit groups of cp.async and wgmma that are remembered
 CODE_LINES, CODE_SHIFT = 8, 4  # a sub-core's instruction cache: lines of 16 instructions
 QUEUE = 64  # remembered entries of a sub-core's memory queue
@@ -34,7 +35,9 @@ class Work(NamedTuple):
     ``table`` int32[instructions, columns]; ``pc`` int32, ``mask`` int64, ``row`` int64 of every
     record; ``address`` int64[rows, 32]; ``first`` int64[ctas * warps + 1] record bounds of every
     warp; ``queue`` int64[sms, most] CTAs of each SM in order (-1: none); ``resident`` CTAs an SM
-    holds; ``warps`` of a CTA; ``cluster`` CTAs in a cluster.
+    holds; ``warps`` of a CTA; ``cluster`` CTAs in a cluster; ``grid`` 1 where the barrier of
+    clusters is that of the whole grid; ``pending`` int64[events] contributions that an mbarrier's
+    phase still misses, ``done`` float64[events] the latest of them.
     """
 
     table: Any
@@ -47,6 +50,9 @@ class Work(NamedTuple):
     resident: int
     warps: int
     cluster: int
+    grid: int
+    pending: Any
+    done: Any
 
 
 class State(NamedTuple):
@@ -60,7 +66,7 @@ class State(NamedTuple):
     candidate time, ``bank`` and ``turn`` float64; ``pick`` int64[subs, 2] candidate, last slot;
     ``port`` float64 of wgmma operands; ``code`` int64[subs, CODE_LINES + 1] cached lines, next
     place; ``lost`` float64 issue slots lost to fetches. By SM: ``held`` int64[sms, resident, 4];
-    ``mbar`` float64[sms, resident + 1]: TMA engine, then the mbarriers of each place; ``dsmem``
+    ``tma`` float64[sms] next free time of the TMA engine; ``dsmem``
     float64[sms, 2] ports that give and take, ``peer`` int64[sms, 2] their last partners.
     """
 
@@ -82,7 +88,7 @@ class State(NamedTuple):
     pick: Any
     port: Any
     held: Any
-    mbar: Any
+    tma: Any
     dsmem: Any
     peer: Any
     code: Any
@@ -133,7 +139,7 @@ def new_state(sms: int, resident: int, warps: int) -> State:
         np.zeros((subs, tt.UNITS)), np.zeros((subs, QUEUE)), np.zeros(subs, np.int64),
         np.zeros(subs), np.zeros(subs), np.zeros(subs), np.zeros(subs),
         np.full((subs, 2), -1, np.int64), np.zeros(subs), np.zeros((sms, resident, 4), np.int64),
-        np.zeros((sms, resident + 1)), np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64),
+        np.zeros(sms), np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64),
         np.full((subs, CODE_LINES + 1), -1, np.int64), np.zeros(subs),
     )  # fmt: skip
 

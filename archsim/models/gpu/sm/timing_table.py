@@ -73,7 +73,7 @@ _MEMORY = {
 _SPECIAL = {
     "BAR": BARRIER, "UCGABAR_ARV": CLUSTER_ARRIVE, "UCGABAR_WAIT": CLUSTER_WAIT, "EXIT": EXIT,
     "MEMBAR": FENCE, "ERRBAR": NOTHING, "CGAERRBAR": NOTHING, "FENCE": NOTHING, "NOP": NOTHING,
-    "LDGDEPBAR": COPY_COMMIT, "DEPBAR": SCOREBOARD_WAIT, "CCTL": NOTHING,
+    "ARRIVES": MBAR_ARRIVE, "LDGDEPBAR": COPY_COMMIT, "DEPBAR": SCOREBOARD_WAIT, "CCTL": NOTHING,
 }  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def _special(row: NDArray[np.int32], item: Instruction, latencies: dict[str, flo
         row[KIND] = _SPECIAL[op]
         if op == "DEPBAR":
             row[COUNT] = next((o.value for o in item.operands if o.kind is Kind.IMMEDIATE), 0)
-        if op == "BAR" and "ARV" in mods:
+        if (op == "BAR" and "ARV" in mods) or op == "ARRIVES":
             row[FLAGS] |= FLAG_COMMIT
 
 

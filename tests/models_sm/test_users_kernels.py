@@ -1,0 +1,96 @@
+"""Kernels as users write them: what once failed, or nobody had tried."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba.cuda")
+
+from numba import cuda, float32, int32
+
+from archsim.models.gpu.sm.execute import run
+
+PARTICLE = np.dtype([("place", np.float32, 3), ("mass", np.float64), ("kind", np.int8)], align=True)
+
+
+def test_lanes_that_leave_one_barrier_wait_apart_at_the_next():
+    """Loops of compare-and-swap one after another share the number of a convergence barrier."""
+
+    @cuda.jit
+    def extremes(x, f, d):
+        v = x[cuda.grid(1)]
+        s = cuda.shared.array(4, float32)
+        if cuda.threadIdx.x < 4:
+            s[cuda.threadIdx.x] = 0
+        cuda.syncthreads()
+        cuda.atomic.add(s, 0, float32(v))
+        cuda.atomic.max(s, 1, float32(v))
+        cuda.atomic.min(s, 2, float32(v))
+        cuda.atomic.add(f, 0, float32(v))
+        cuda.atomic.max(f, 1, float32(v))
+        cuda.atomic.max(d, 1, v)
+        cuda.atomic.min(d, 2, v)
+        cuda.syncthreads()
+        if cuda.threadIdx.x == 0:
+            cuda.atomic.max(f, 2, s[1])
+            cuda.atomic.min(f, 3, s[2])
+
+    x = np.random.default_rng(5).standard_normal(512)
+    f, d = np.zeros(4, np.float32), np.zeros(3)
+    run(extremes, 4, 128, (x, f, d), check=True)
+    np.testing.assert_allclose(f[0], x.sum(), atol=1e-3)
+    np.testing.assert_array_equal(f[1:], np.float32([x.max(), x.max(), x.min()]))
+    np.testing.assert_array_equal(d[1:], [x.max(), x.min()])
+
+
+def test_dynamic_shared_memory_has_its_size():
+    @cuda.jit
+    def halves(x, y):
+        first = cuda.shared.array(0, float32)
+        second = cuda.shared.array(0, int32)[64:]
+        t = cuda.threadIdx.x
+        first[t] = x[t]
+        second[t] = 3 * t
+        cuda.syncthreads()
+        y[t] = first[63 - t] + second[(t + 1) % 64]
+
+    x, t = np.random.default_rng(6).random(64, np.float32), np.arange(64)
+    y = np.zeros(64)
+    run(halves, 1, 64, (x, y), dynamic_smem_bytes=512, check=True)
+    np.testing.assert_allclose(y, x[::-1] + 3.0 * ((t + 1) % 64))
+
+
+def test_tuples_and_records_are_arguments():
+    @cuda.jit
+    def weigh(p, shape, y):
+        i = cuda.grid(1)
+        if i < shape[0]:
+            total = 0.0
+            for k in range(shape[1][0]):
+                total += p[i]["place"][k]
+            y[i] = total * p[i]["mass"] - p[i]["kind"]
+
+    rng = np.random.default_rng(7)
+    p = np.zeros(50, PARTICLE)
+    p["place"], p["mass"], p["kind"] = rng.random((50, 3)), rng.random(50), rng.integers(-9, 9, 50)
+    y = np.zeros(50)
+    run(weigh, 1, 64, (p, (50, (3, 2.5)), y), check=True)
+    np.testing.assert_allclose(y, p["place"].astype(float).sum(1) * p["mass"] - p["kind"], 1e-6)
+
+
+def test_functions_that_call_themselves():
+    @cuda.jit(device=True)
+    def fibonacci(n):
+        if n < 2:
+            return n
+        return fibonacci(n - 1) + fibonacci(n - 2)
+
+    @cuda.jit
+    def fill(n, y):
+        y[cuda.grid(1)] = fibonacci(n[cuda.grid(1)])
+
+    n = np.arange(32) % 9
+    y = np.zeros(32, np.int64)
+    run(fill, 1, 32, (n, y))
+    np.testing.assert_array_equal(y, np.array([0, 1, 1, 2, 3, 5, 8, 13, 21])[n])
