@@ -13,7 +13,7 @@ ifdef PIP_CERT
 export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 
-.PHONY: demo test test-full prove mutate lint types lock clean help
+.PHONY: demo test test-full prove mutate lint types schemas docs lock clean help
 
 help:
 	@echo "make demo       set up, run the quickstart, print the table and where the report lies"
@@ -22,6 +22,8 @@ help:
 	@echo "                (SHARD=2/8: every eighth shard; MINUTES=30: begin none after half an hour)"
 	@echo "make prove      prove the stream components (docs/proofs.md)"
 	@echo "make mutate     score the hardware tests by mutation (docs/mutation.md)"
+	@echo "make schemas    write the JSON Schemas of configuration files again (docs/editor.md)"
+	@echo "make docs       build the documentation site in build/site"
 	@echo "make lock       refresh the pinned dependencies"
 
 $(BIN)/uv:
@@ -64,6 +66,9 @@ prove: $(DEV)
 
 mutate: $(DEV)
 	$(BIN)/python scripts/mutate.py --prove
+
+schemas: $(RUN)
+	$(BIN)/archsim schema --output configs/schemas
 
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --extra rtl -o requirements/run.lock

@@ -9,7 +9,10 @@ from device_text import Entry, group_lines
 from archsim.config.gpu import GpuDevice
 from archsim.config.yaml_strict import read_document
 
-HEADER = "# {title}. Kernel constants: scripts/calibrate_*.py and scripts/derive_devices.py.\n"
+HEADER = (
+    "# yaml-language-server: $schema=../schemas/gpu.json\n"
+    "# {title}. Kernel constants: scripts/calibrate_*.py and scripts/derive_devices.py.\n"
+)
 
 
 def read(path: Path) -> Entry:

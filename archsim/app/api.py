@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archsim.app.finished import front_keys, read_run
 from archsim.app.running import REPORT, Request, load_data, run_loaded
 from archsim.app.running import load as load_file
+from archsim.app.timeline import TIMELINE
 from archsim.errors import ConfigError
 from archsim.sweep.run import SweepSummary
 
@@ -71,6 +72,11 @@ class Results:
     def report(self) -> Path:
         """The run's HTML page."""
         return self.folder / REPORT
+
+    @property
+    def timeline(self) -> Path:
+        """The best design's timeline, a trace-event file that Perfetto opens."""
+        return self.folder / TIMELINE
 
     def _repr_html_(self) -> str:
         rows = self.front.slice(0, 20).to_pylist()

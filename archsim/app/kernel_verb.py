@@ -10,9 +10,12 @@ from archsim.app.kernel_cases import KernelCase, kernel_cases
 from archsim.app.output import print_table, write_json
 from archsim.app.progress import spinner
 from archsim.app.sm_device import sm_device
+from archsim.app.timeline import write_timelines
 from archsim.errors import ArchsimError, ConfigError
+from archsim.metrics.timeline import Timeline
 
-EVENTS = 400_000
+EVENTS = 100_000
+"""Instructions of a case that its timeline holds; a longer sample is cut there."""
 
 
 def kernel_and_print(
@@ -26,7 +29,7 @@ def kernel_and_print(
     """
     model = sm_device(device)
     rows: list[dict[str, Any]] = []
-    events: list[dict[str, Any]] = []
+    shown: list[Timeline] = []
     cases = list(kernel_cases(target, entry, launch))
     for case in cases:
         try:
@@ -42,14 +45,13 @@ def kernel_and_print(
             rows.append({"name": case.name, "error": str(error)})
             continue
         if timeline is not None:
-            from archsim.models.gpu.sm.timing_report import trace_events
+            from archsim.models.gpu.sm.timing_report import timelines
 
-            events += trace_events(case.name, found, len(events))
+            shown += timelines(case.name, found)
         rows.append(row)
     _print(rows, model.name)
     if timeline is not None:
-        write_json(timeline, {"traceEvents": events, "displayTimeUnit": "ns"})
-        print(timeline)
+        write_timelines(timeline, shown)
     write_json(json_file, {"device": model.name, "cases": rows})
     return int(any("error" in row or row.get("check", "ok") != "ok" for row in rows))
 

@@ -9,6 +9,7 @@ from archsim.config import Device
 from archsim.errors import ConfigError
 from archsim.graph import Graph
 from archsim.metrics import PointResult
+from archsim.metrics.timeline import Timeline
 
 Evaluate = Callable[[Graph], PointResult]
 
@@ -50,6 +51,11 @@ def evaluator(device: Device, execution: str) -> Evaluate:
     return _MAKERS[machine](device, execution)
 
 
+def timeline(device: Device, execution: str, graph: Graph) -> Timeline:
+    """Return what every unit of ``device`` does when in one pass of ``graph``."""
+    return _TIMELINES[getattr(device, "machine", "")](device, execution, graph)
+
+
 def _gpu(device: Any, execution: Any) -> Evaluate:
     from archsim.models.gpu import GpuModel
 
@@ -80,4 +86,40 @@ _MAKERS: dict[str, Callable[[Any, Any], Evaluate]] = {
     "array": _array,
     "edgemoe": _edgemoe,
     "ngpc": _ngpc,
+}
+
+
+def _gpu_timeline(device: Any, execution: Any, graph: Graph) -> Timeline:
+    from archsim.models.gpu import GpuModel
+    from archsim.models.gpu.trace import timeline as trace
+
+    return trace(GpuModel(device), graph, execution)
+
+
+def _array_timeline(device: Any, execution: Any, graph: Graph) -> Timeline:
+    from archsim.models.array import ArrayModel
+    from archsim.models.array.trace import timeline as trace
+
+    return trace(ArrayModel(device), graph)
+
+
+def _edgemoe_timeline(device: Any, execution: Any, graph: Graph) -> Timeline:
+    from archsim.models.edgemoe import EdgeMoeModel
+    from archsim.models.edgemoe.trace import timeline as trace
+
+    return trace(EdgeMoeModel(device), graph)
+
+
+def _ngpc_timeline(device: Any, execution: Any, graph: Graph) -> Timeline:
+    from archsim.models.ngpc import NgpcModel
+    from archsim.models.ngpc.trace import timeline as trace
+
+    return trace(NgpcModel(device), graph)
+
+
+_TIMELINES: dict[str, Callable[[Any, Any, Graph], Timeline]] = {
+    "gpu": _gpu_timeline,
+    "array": _array_timeline,
+    "edgemoe": _edgemoe_timeline,
+    "ngpc": _ngpc_timeline,
 }

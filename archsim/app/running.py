@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archsim.app.device_summary import device_summary
+from archsim.app.evidence import MEASURED, RTL, keep, kept
 from archsim.app.finished import (
     RUN,
     STORE,
@@ -23,8 +24,9 @@ from archsim.app.finished import (
 from archsim.app.output import write_json
 from archsim.app.points import evaluate
 from archsim.app.results import sampled
+from archsim.app.timeline import copy_timeline, design_timeline, keep_timeline, kept_events
 from archsim.app.vocabulary import vocabulary
-from archsim.config import RunFile, load_run
+from archsim.config import Design, RunFile, load_run
 from archsim.config.constraint import from_plain
 from archsim.config.load import run_from_document
 from archsim.config.paths import run_files
@@ -100,12 +102,16 @@ def run_loaded(loaded: RunFile, request: Request) -> Outcome:
         )  # fmt: skip
     _describe(folder, loaded)
     data = report_data(folder)
+    top = best(data.points, data.minimize, data.constraints)
+    made = design_timeline(loaded.context(), top["overrides"]) if top is not None else None
+    keep_timeline(folder, made)
+    data = replace(data, timeline=kept_events(folder))
     _write_report(folder, data)
     return Outcome(folder, summary, data)
 
 
-def run_and_print(request: Request, json_file: Path | None) -> None:
-    """Run, print the summary, and write JSON where asked for.
+def run_and_print(request: Request, json_file: Path | None, timeline: Path | None = None) -> None:
+    """Run, print the summary, and write JSON and the best design's timeline where asked for.
 
     Raises ``CheckError`` where a point failed a self-check, ``ConfigError`` where all failed.
     """
@@ -113,6 +119,8 @@ def run_and_print(request: Request, json_file: Path | None) -> None:
     _print(outcome.report, outcome.folder)
     if json_file is not None:  # all points in memory, so only where asked for
         write_json(json_file, _as_json(outcome.folder))
+    if timeline is not None:
+        copy_timeline(outcome.folder, timeline)
     summary = outcome.summary
     for failure in summary.by_class:
         if failure.error == CheckError.__name__:
@@ -122,8 +130,14 @@ def run_and_print(request: Request, json_file: Path | None) -> None:
         raise ConfigError(f"every point failed: {summary.failures[0].reason}")
 
 
-def report_and_print(folder: Path, json_file: Path | None) -> None:
-    """Write the report of a finished run again and print its summary."""
+def report_and_print(
+    folder: Path, json_file: Path | None, rtl: Path | None = None, measured: Path | None = None
+) -> None:
+    """Write the report of a finished run again, with further evidence, and print its summary."""
+    read_run(folder)
+    for kind, file in ((RTL, rtl), (MEASURED, measured)):
+        if file is not None:
+            keep(folder, kind, file)
     data = report_data(folder)
     _write_report(folder, data)
     _print(data, folder)
@@ -174,15 +188,22 @@ def report_data(folder: Path) -> ReportData:
     wanted = dict.fromkeys(front[:DETAILED])
     if (top := best(points, described["minimize"], limits)) is not None:
         wanted[top["key"]] = None
+    overrides = {p["key"]: p["overrides"] for p in points if p["key"] in wanted}
     looked = {p["key"]: detail_of(folder, p) for p in points if p["key"] in wanted}
-    details = {key: detail for key, detail in looked.items() if detail is not None}
+    design = Design.from_context(described["context"])
+    details = {
+        key: {**detail, "device": device_summary(design.point(overrides[key]).device)}
+        for key, detail in looked.items()
+        if detail is not None
+    }
     return ReportData(
         title=described["title"], minimize=described["minimize"], constraints=limits,
         axes=described["axes"],
         points=points, pareto=front, details=details, device=described["device_summary"],
         config=described["context"],
         left_out=sample.left_out, reasons=sample.reasons,
-        search=search, history=history(folder) if search else (),
+        search=search, history=history(folder) if search else (), timeline=kept_events(folder),
+        rtl=kept(folder, RTL), validation=kept(folder, MEASURED),
     )  # fmt: skip
 
 

@@ -36,7 +36,8 @@ def run(
     json: JsonOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Run a very large sweep.")] = False,
     timeline: Annotated[
-        Path | None, typer.Option(help="Write the first point's timeline (Edge-MoE), for Perfetto.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Timeline of the best design, for Perfetto."),
     ] = None,
 ) -> None:
     """Evaluate a run file's design points; finished points are kept and never run twice."""
@@ -46,11 +47,7 @@ def run(
         file=file, device=device, batch=batch, overrides=tuple(overrides or ()),
         workers=workers, cluster=cluster, output=output, yes=yes,
     )  # fmt: skip
-    running.run_and_print(request, json)
-    if timeline is not None:
-        from archsim.app.timeline import write_timeline
-
-        write_timeline(request, timeline)
+    running.run_and_print(request, json, timeline)
 
 
 def check(
@@ -81,23 +78,33 @@ def list_(
 
 def schema(
     kind: Annotated[
-        str, typer.Argument(help="run, or a machine: gpu, array, ngpc, edgemoe.")
+        str, typer.Argument(help="run, published, or a machine: gpu, array, ngpc, edgemoe.")
     ] = "run",
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write all schemas there, as KIND.json.")
+    ] = None,
 ) -> None:
-    """Print the JSON Schema of run files or of one machine's device files, for editors."""
+    """Print the JSON Schema of run files, device files or published figures, for editors."""
     from archsim.app import listing
 
-    listing.print_schema(kind)
+    listing.print_schema(kind, output)
 
 
 def report(
     folder: Annotated[Path, typer.Argument(help="Output folder of an earlier run.")],
+    rtl: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Add what cosim or loop wrote with --json.")
+    ] = None,
+    measured: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Add what validate --measured wrote with --json."),
+    ] = None,
     json: JsonOption = None,
 ) -> None:
     """Write the report of a finished run again, evaluating nothing."""
     from archsim.app import running
 
-    running.report_and_print(folder, json)
+    running.report_and_print(folder, json, rtl, measured)
 
 
 def compare(

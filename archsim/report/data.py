@@ -29,7 +29,7 @@ class ReportData:
     ``minimize`` are the objectives in order, ``constraints`` the limits, ``axes`` the swept
     paths. ``points`` may be any collection. ``pareto`` lists keys of Pareto-optimal points,
     ``details`` maps keys to ``PointResult.to_dict()`` of the designs to show in depth (at least
-    the best one).
+    the best one), with a ``device`` like the next field where it differs from the base design's.
 
     ``device`` describes the base design's device: ``name``, ``machine``, ``peaks`` (dtype ->
     operations per second), ``bandwidth`` (bytes per second of device memory); absent entries
@@ -38,6 +38,8 @@ class ReportData:
     in ``points``, none of them Pareto-optimal. ``reasons`` counts all failed points by reason
     where ``points`` may hold only some of them. ``search`` says which sampler chose the points and
     ``history`` lists (points evaluated, share of the last hypervolume) after each generation.
+    ``timeline`` holds the trace events of the best design. ``rtl`` is what ``archsim cosim --json``
+    writes, with its file's name as ``source``.
     """
 
     title: str
@@ -54,6 +56,8 @@ class ReportData:
     reasons: Mapping[str, int] = field(default_factory=dict)
     search: str = ""
     history: Sequence[tuple[int, float]] = ()
+    timeline: Sequence[Mapping[str, Any]] = ()
+    rtl: Mapping[str, Any] | None = None
 
     @property
     def machine(self) -> str:

@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 from archsim.report.data import ReportData
 from archsim.report.payload import build, dumps
 
-_SCRIPTS = ("core.js", "charts.js", "tables.js", "main.js")
+_SCRIPTS = ("core.js", "charts.js", "timeline.js", "tables.js", "brush.js", "export.js", "main.js")
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Any
 from archsim.config.constraint import all_kept
 from archsim.metrics import TERMS
 from archsim.report.data import Point, ReportData, best, finished, label, ranked
+from archsim.report.timeline import embedded
 
 MAX_DETAILS = 40
 """Designs whose operators are embedded: Pareto points, best first, then the next best."""
@@ -48,6 +49,7 @@ def build(data: ReportData) -> dict[str, Any]:
         "pareto": sorted(row[k] for k in data.pareto if k in row),
         "best": row[str(top["key"])] if top else None,
         "constraints": [str(constraint) for constraint in data.constraints],
+        "limits": {c.metric: plain(c.to_dict()) for c in data.constraints},
         "broken": [i for i, p in enumerate(done) if not all_kept(data.constraints, p["metrics"])],
         "details": _details(data, done, row),
         "failed": {
@@ -58,7 +60,9 @@ def build(data: ReportData) -> dict[str, Any]:
         "search": {"text": data.search, "history": [list(row) for row in data.history]},
         "device": _device(data.device),
         "config": plain(data.config),
+        "timeline": embedded(data.timeline),
         "validation": _validation(data.validation),
+        "rtl": _rtl(data.rtl),
     }
 
 
@@ -129,10 +133,13 @@ def _details(data: ReportData, done: list[Point], row: Mapping[str, int]) -> dic
     have.sort(key=lambda p: p["key"] not in front)
     top = best(done, data.minimize, data.constraints)
     have.sort(key=lambda p: top is None or p["key"] != top["key"])
-    return {str(row[str(p["key"])]): _detail(data.details[p["key"]]) for p in have[:MAX_DETAILS]}
+    return {
+        str(row[str(p["key"])]): _detail(data.details[p["key"]], data.device)
+        for p in have[:MAX_DETAILS]
+    }
 
 
-def _detail(result: Mapping[str, Any]) -> dict[str, Any]:
+def _detail(result: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     operators = sorted(result["operators"], key=lambda o: (-o["us"] * o["count"], o["name"]))
     estimated = sorted(result.get("estimated", {}).items(), key=lambda e: (-abs(e[1]), e[0]))
     return {
@@ -140,6 +147,7 @@ def _detail(result: Mapping[str, Any]) -> dict[str, Any]:
         "left_out": max(0, len(operators) - MAX_OPERATORS),
         "estimated": [[path, _number(change)] for path, change in estimated],
         "notes": [str(n) for n in result.get("notes", [])],
+        "device": _device(result.get("device", base)),
     }
 
 
@@ -190,6 +198,26 @@ def _validation(validation: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "cases": [
             [c["op"], _number(c["measured_us"]), _number(c["predicted_us"]), bool(c.get("check"))]
             for c in validation["cases"]
+        ],
+    }
+
+
+def _rtl(found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the co-simulated cases of ``archsim cosim`` or ``loop`` as the page shows them."""
+    cases = (found or {}).get("cases", ())
+    return {
+        "source": PurePath(str((found or {}).get("source", ""))).name,
+        "digests": sorted({str(c["design_digest"]) for c in cases if c.get("design_digest")}),
+        "cases": [
+            {
+                "name": str(c["name"]),
+                "simulator": str(c.get("simulator", "")),
+                "rtl": int(c["rtl_cycles"]),
+                "model": int(c["model_cycles"]),
+                "bound": int(c["bound_cycles"]),
+                "mismatches": int(c["mismatches"]),
+            }
+            for c in cases
         ],
     }
 

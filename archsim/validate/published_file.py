@@ -25,9 +25,9 @@ from archsim.errors import ConfigError
 Run = Mapping[str, Any] | Path
 """An inline run, or the path of a run file."""
 
-_TAGS = ("V-code", "V-log", "V-abs", "V-2nd", "D", "R-high", "R-med", "R-low")
-_FIELD = re.compile(r"metrics\.\w+|op:.+\.\w+")
-_REQUIRED = ("id", "quantity", "unit", "value", "tag", "source", "tolerance", "counted", "how")
+TAGS = ("V-code", "V-log", "V-abs", "V-2nd", "D", "R-high", "R-med", "R-low")
+FIELD = re.compile(r"metrics\.\w+|op:.+\.\w+")
+REQUIRED = ("id", "quantity", "unit", "value", "tag", "source", "tolerance", "counted", "how")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +133,10 @@ class _Reader:
         return float(value)
 
     def row(self, path: tuple[str | int, ...]) -> RowSpec:
-        self.keys(path, _REQUIRED, ("calibrated", "rule"))
+        self.keys(path, REQUIRED, ("calibrated", "rule"))
         texts = {k: self.text((*path, k)) for k in ("id", "quantity", "unit", "tag", "source")}
-        if texts["tag"] not in _TAGS:
-            raise self.error((*path, "tag"), f"one of {', '.join(_TAGS)}")
+        if texts["tag"] not in TAGS:
+            raise self.error((*path, "tag"), f"one of {', '.join(TAGS)}")
         counted = self.at((*path, "counted"))
         if not isinstance(counted, bool):
             raise self.error((*path, "counted"), "true or false")
@@ -172,7 +172,7 @@ class _Reader:
         required = ("runs", "reduce", "field") if several else ("run", "field")
         self.keys(path, required, ("scale", "per") if per else ("scale",))
         field = self.text((*path, "field"))
-        if not _FIELD.fullmatch(field):
+        if not FIELD.fullmatch(field):
             raise self.error((*path, "field"), "metrics.<name> or op:<operator>.<quantity>")
         scale = (
             self.number((*path, "scale"), "a number above 0", 0, 1e30) if "scale" in value else 1.0

@@ -16,7 +16,7 @@ from archsim.metrics.checks import check_point
 from archsim.models.edgemoe import EdgeMoeModel
 from archsim.models.edgemoe.resources import brams, dsp, dsp_of, resources
 from archsim.models.edgemoe.timing import run
-from archsim.models.edgemoe.trace import trace_events
+from archsim.models.edgemoe.trace import timeline
 from archsim.validate import validate_published
 from workloads.models import build
 from workloads.models.m3vit import histogram
@@ -238,9 +238,11 @@ def test_bad_devices_are_refused_in_one_sentence(override, words):
 
 @pytest.mark.parametrize("name", ["edgemoe_zcu102", "edgemoe_fast"])
 def test_the_timeline_tiles_the_image(graph, name):
-    made = device(name=name)
-    timed = EdgeMoeModel(made).timed(graph)
-    events = [e for e in trace_events(timed, graph, made) if e["ph"] == "X"]
-    assert sum(e["args"]["cycles"] for e in events) == pytest.approx(sum(c.total for _, c in timed))
-    for before, after in pairwise(events):
-        assert after["ts"] == pytest.approx(before["ts"] + before["dur"])
+    model = EdgeMoeModel(device(name=name))
+    found = timeline(model, graph)
+    works = [piece for piece in found.slices if piece.track != "operators"]
+    total = sum(c.total for _, c in model.timed(graph))
+    assert sum(piece.args["cycles"] for piece in works) == pytest.approx(total)
+    assert found.untiled_us() < 1e-6
+    for before, after in pairwise(works):
+        assert after.start_us == pytest.approx(before.end_us)

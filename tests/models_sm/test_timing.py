@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import cuda
+from trace_rules import check_tiled, check_trace
 
 from archsim.app.kernel_cases import kernel_cases
 from archsim.app.microbench import predict
@@ -203,6 +204,21 @@ def cases(rng):
 """
 
 
+def _check_timeline(file: Path) -> None:
+    """Every issue slot of every sub-core is explained; units are busy with what was issued."""
+    found = check_trace(file)
+    issue = {key: pieces for key, pieces in found.items() if key[1].endswith(": issue")}
+    assert len(issue) % 4 == 0 and issue
+    end = max(pieces[-1][1] for pieces in issue.values())
+    for process, track in issue:
+        check_tiled(found, [track], end, process)
+    for (process, track), pieces in found.items():
+        if track.startswith("sub-core") and (process, track) not in issue:
+            core = issue[process, f"{track.split(':')[0]}: issue"]
+            assert {name for *_, name in pieces} <= {name for *_, name in core}
+    assert any(track.startswith("warp slot") for _, track in found)
+
+
 def test_the_verb_answers_and_checks(tmp_path: Path) -> None:
     file, out, line = tmp_path / "k.py", tmp_path / "o.json", tmp_path / "t.json"
     file.write_text(MODULE.format(want=2.0))
@@ -211,7 +227,7 @@ def test_the_verb_answers_and_checks(tmp_path: Path) -> None:
     case = json.loads(out.read_text())["cases"][0]
     assert case["name"] == "small" and case["check"] == "ok"
     assert case["us"] == pytest.approx(case["cycles"] / 1980, rel=1e-3)
-    assert any(event["ph"] == "X" for event in json.loads(line.read_text())["traceEvents"])
+    _check_timeline(line)
     file.write_text(MODULE.format(want=3.0))
     assert main(["kernel", str(file), "--check"]) == 1
 

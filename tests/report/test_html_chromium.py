@@ -1,14 +1,20 @@
 """The page in headless Chromium: charts drawn, clicks answered, nothing executed from names."""
 
+import base64
 import re
 import subprocess
 
 import pytest
 
+from archsim.config.yaml_strict import parse_document
+from archsim.metrics import KernelResult, OperatorResult
+from archsim.metrics.kernel_timeline import kernel_timeline
+from archsim.metrics.timeline import trace_events
 from archsim.report import render_html
 
 pytestmark = pytest.mark.system
 
+HOSTILE = "</script><img src=x onerror=window.hacked=1>"
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -38,9 +44,9 @@ setTimeout(() => {
     chart.emit("plotly_hover", event);
     say("tip", document.getElementById("tip").textContent);
   }
-  const rows = document.querySelectorAll("#front-table tbody tr");
-  if (rows.length > 1) {
-    rows[1].dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+  const rows = (id) => document.querySelectorAll(`#${id} tbody tr`);
+  if (rows("front-table").length > 1) {
+    rows("front-table")[1].dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
     say("keyed", String(STATE.row === DATA.pareto.slice().sort((a, b) =>
       DATA.metrics[0].values[a] - DATA.metrics[0].values[b])[1]));
   }
@@ -54,7 +60,34 @@ setTimeout(() => {
     pick.dispatchEvent(new Event("change"));
     say("picked", chart.layout.yaxis.title.text);
   }
-  say("done", "yes");
+  if (chart.emit && DATA.keys.length > 2) {
+    const box = [0, 1, 2].map((i) => ({ customdata: i }));
+    chart.emit("plotly_selected", { points: [...box, { customdata: undefined }] });
+    say("brushed", rows("brush-table").length + " " + $("brush").hidden);
+    say("brush-run", btoa(unescape(encodeURIComponent(brushedRun()))));
+    document.getElementById("brush-save").click();
+    say("saved-brush", document.documentElement.dataset.saved);
+    rows("brush-table")[1].click();
+    say("brush-picked", String(STATE.brushed.includes(STATE.row)));
+    chart.emit("plotly_deselect");
+    say("unbrushed", String($("brush").hidden));
+  }
+  say("design-run", btoa(unescape(encodeURIComponent($("design-yaml").textContent))));
+  say("timeline", document.querySelectorAll("#timeline-chart .bars .point").length);
+  say("rtl", `${points("rtl-chart")} ${rows("rtl-table").length} ${$("rtl-hint").textContent}`);
+  const saved = (id) => new Promise((done) => {
+    const root = document.documentElement.dataset;
+    root.saved = "";
+    document.getElementById(id).click();
+    const wait = () => root.saved ? done(root.saved) : setTimeout(wait, 50);
+    wait();
+  });
+  (async () => {
+    say("png", await saved("operators-png"));
+    say("svg", await saved("operators-svg"));
+    say("perfetto", await saved("timeline-perfetto"));
+    say("done", "yes");
+  })();
 }, 3000);
 </script></body>"""
 
@@ -76,13 +109,36 @@ def browse(require_system, tmp_path):
         console = [x for x in said if "GL Driver Message" not in x]  # software WebGL's hints
         assert console == []
         (body,) = re.findall(r"<body[^>]*>", done.stdout)
-        return dict(re.findall(r'data-([a-z]+)="([^"]*)"', body))
+        return dict(re.findall(r'data-([a-z-]+)="([^"]*)"', body))
 
     return browse
 
 
+RTL = {
+    "source": "cosim.json",
+    "cases": [
+        {"name": f"gemm {HOSTILE}", "simulator": "verilator", "rtl_cycles": 1000 * n, "seed": 1,
+         "model_cycles": 1000 * n + 5, "bound_cycles": 900, "mismatches": n // 3,
+         "design_digest": "abcdef0123456789"}
+        for n in (1, 2, 3)
+    ],
+}  # fmt: skip
+
+
+def events():
+    made = kernel_timeline(
+        "h200: vit", [("a", bar(1.0)), ("b", bar(3.0)), (HOSTILE, bar(2.0))], 6.0
+    )
+    return list(trace_events([made]))
+
+
+def bar(us):
+    kernel = KernelResult("k", us, (0, us / 2, 0, 0, us / 2, 0), {}, 1, 8, 0, 0)
+    return OperatorResult("a", "gemm", 1, us, 0, 0, 0, 0, 0, 0, (kernel,))
+
+
 def test_every_chart_is_drawn_and_a_click_shows_the_design(browse, make_run, validation):
-    run = make_run(validation=validation)
+    run = make_run(validation=validation, timeline=events(), rtl=RTL)
     found = browse(render_html(run))
     assert found["done"] == "yes"
     assert int(found["drawn"]) == 18 + len(run.pareto) + 1
@@ -94,6 +150,18 @@ def test_every_chart_is_drawn_and_a_click_shows_the_design(browse, make_run, val
     assert "batch: 8" in found["clicked"]
     assert "basis: chosen" in found["clicked"]
     assert "workload.batch: 8" in found["tip"]
+    assert found["brushed"] == "3 false"
+    assert found["brush-picked"] == found["unbrushed"] == "true"
+    brushed = parse_document(base64.b64decode(found["brush-run"]).decode(), "brushed.yaml").data
+    assert [row["workload.batch"] for row in brushed["sweep"]["list"]] == [1, 1, 1]
+    assert brushed["minimize"] == ["latency_us", "energy_j"]
+    assert found["saved-brush"].startswith("run-script-script-window-hacked-1")
+    assert found["timeline"] == str(3 * 2 + 3 * 2)  # operators, kernels, compute, hbm
+    assert found["rtl"].startswith("3 3 3 co-simulated cases of cosim.json (design abcdef012345)")
+    assert "1 with wrong bits" in found["rtl"] and "within 0.5 %" in found["rtl"]
+    assert re.search(r"-operators\.png data:image/png;base64,\w", found["png"])
+    assert re.search(r"-operators\.svg data:image/svg\+xml", found["svg"])
+    assert re.search(r"-timeline\.json blob:", found["perfetto"])
     assert found["keyed"] == "true"
     assert found["picked"] == "power (W)"
     assert len(set(re.findall(r"rgb\([^)]*\)", found["theme"]))) == 2

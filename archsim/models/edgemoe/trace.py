@@ -1,43 +1,55 @@
-"""An image's timeline as trace events: a track for every unit, one for what is waited for."""
+"""An image's timeline: a track for every unit, one for what is waited for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from archsim.config.edgemoe import EdgeMoeDevice
 from archsim.graph import Graph
-from archsim.mapping.edgemoe import Phase
-from archsim.models.edgemoe.timing import PhaseCycles
+from archsim.metrics.timeline import Slice, Timeline
+from archsim.models.edgemoe.model import EdgeMoeModel
 
 _US = 1e6
+OPERATORS = "operators"
 WAITING = "waiting"
 
 
-def trace_events(
-    timed: Sequence[tuple[Phase, PhaseCycles]], graph: Graph, device: EdgeMoeDevice
-) -> list[dict[str, Any]]:
-    """Return Chrome trace events; the tracks' intervals tile the image's time.
+def timeline(model: EdgeMoeModel, graph: Graph) -> Timeline:
+    """Return what every unit does when; the end is the image's ``latency_us``.
 
     A phase first waits (for the first word, for weights), then its unit works.
     """
-    scale = _US / float(device.clock.frequency_hz)
-    tracks = [*dict.fromkeys(phase.unit for phase, _ in timed), WAITING]
-    events: list[dict[str, Any]] = [
-        {"ph": "M", "name": "thread_name", "pid": 1, "tid": n, "args": {"name": track}}
-        for n, track in enumerate(tracks)
-    ]
-    now = 0.0
-    for phase, cycles in timed:
+    scale = _US / float(model.device.clock.frequency_hz)
+    slices: list[Slice] = []
+    units: dict[str, None] = {}
+    now = began = 0.0
+    at = -1
+    for phase, cycles in model.timed(graph):
+        if phase.op != at and at >= 0:
+            slices.append(_operator(graph, at, began, now, scale))
+            began = now
+        at = phase.op
+        units[phase.unit] = None
+        name = graph.ops[phase.op].name
         waits = {"latency": cycles.latency, "weights": cycles.weights}
         works = cycles.total - sum(waits.values())
-        parts = [(WAITING, reason, length) for reason, length in waits.items()]
-        for track, name, length in [*parts, (phase.unit, graph.ops[phase.op].name, works)]:
+        parts = [(WAITING, f"{why}: {name}", why, length) for why, length in waits.items()]
+        for track, what, why, length in [*parts, (phase.unit, name, "", works)]:
             if length <= 0:
                 continue
-            events.append({
-                "ph": "X", "pid": 1, "tid": tracks.index(track), "name": name, "ts": now * scale,
-                "dur": length * scale, "args": {"cycles": length, "bytes": cycles.bytes},
-            })  # fmt: skip
-            now += length
-    return events
+            args: dict[str, float | str] = {"cycles": length, "memory bytes": cycles.bytes}
+            end = now + length
+            slices.append(Slice(track, what, now * scale, end * scale, why, args))
+            now = end
+    if at >= 0:
+        slices.append(_operator(graph, at, began, now, scale))
+    return Timeline(
+        title=f"{model.device.name}: {graph.name}",
+        end_us=now * scale,
+        tracks=(OPERATORS, *units, WAITING),
+        slices=slices,
+        tiling=((OPERATORS,), (*units, WAITING)),
+    )
+
+
+def _operator(graph: Graph, op: int, began: float, now: float, scale: float) -> Slice:
+    spec, name = graph.ops[op].spec, graph.ops[op].name
+    args: dict[str, float | str] = {"kind": spec.kind, "cycles": now - began}
+    return Slice(OPERATORS, name, began * scale, now * scale, "", args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from archsim.config.gpu import GpuDevice
@@ -78,19 +79,33 @@ def _load(priced: tuple[OperatorResult, ...], kernel_us: float, gaps_us: float, 
 def _gaps_us(
     priced: tuple[OperatorResult, ...], kernel_us: float, device: GpuDevice, execution: str
 ) -> float:
-    """Time between kernels: none, a CUDA graph's gaps, or what the host cannot hide."""
-    if execution == "kernels":
-        return 0.0
-    launch = device.launch
+    """Time before and between kernels."""
     kernels = sum(op.count * len(op.kernels) for op in priced)
+    each = gap_us(device, execution, kernels, kernel_us)
+    start = float(device.launch.graph_start_us) if execution == "graph" else 0.0
+    return start + sum(op.count * sum(each(k.name) for k in op.kernels) for op in priced)
+
+
+def gap_us(
+    device: GpuDevice, execution: str, kernels: float, kernel_us: float
+) -> Callable[[str], float]:
+    """Return the time before a kernel by its name: none, a CUDA graph's gap, or what the host
+    cannot hide of launching ``kernels`` kernels that take ``kernel_us`` together.
+    """
+    launch = device.launch
+    if execution == "kernels":
+        return lambda name: 0.0
     if execution == "eager":
-        host_us = kernels * float(launch.stream_us)
-        return max(host_us - kernel_us, kernels * float(launch.stream_gap_us))
-    memsets = sum(op.count for op in priced for k in op.kernels if k.name.startswith("Memset"))
-    hosts = sum(op.count for op in priced for k in op.kernels if k.name == HOST_COPY)
-    gaps_us = kernels * float(launch.graph_gap_us) + memsets * float(launch.graph_memset_us)
-    gaps_us += hosts * float(launch.graph_host_copy_us)
-    return float(launch.graph_start_us) + gaps_us
+        hidden = kernel_us / kernels if kernels else 0.0
+        shown = max(float(launch.stream_us) - hidden, float(launch.stream_gap_us))
+        return lambda name: shown
+    memset, host = float(launch.graph_memset_us), float(launch.graph_host_copy_us)
+    gap = float(launch.graph_gap_us)
+
+    def between(name: str) -> float:
+        return gap + memset * name.startswith("Memset") + host * (name == HOST_COPY)
+
+    return between
 
 
 def _busy_s(graph: Graph, device: GpuDevice) -> float:

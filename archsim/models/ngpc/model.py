@@ -42,6 +42,12 @@ class NgpcModel:
         metrics = self._metrics(work, cost, host, frame, operator)
         return PointResult("ngpc", metrics, (operator,), sensitive, self._notes(work, cost))
 
+    def frame(self, graph: Graph) -> Frame:
+        """Return the work of one frame of ``graph`` on this device."""
+        work = work_of(graph)
+        cost = processor(self.device, work.grid, work.layers)
+        return frame_of(self.device, work, cost, host_times(self.device.host, graph, work))
+
     def _energy(self, work: Work, cost: Processor, host: HostTimes, us: float) -> float:
         """Cluster's dynamic and static energy, and the host's for the remaining kernels."""
         word = ENTRIES_PER_WORD * work.grid.features * self.device.formats.feature_bits / 8

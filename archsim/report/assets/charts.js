@@ -52,7 +52,8 @@ function drawPareto(state, onPick) {
   draw("pareto-chart", [...(rest.length ? [out] : []), cloud, best, now], {
     xaxis: axis(mx.label, state.log ? "log" : "linear"), yaxis: axis(my.label, state.log ? "log" : "linear"),
     legend: { orientation: "h", y: 1.02, x: 0, yanchor: "bottom" }, margin: { l: 60, r: 16, t: 40, b: 50 },
-  });
+    dragmode: "select", selectionrevision: "keep",
+  }, ["select2d", "lasso2d"]);
   wireHover($("pareto-chart"), onPick);
 }
 
@@ -76,6 +77,7 @@ function wireHover(chart, onPick) {
   // The hover text is made when it is needed: embedding one per point would double the page.
   if (wired) return;
   wired = true;
+  wireBrush(chart, onPick);
   const tip = $("tip");
   chart.on("plotly_hover", (event) => {
     const point = event.points[0];
@@ -94,10 +96,10 @@ function wireHover(chart, onPick) {
 
 const dominant = (op) => op.terms.indexOf(Math.max(...op.terms));
 
-function roofs(low, high) {
-  const bandwidth = DATA.device.bandwidth;
+function roofs(device, low, high) {
+  const bandwidth = device.bandwidth;
   const groups = new Map();
-  for (const [dtype, peak] of Object.entries(DATA.device.peaks)) {
+  for (const [dtype, peak] of Object.entries(device.peaks)) {
     groups.set(peak, [...(groups.get(peak) || []), dtype]);
   }
   return [...groups.entries()].sort((a, b) => a[0] - b[0]).map(([peak, dtypes]) => {
@@ -113,10 +115,10 @@ function drawRoofline(detail) {
   const total = detail.operators.reduce((sum, op) => sum + op.us * op.count, 0);
   const x = ops.map((op) => op.flops / op.bytes);
   const low = Math.min(0.25, ...x), high = Math.max(narrow() ? 3e4 : 1e4, ...x);
-  const lines = roofs(low, high).map((roof) => ({
+  const lines = roofs(detail.device, low, high).map((roof) => ({
     type: "scatter", mode: "lines", x: roof.x, y: roof.y, showlegend: false,
     line: { color: css("--soft"), width: 1.5 }, hoverinfo: "skip" }));
-  const labels = roofs(low, high).map((roof) => ({
+  const labels = roofs(detail.device, low, high).map((roof) => ({
     x: Math.log10(roof.x[2]), y: Math.log10(roof.peak), xanchor: "right", yanchor: "bottom", showarrow: false,
     text: `${esc(roof.names)} · ${si(roof.peak, "FLOP/s")}`, font: { size: 12, color: css("--soft") },
     bgcolor: css("--bg"), borderpad: 1 }));
@@ -175,4 +177,17 @@ function drawValidation(validation) {
   $("validation-chart").style.height = narrow() ? "600px" : "560px";
   draw("validation-chart", [...lines, ...points], {
     xaxis: axis("measured (µs)", "log"), yaxis: axis("predicted (µs)", "log") });
+}
+
+function drawRtl(cases) {
+  const cycles = cases.flatMap((c) => [c.rtl, c.model]);
+  const ends = [Math.min(...cycles) / 1.3, Math.max(...cycles) * 1.3];
+  const line = { type: "scatter", mode: "lines", x: ends, y: ends, showlegend: false, hoverinfo: "skip", line: { color: css("--soft"), width: 1.2 } };
+  const marks = [[true, "bits equal", "circle", hue(3)], [false, "bits differ", "x", css("--mark")]].map(([good, name, symbol, color]) => {
+    const mine = cases.filter((c) => (c.mismatches === 0) === good);
+    return { type: "scatter", mode: "markers", name, x: mine.map((c) => c.rtl), y: mine.map((c) => c.model), marker: { color, symbol, size: 9 },
+      text: mine.map((c) => `<b>${esc(c.name)}</b><br>RTL ${num(c.rtl, 9)}, model ${num(c.model, 9)} cycles`), hovertemplate: "%{text}<extra></extra>" };
+  }).filter((trace) => trace.x.length);
+  draw("rtl-chart", [line, ...marks], { xaxis: axis("RTL cycles", "log"), yaxis: axis("predicted cycles", "log"),
+    legend: { orientation: "h", y: 1.02, x: 0, yanchor: "bottom" }, margin: { l: 60, r: 16, t: 40, b: 50 } });
 }

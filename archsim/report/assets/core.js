@@ -84,11 +84,11 @@ function layout(more) {
   }, more);
 }
 
-const config = () => ({
+const config = (tools = []) => ({
   responsive: true, displaylogo: false, displayModeBar: narrow() ? false : "hover",
-  modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+  modeBarButtons: [[...tools, "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 });
-const draw = (id, traces, more) => Plotly.react(id, traces, layout(more), config());
+const draw = (id, traces, more, tools) => Plotly.react(id, traces, layout(more), config(tools));
 
 function table(id, columns, rows, onPick, current) {
   // columns: [title, class]; rows: arrays of text, or {cells, class, pick}.

@@ -1,6 +1,6 @@
 // What is shown, and what happens on a click.
 const STATE = {
-  row: DATA.best, log: false, frontLine: DATA.minimize.length === 2,
+  row: DATA.best, brushed: [], log: false, frontLine: DATA.minimize.length === 2,
   x: DATA.minimize[0], y: DATA.minimize[1] || (DATA.metrics.find((m) => m.name !== DATA.minimize[0]) || {}).name,
   colour: (DATA.axes.find((a) => a.values.length > 1) || {}).name,
 };
@@ -19,8 +19,8 @@ function spreads(name) {
 const VISIBLE = {
   summary: true, pareto: DATA.keys.length > 1 && STATE.x && STATE.y, search: DATA.search.history.length > 1,
   design: DATA.best !== null,
-  roofline: false, operators: false, estimated: false,
-  validation: Boolean(DATA.validation), failures: DATA.failed.count > 0,
+  roofline: false, operators: false, timeline: DATA.timeline.slices.ts.length > 0, estimated: false,
+  validation: Boolean(DATA.validation), rtl: DATA.rtl.cases.length > 0, failures: DATA.failed.count > 0,
 };
 
 function select(id, title, options, value, change) {
@@ -64,13 +64,13 @@ function showSelected() {
   const row = own ? STATE.row : DATA.best;
   const detail = own || DATA.details[DATA.best];
   VISIBLE.operators = VISIBLE.estimated = Boolean(detail);
-  VISIBLE.roofline = Boolean(detail && DATA.device.bandwidth && Object.keys(DATA.device.peaks).length
-    && detail.operators.some((op) => op.flops > 0));
+  VISIBLE.roofline = Boolean(detail && detail.device.bandwidth && Object.keys(detail.device.peaks).length
+    && detail.operators.some((op) => op.flops > 0 && op.bytes > 0));
   reveal();
   if (!detail) return;
   const whose = own ? `design ${DATA.keys[row]}` : `the best design (${DATA.keys[row]}); the operators of the selected one are not embedded`;
   const free = detail.operators.filter((op) => !(op.flops > 0)).length;
-  $("roofline-hint").textContent = `Operators of ${whose}. Area is the share of time, shape and colour the largest term. Roofs are those of the base device`
+  $("roofline-hint").textContent = `Operators of ${whose}. Area is the share of time, shape and colour the largest term. Roofs are those of this design`
     + (free ? `; ${free} without arithmetic ${free === 1 ? "is" : "are"} not drawn.` : ".");
   $("operators-hint").textContent = `Operators of ${whose}, longest first`
     + (detail.left_out ? `; ${detail.left_out} more are left out.` : ".") + gaps(detail, row);
@@ -103,11 +103,24 @@ function showAll() {
   showSelected();
   if (VISIBLE.search) drawSearch();
   if (DATA.validation) { drawValidation(DATA.validation); showValidation(DATA.validation); }
+  if (VISIBLE.timeline) drawTimeline();
+  if (VISIBLE.rtl) { drawRtl(DATA.rtl.cases); showRtl(DATA.rtl); }
   if (DATA.failed.count) showFailures();
+}
+
+function actions() {
+  const name = () => `${slug(DATA.title)}-${DATA.keys[STATE.row]}.yaml`;
+  $("design-actions").append(
+    button("design-copy", "Copy", (event) => copyText(event.target, $("design-yaml").textContent), "Copy the run file"),
+    button("design-save", "Save YAML", () => saveText(name(), $("design-yaml").textContent, "text/yaml"), "Save as a run file"));
+  $("brush-actions").append(
+    button("brush-save", "Save as a run file", () => saveText(`${slug(DATA.title)}-brushed.yaml`, brushedRun(), "text/yaml"), "A run of these designs alone"));
 }
 
 document.body.append(el("div", { id: "tip", role: "tooltip" }));
 if (VISIBLE.pareto) controls();
+exportButtons();
+actions();
 $("theme").addEventListener("click", () => {
   document.documentElement.dataset.theme = dark() ? "light" : "dark";
   showAll();

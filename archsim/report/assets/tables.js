@@ -169,3 +169,15 @@ function showFailures() {
   table("failures-table", [["key", "text"], ["design", "text wide"], ["reason", "text wide"]],
     listed.map((f) => [f.key, Object.entries(f.overrides).map(([k, v]) => `${k}=${showValue(v)}`).join(", "), f.error]));
 }
+
+function showRtl({ cases, source, digests }) {
+  const wrong = cases.filter((c) => c.mismatches).length;
+  const worst = Math.max(...cases.map((c) => Math.abs(c.model / c.rtl - 1)));
+  $("rtl-hint").textContent = `${cases.length} co-simulated ${cases.length === 1 ? "case" : "cases"} of ${source}`
+    + `${digests.length ? ` (design ${digests.map((d) => d.slice(0, 12)).join(", ")})` : ""}: `
+    + `${wrong ? `${wrong} with wrong bits` : "every bit equal to the reference"}, cycles within ${num(100 * worst, 2)} % of the prediction.`;
+  table("rtl-table",
+    [["case", "text name"], ["simulator", "text"], ["RTL cycles"], ["model cycles"], ["error"], ["bound cycles"], ["wrong values"]],
+    cases.map((c) => ({ class: c.mismatches ? "bad" : "", cells: [c.name, c.simulator, num(c.rtl, 9), num(c.model, 9),
+      `${(100 * (c.model / c.rtl - 1)).toFixed(2)} %`, num(c.bound, 9), num(c.mismatches, 9)] })));
+}

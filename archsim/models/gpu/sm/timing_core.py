@@ -71,6 +71,12 @@ def _cached(s: ts.State, q: int, line: int) -> bool:
     return found
 
 
+@inlined
+def keep(row: Any, a: float, b: float, c: float, d: float) -> None:
+    """Write four numbers into ``row``."""
+    row[0], row[1], row[2], row[3] = a, b, c, d
+
+
 @njit
 def simulate(
     w: ts.Work, s: ts.State, m: Memory, r: ts.Result, K: Any, begin: Any, keep_events: bool
@@ -112,22 +118,20 @@ def simulate(
         now = t
         record = s.where[slot, ts.AT]
         pc = w.pc[record]
-        gap = t - s.last[q]
+        idle_from = s.last[q]
+        gap = t - idle_from
+        reason = int(s.warp[slot, ts.REASON])
         if gap > 0.0:
-            reason = int(s.warp[slot, ts.REASON])
             if s.next[slot] < t:
                 reason = tt.QUEUE if s.unit[slot] == tt.MIO else tt.PIPE
             r.reasons[q, reason] += gap
         r.reasons[q, tt.ISSUED] += 1.0
         r.issued[0] += 1
-        if keep_events and r.event_count[0] < r.events.shape[0]:
-            n = r.event_count[0]
-            r.events[n, 0], r.events[n, 1], r.events[n, 2] = q, t, pc
-            r.events[n, 3] = slot
-            r.event_count[0] += 1
         place = s.where[slot, ts.PLACE]
         before = s.held[sm, place, ts.LIVE]
         kind = w.table[pc, tt.KIND]
+        unit = w.table[pc, tt.UNIT]
+        lite, was = s.free[q, tt.FMA_LITE], s.free[q, unit]
         issue(w, s, m, r, K, q, slot, t, sectors, cover)
         s.pick[q, 1] = slot
         late = s.bank[q] - t - K[c.BANK_SLACK]
@@ -139,6 +143,15 @@ def simulate(
             s.last[q] += 1.0
             s.lost[q] -= 1.0
             r.reasons[q, tt.FETCH] += 1.0
+        if keep_events and r.event_count[0] < r.events.shape[0]:
+            if unit == tt.FMA_ANY:
+                unit = tt.FMA_LITE if s.free[q, tt.FMA_LITE] != lite else tt.FMA_HEAVY
+                was = t
+            keep(r.events[r.event_count[0]], q, t, pc, slot)
+            keep(r.events[r.event_count[0]][4:], reason, idle_from, s.last[q], unit)
+            r.events[r.event_count[0], 8] = max(was, t)
+            r.events[r.event_count[0], 9] = s.free[q, unit]
+            r.event_count[0] += 1
         if s.where[slot, ts.AT] >= s.where[slot, ts.END] and s.warp[slot, ts.ARRIVED] == 0.0:
             retire(w, s, r, K, slot, t, at_queue)
         low, high = q, q + 1

@@ -59,7 +59,8 @@ class LaunchTiming:
     """The timing of one launch.
 
     ``cycles`` from the start of the kernel to its end as CUPTI sees them; ``reasons`` shares of
-    the sub-cores' clocks; ``clocks`` float64[n, 3] (warp, clock, CTA) of clock reads.
+    the sub-cores' clocks; ``clocks`` float64[n, 3] (warp, clock, CTA) of clock reads;
+    ``events`` as in `timing_state.Result`, of a sample whose last CTA ends at ``sampled_clocks``.
     """
 
     cycles: float
@@ -76,7 +77,8 @@ class LaunchTiming:
     kernel: str
     clocks: NDArray[np.float64]
     ctas: list[int]
-    events: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 4)))
+    events: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, ts.EVENT)))
+    sampled_clocks: float = 0.0
     core_seconds: float = 0.0
     instructions: tuple[Any, ...] = ()
     unit_names: tuple[str, ...] = ()
@@ -260,6 +262,7 @@ def _answer(
         cycles, us, held, shares, units, {k: float(v) for k, v in counters.items()},
         len(plan.queues), len(order), total, int(result.issued[0]), limiter, kernel.name,
         result.clocks[: int(result.clock_count[0])], order,
-        result.events[: int(result.event_count[0])], spent, kernel.instructions,
+        result.events[: int(result.event_count[0])], float(result.finish.max()), spent,
+        kernel.instructions,
         tuple(tt.UNIT_NAMES[unit] for unit in units_of),
     )  # fmt: skip

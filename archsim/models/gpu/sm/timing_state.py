@@ -95,10 +95,15 @@ class State(NamedTuple):
     lost: Any
 
 
+EVENT = 10
+"""Columns of a kept event."""
+
+
 class Result(NamedTuple):
     """``start``, ``finish`` float64[ctas]; ``reasons`` float64[subs, reasons] clocks; ``issued``
     int64[1]; ``units`` float64[units] busy clocks; ``clocks`` float64[n, 3]: warp, time, CTA;
-    ``events`` float64[n, 4]: sub-core, start, instruction, slot."""
+    ``events`` float64[n, EVENT]: sub-core, clock of issue, instruction, slot; why the sub-core
+    issued nothing before, since when, when it may issue again; unit, from when to when busy."""
 
     start: Any
     finish: Any
@@ -149,5 +154,5 @@ def new_result(ctas: int, subs: int, warps: int, events: int) -> Result:
     return Result(
         np.zeros(ctas), np.zeros(ctas), np.zeros((subs, len(tt.REASONS))), np.zeros(1, np.int64),
         np.zeros(tt.UNITS), np.zeros((16 * warps + 16, 3)), np.zeros(1, np.int64),
-        np.zeros((events, 4)), np.zeros(1, np.int64),
+        np.zeros((events, EVENT)), np.zeros(1, np.int64),
     )  # fmt: skip
