@@ -38,7 +38,7 @@ def check_sweep(
         else:
             problem = _device_problem(item, list(devices.values()) or [device])
         if problem:
-            raise document.error(item.place, problem)
+            raise document.error(item.place, problem + item.hint)
     _check_combinations(document, sweep, values, device, devices)
     if vocabulary and vocabulary.build:
         _build(document, sweep, values, workload, vocabulary.build)
@@ -54,18 +54,18 @@ def _build(
     """Build the first point's workload, and a single operator's with each swept value."""
     first = {p: v for p, v in next(sweep.points()).items() if p.startswith("workload.")}
     base = workload.to_dict() | {p.removeprefix("workload."): v for p, v in first.items()}
-    trials: list[tuple[Path, dict[str, Scalar]]] = [(("workload",), base)]
+    trials: list[tuple[Path, dict[str, Scalar], str]] = [(("workload",), base, "")]
     if workload.form == "op":
         trials += [
-            (item.place, {**base, item.path.removeprefix("workload."): item.value})
+            (item.place, {**base, item.path.removeprefix("workload."): item.value}, item.hint)
             for item in values
             if item.path.startswith("workload.") and sweep.mode == "grid"
         ]
-    for place, trial in trials:
+    for place, trial, tail in trials:
         try:
             build(trial)
         except ArchsimError as error:
-            raise type(error)(f"{document.where(place)}: {error}") from None
+            raise type(error)(f"{document.where(place)}: {error}{tail}") from None
 
 
 def _workload_problem(

@@ -58,6 +58,11 @@ class SweptValue:
     path: str
     value: Scalar
     place: Path
+    hint: str = ""
+    """What to say after the rule that the value breaks."""
+
+
+STEP_HINT = "; a range without num and step is continuous: give it a step, such as step: 1"
 
 
 def parse_sweep(document: Document) -> tuple[Sweep, list[SweptValue]]:
@@ -137,7 +142,10 @@ def _axis(
         open_range = "search" in document.data and not {"num", "step"} & spec.keys()
         found = _range(document, place, path, {**spec, "num": CONTINUOUS} if open_range else spec)
         looked = (found[0], found[len(found) // 2], found[-1]) if open_range else found
-        values.extend(SweptValue(path, value, place) for value in looked)
+        for value in looked:
+            whole = not isinstance(value, float) or value.is_integer()
+            tail = STEP_HINT if open_range and not whole else ""
+            values.append(SweptValue(path, value, place, tail))
         return tuple(found)
     if not isinstance(spec, list) or not spec:
         sentence = f"sweep of {path} must be a list of values or a range, not {show(spec)}"

@@ -9,6 +9,7 @@ format that Perfetto's trace processor reads without remark: complete events (``
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +106,7 @@ def _named(kind: str, pid: int, tid: int, name: str) -> dict[str, Any]:
 
 
 def _ns(us: float) -> int:
-    return round(us * NS_PER_US)
+    return math.floor(us * NS_PER_US + 0.5)  # halves all go up, so lengths of 1 ns stay
 
 
 def _us(ns: int) -> float | int:

@@ -51,6 +51,13 @@ def test_slices_below_a_nanosecond_leave_their_place_to_the_neighbours(tmp_path)
     check_tiled(found, ["u"], 3)
 
 
+def test_halves_of_a_nanosecond_all_go_up(tmp_path):
+    slices = [Slice("u", f"s{i}", 0.0005 + i / 1000, 0.0015 + i / 1000) for i in range(4)]
+    write_trace(tmp_path / "t.json", [Timeline("t", 0.0045, ["u"], slices)])
+    found = check_trace(tmp_path / "t.json")["t", "u"]
+    assert [(start, end) for start, end, _ in found] == [(1, 2), (2, 3), (3, 4), (4, 5)]
+
+
 def test_names_stay_data_and_several_processes_stay_apart(tmp_path):
     name = 'a "b" \\ <c> µ'
     one = Timeline(name, 1.0, ["u"], [Slice("u", name, 0.0, 1.0)], [["u"]])
