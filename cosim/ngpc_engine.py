@@ -104,7 +104,7 @@ def simulate(
     number = engine.number_bits
     load_bits = number + params.word_bits
     loads = b"".join(
-        (word << number | address).to_bytes(_size(load_bits), "little")
+        (word << number | address).to_bytes(port_size(load_bits), "little")
         for address, word in enumerate(words)
     )
     bits = params.formats.position_bits * params.grid.dims
@@ -112,11 +112,11 @@ def simulate(
     offers = pack_samples(flat, positions, None, bus_bits(bits))
     if bits <= 64:
         offers = np.frombuffer(offers, "<u4").reshape(len(positions), -1)
-        offers = np.pad(offers, ((0, 0), (0, _size(bits) // 4 - offers.shape[1]))).tobytes()
+        offers = np.pad(offers, ((0, 0), (0, port_size(bits) // 4 - offers.shape[1]))).tobytes()
     most = 200 * len(positions) * len(levels) + 10_000
     header = (len(words), len(positions), len(positions) * len(levels), *stimulus, most)
     features = params.grid.features
-    size = _size(params.formats.feature_bits * features)
+    size = port_size(params.formats.feature_bits * features)
     raw, cycles = _execute(program, folder, (loads, offers), header, size)
     numbers = unpack_numbers(raw, params.formats.feature_bits, features)
     return numbers.reshape(len(positions), -1), cycles
@@ -140,6 +140,6 @@ def _execute(
     return np.frombuffer(raw, np.uint8, offset=16).reshape(-1, size), cycles
 
 
-def _size(bits: int) -> int:
+def port_size(bits: int) -> int:
     """Bytes of a Verilator port of ``bits``."""
     return next((size for size in (1, 2, 4, 8) if bits <= 8 * size), 4 * -(-bits // 32))

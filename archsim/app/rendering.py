@@ -43,7 +43,8 @@ class RtlFrame:
 class Rendering:
     """How close the pictures of one application are; PSNR in dB.
 
-    ``samples_per_pixel`` is what the fixed-point renderer asked its network for.
+    ``samples_per_pixel`` is what the fixed-point renderer asked its network for; ``sample_cycles``
+    what the device's RTL takes for a sample in a long job.
     """
 
     application: str
@@ -53,8 +54,14 @@ class Rendering:
     fixed_psnr_db: float
     fixed_to_float_psnr_db: float
     samples_per_pixel: float
+    sample_cycles: float
     picture: Any
     rtl: RtlFrame | None = None
+
+    @property
+    def frame_cycles(self) -> float:
+        """Cycles of the frame's samples on the device's RTL."""
+        return self.samples_per_pixel * self.width * self.height * self.sample_cycles
 
     @property
     def loss_db(self) -> float:
@@ -106,6 +113,7 @@ def render_and_print(
         result = rendering(
             application, loaded.params_for(application), width, height, through, levels
         )
+    hz = float(loaded.clock.frequency_hz)
     row = {
         "float dB": f"{result.float_psnr_db:.2f}",
         "fixed dB": f"{result.fixed_psnr_db:.2f}",
@@ -115,9 +123,12 @@ def render_and_print(
     }
     title = f"{application} on {loaded.name}, {width}x{height}: PSNR against the ground truth"
     print_table(title, [row])
+    print(
+        f"{result.sample_cycles:.4g} cycles a sample, {hz / result.frame_cycles:.4g} such frames "
+        f"a second at {hz / 1e6:g} MHz"
+    )
     frame = result.rtl
     if frame is not None:
-        hz = float(loaded.clock.frequency_hz)
         print(
             f"through the RTL: {frame.different} of {width * height} pixels differ, "
             f"{frame.samples} samples in {frame.cycles} cycles "
@@ -145,6 +156,7 @@ def rendering(
     ``levels``: only so many of the coarsest count in fixed point; float keeps all.
     """
     from archsim.functional.ngpc import FixedNetwork, FloatNetwork, keep_levels, quantise
+    from archsim.models.ngpc.rtl_cycles import sample_cycles
     from workloads.neural.fields import network_field
     from workloads.neural.picture import psnr
     from workloads.neural.render import render
@@ -162,7 +174,8 @@ def rendering(
         if not 1 <= levels <= params.grid.levels:
             raise ConfigError(f"--levels must be 1 to {params.grid.levels}, not {levels}")
         kept = keep_levels(params, network, levels)
-    data = quantise(params, kept, *calibration(application))
+    positions, directions = calibration(application)
+    data = quantise(params, kept, positions, directions)
     exact, fixed = FloatNetwork(params), FixedNetwork(params)
     truth = render(application, TRUTH[application], width, height)
     in_float = render(
@@ -177,6 +190,7 @@ def rendering(
         fixed_psnr_db=psnr(in_fixed.picture, truth.picture),
         fixed_to_float_psnr_db=psnr(in_fixed.picture, in_float.picture),
         samples_per_pixel=in_fixed.samples / (width * height),
+        sample_cycles=max(sample_cycles(params, fixed.raw_positions(positions))),
         picture=in_fixed.picture,
         rtl=_with_rtl(application, params, data, in_fixed.picture) if through == "rtl" else None,
     )  # fmt: skip

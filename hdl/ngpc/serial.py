@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from archsim.config.ngpc_layout import level_offsets
 from archsim.config.ngpc_params import NfpParams
 from hdl.lib.counting import delayed
-from hdl.lib.memory import BufferMemory
+from hdl.ngpc.deep import DeepMemory
 from hdl.ngpc.interpolate import Interpolator
 from hdl.ngpc.position import Locator
 from hdl.ngpc.rows import RowWords, address_bits
@@ -33,7 +33,7 @@ class SerialEngine(wiring.Component):
     ``multiplier`` and ``verilog``: see ``RegisteredProduct``.
     """
 
-    READ_CYCLES = 2
+    READ_CYCLES = DeepMemory.CYCLES
 
     def __init__(
         self, params: NfpParams, levels: Sequence[int], *,
@@ -90,22 +90,18 @@ class SerialEngine(wiring.Component):
         return m
 
     def _memory(self, m: Module, address: Value) -> Signal:
-        """The grid memory; return the word of two cycles ago."""
-        p = self.params
-        m.submodules.memory = memory = BufferMemory(
-            width=p.word_bits, depth=self.words, verilog=self.verilog
+        """The grid memory; return the word of ``READ_CYCLES`` ago."""
+        m.submodules.memory = memory = DeepMemory(
+            width=self.params.word_bits, depth=self.words, verilog=self.verilog
         )
-        word = Signal(p.word_bits, reset_less=True)
         m.d.comb += [
             self.load.ready.eq(1),
             memory.write_en.eq(self.load.valid),
             memory.write_addr.eq(self.load.payload.address),
             memory.write_data.eq(self.load.payload.data),
-            memory.read_en.eq(1),
             memory.read_addr.eq(address),
         ]
-        m.d.sync += word.eq(memory.read_data)
-        return word
+        return memory.read_data
 
     def _gather(self, m: Module, go: Value, at: Value, last: Value, word: Value) -> None:
         """Put a word's entries at their corners; hand them on after the last word."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -13,8 +15,14 @@ from archsim.config.ngpc_params import MlpParams
 from archsim.errors import ConfigError, UnsupportedOperatorError
 from archsim.models.ngpc import NgpcModel
 from archsim.models.ngpc.cluster import Frame, closed_us, simulate_us
-from archsim.models.ngpc.gpu_kernels import FITTED_COUNTS, grid_us, perceptron_us
-from archsim.models.ngpc.host import work_of
+from archsim.models.ngpc.gpu_kernels import (
+    FITTED_COUNTS,
+    RAY_STEP,
+    Order,
+    grid_us,
+    perceptron_us,
+)
+from archsim.models.ngpc.host import host_times, work_of
 from archsim.validate import load_dataset
 from workloads.models import build
 
@@ -64,6 +72,33 @@ def test_gpu_laws_predict_an_h200():
         errors[case["class"]].append(abs(ours / case["us_warm"] - 1))
     assert np.mean(errors["hashgrid"]) < 0.12
     assert np.mean(errors["mlp"]) < 0.12
+
+
+def test_rest_of_a_frame_is_what_was_measured():
+    text = files("workloads").joinpath("measured/h100_neural_passes.json").read_text()
+    for application, measured in json.loads(text)["frames"].items():
+        graph = build(f"{application}_frame")
+        gaps = sum(op.name.startswith("rest.") for op in graph.ops)
+        ours = host_times("h100_sxm", graph, work_of(graph)).rest_us
+        gap = float(load_device("h100_sxm").launch.stream_gap_us)
+        assert ours - gaps * gap == pytest.approx(measured["us"], rel=0.03)
+    nerf = build("nerf_frame")
+    slower = [
+        host_times(name, nerf, work_of(nerf)).rest_us for name in ("h200", "h100_sxm", "rtx_3090")
+    ]
+    assert slower == sorted(slower)
+
+
+def test_samples_of_a_warp_lie_in_their_order():
+    one = Order()
+    assert one.cells(100.0) == pytest.approx(1 + 1.5 * 32 * RAY_STEP * 100)
+    beside = Order(abreast=1.0, along=0.0, pitch=RAY_STEP / 2)
+    assert beside.cells(100.0) < one.cells(100.0)
+    assert Order(2.0, RAY_STEP, RAY_STEP).cells(1e6) == 32.0
+    pixels = work_of(build("nsdf_frame")).order
+    assert pixels is not None and pixels.abreast == 1.0
+    assert work_of(build("nvr_frame")).order is None
+    assert work_of(build("nsdf")).order == one
 
 
 def test_more_hardware_is_never_slower():

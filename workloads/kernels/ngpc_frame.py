@@ -36,7 +36,7 @@ def camera_numbers(
 
 
 @cuda.jit(device=True)  # type: ignore[untyped-decorator]
-def _ray(camera: Any, pixel: int, width: int, height: int, way: Any) -> Any:
+def camera_ray(camera: Any, pixel: int, width: int, height: int, way: Any) -> Any:
     """Put the direction of ``pixel`` into ``way``; return the distances to and through the cube."""
     x = float32(2 * (pixel % width) + 1 - width)
     y = float32(2 * (pixel // width) + 1 - height)
@@ -75,7 +75,7 @@ def march_before(
     if at >= wanted.shape[0]:
         return
     way = cuda.local.array(3, float32)
-    near, far = _ray(camera, at // each, width, height, way)
+    near, far = camera_ray(camera, at // each, width, height, way)
     t = near + (float32(first + at % each) + float32(0.5)) * float32(step)
     side = occupied.shape[0]
     cell = cuda.local.array(3, int32)
@@ -129,7 +129,7 @@ def trace_before(
     if ray >= live.shape[0]:
         return
     way = cuda.local.array(3, float32)
-    near, far = _ray(camera, ray, width, height, way)
+    near, far = camera_ray(camera, ray, width, height, way)
     t = near if distance[ray] < 0 else distance[ray]
     distance[ray] = t
     if t >= far:

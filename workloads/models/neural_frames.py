@@ -1,31 +1,57 @@
 """Whole frames of the neural-graphics applications: networks, and the kernels around them.
 
-The networks are those of ``neural_graphics``. Around them run, sample by sample and pixel by pixel,
-the kernels that a renderer such as instant-ngp launches apart: ray set-up, compaction, generating
-network inputs, compositing or stepping, shading, tone mapping. They stream records of 32-bit words
-through memory; their names begin with ``rest.``. Samples are those of our own renderers
-(``workloads.neural.render``): NeRF at 1024 steps a unit, sphere tracing with a gradient of four
-samples, delta tracking.
+The networks are those of ``neural_graphics``. Around them run, pass by pass, the kernels of a
+renderer written as instant-ngp was at the time of the NGPC paper
+(``workloads.kernels.ngpc_passes``): ray records, compaction before a pass, network inputs and
+outputs through memory; their names begin with ``rest.``. Rays, passes and samples are those of our
+own scenes (``workloads.neural.passes``): NeRF at 1024 steps a unit, sphere tracing with a gradient
+of six samples, delta tracking.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from archsim.config.ngpc_applications import APPLICATIONS, ENCODINGS
+from archsim.config.ngpc_rest import REST_KERNELS
 from archsim.graph import Graph
 from archsim.graph.ops import Elementwise
 from workloads.models.builder import GraphBuilder
 from workloads.models.neural_graphics import add_networks
 from workloads.models.registry import Choice, Model
 
-SAMPLES_PER_100_PIXELS = {"nerf": 5540, "nsdf": 878, "nvr": 348, "gia": 100}
-"""Of a 16:9 frame; a test renders them again."""
+GRADIENT_SAMPLES = 6
+"""Of a surface point: differences along three axes."""
 
-PAYLOAD_WORDS = 12
-"""State of a ray: origin, direction, distance, pixel, colour so far, flags."""
-OUTPUT_WORDS = 8
-"""Sixteen padded half outputs of a network."""
-STEPS_PER_PASS = 4
-"""Samples of a NeRF ray between two compactions."""
+
+@dataclass(frozen=True)
+class Passes:
+    """A 16:9 frame of our scene, for a hundred pixels; a test counts again.
+
+    ``samples``: of the network, those of ended rays before the next compaction included. ``rays``:
+    live ones summed over the passes. ``passes``, ``steps``: compactions, and network calls between
+    them, of a frame. ``hits``: rays that end on a surface. ``neighbours``: where the samples of a
+    warp lie, on neighbouring pixels' rays or apart from each other.
+    """
+
+    samples: int
+    rays: float
+    passes: int
+    steps: int
+    hits: float = 0.0
+    neighbours: str = "pixels"
+
+
+PASSES = {
+    "nerf": Passes(5624, 3126.7, 96, 346),
+    "nsdf": Passes(1075, 342.7, 15, 55, hits=32.0),
+    "nvr": Passes(348, 348.5, 24, 24, neighbours="apart"),
+    "gia": Passes(100, 100.0, 1, 1),
+}
+
+NERF_STEP = 3**0.5 / 1024
+PIXEL_PITCH = 6.7e-4
+"""Between neighbouring pixels' rays in the cube's middle, 1920 of them abreast."""
 
 
 def neural_frame(
@@ -33,22 +59,13 @@ def neural_frame(
 ) -> Graph:
     """Return the graph of one frame of the application that ``name`` begins with."""
     application = name.removesuffix("_frame")
+    shape = PASSES[application]
     samples = -(-pixels * samples_per_100_pixels // 100)
+    rays = round(samples * shape.rays / shape.samples)
     b = GraphBuilder(name, dtype)
-    _stream(b, "rest.rays", pixels * (2 if application == "gia" else PAYLOAD_WORDS), 1)
-    if application == "nerf":
-        rays = -(-samples // STEPS_PER_PASS)
-        _stream(b, "rest.compact", rays * PAYLOAD_WORDS, 1)
-        _stream(b, "rest.inputs", samples * 7, 1)  # position, step, direction
     add_networks(b, APPLICATIONS[application], samples, encoding, dtype, 64, levels)
-    if application == "nerf":
-        _stream(b, "rest.composite", samples * OUTPUT_WORDS // 2, 2)
-    elif application != "gia":
-        _stream(b, "rest.step", samples * PAYLOAD_WORDS, 2)
-        _stream(b, "rest.compact", samples * PAYLOAD_WORDS, 1)
-    _stream(b, "rest.shade", pixels * 4, 2)
-    _stream(b, "rest.accumulate", pixels * 4, 2)
-    _stream(b, "rest.tonemap", pixels * 4, 1)
+    for kernel, threads, launches in _rest(application, shape, pixels, samples, rays):
+        _emit(b, kernel, threads, launches)
     return b.graph(
         family="neural_frames",
         samples=samples,
@@ -56,14 +73,61 @@ def neural_frame(
         dtype=dtype,
         pixels=pixels,
         levels=levels,
+        neighbours=shape.neighbours,
+        pitch=PIXEL_PITCH * (1920 * 1080 / pixels) ** 0.5,
+        along=NERF_STEP if application == "nerf" else 0.0,
+        samples_abreast=samples / rays if application == "nerf" else 1.0,
     )
 
 
-def _stream(b: GraphBuilder, name: str, words: int, arity: int) -> None:
-    """A kernel that reads ``arity`` records and writes one, ``words`` 32-bit words each."""
-    spec = Elementwise(function="add" if arity > 1 else "copy", n=words, arity=arity, dtype="fp32")
-    records = tuple(b.input(f"{name}.{i}", (words,), "fp32") for i in range(arity))
-    b.emit(name, spec, records, (words,), "fp32")
+def _rest(
+    application: str, shape: Passes, pixels: int, samples: int, rays: int
+) -> list[tuple[str, int, int]]:
+    """Kernels of a frame: name, threads over all launches, launches."""
+    hits = round(pixels * shape.hits / 100)
+    own = {
+        "nerf": [
+            ("march_rays", pixels, 1),
+            ("march_compact", pixels + rays, shape.passes + 1),
+            ("march_inputs", samples, shape.passes),
+            ("march_density", samples, shape.passes),
+            ("march_composite", samples, shape.passes),
+            ("march_shade", pixels, 1),
+        ],
+        "nsdf": [
+            ("trace_rays", pixels, 1),
+            ("trace_compact", pixels + rays, shape.passes + 1),
+            ("cut_outputs", samples, shape.steps + GRADIENT_SAMPLES),
+            ("trace_step", max(samples - GRADIENT_SAMPLES * hits, 1), shape.steps),
+            ("trace_offsets", 2 * hits, 2),
+            ("trace_normals", hits, 1),
+            ("trace_shade", hits, 1),
+        ],
+        "nvr": [
+            ("track_rays", pixels, 1),
+            ("cut_outputs", samples, shape.passes),
+            ("track_step", samples, shape.passes),
+        ],
+        "gia": [
+            ("image_rays", pixels, 1),
+            ("image_truth", pixels, 1),
+            ("cut_outputs", samples, 1),
+            ("image_shade", pixels, 1),
+        ],
+    }[application]
+    return [*own, ("accumulate", pixels, 1), ("tonemap", pixels, 1)]
+
+
+def _emit(b: GraphBuilder, kernel: str, threads: int, launches: int) -> None:
+    """The launches of a kernel, of equal size, each reading and writing records."""
+    words = -(-threads // launches) * REST_KERNELS[kernel].words
+    if not words:
+        return
+    spec = Elementwise(function="copy", n=words, arity=1, dtype="fp32")
+    name = f"rest.{kernel}"
+    records = b.input(f"{name}.records", (words,), "fp32")
+    for _ in range(launches):
+        b.emit(name, spec, (records,), (words,), "fp32")
 
 
 def _model(name: str, doc: str) -> Model:
@@ -75,7 +139,7 @@ def _model(name: str, doc: str) -> Model:
             ),
             "samples_per_100_pixels": Choice(
                 type=int,
-                default=SAMPLES_PER_100_PIXELS[name],
+                default=PASSES[name].samples,
                 doc="queries of the network for a hundred pixels, as our renderers make them",
                 maximum=1_000_000,
             ),

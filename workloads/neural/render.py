@@ -25,6 +25,9 @@ OPAQUE = 1e-3
 THIN = 0.5
 """Extinction below which a cell counts as empty."""
 
+GRADIENT_SAMPLES = 4
+"""Of a hit, at the corners of a tetrahedron."""
+
 _STRIDE = 8  # samples of a ray asked for at once
 _HIT = 1.5e-3
 _TRACE_STEPS = 64
@@ -47,10 +50,12 @@ def render(application: str, field: Field, width: int, height: int) -> Frame:
         return _image(field, width, height)
     rays = camera(width, height, azimuth=0.65, elevation=0.45)
     if application == "nsdf":
-        color, samples = trace(field, rays)
+        color, steps, hits = trace(field, rays)
+        samples = int(steps.sum()) + GRADIENT_SAMPLES * int(hits.sum())
     else:
         sky = _CLOUD_SKY if application == "nvr" else _BACKGROUND
-        color, samples = march(field, rays, occupancy(field), sky)
+        color, counts = march(field, rays, occupancy(field), sky)
+        samples = int(counts.sum())
     return Frame(color.reshape(height, width, 3).astype(np.float32), samples)
 
 
@@ -62,17 +67,21 @@ def _image(field: Field, width: int, height: int) -> Frame:
     return Frame(color.reshape(height, width, 3).astype(np.float32), len(positions))
 
 
-def trace(field: Field, rays: Rays) -> tuple[Array, int]:
-    """Sphere tracing with shading by the field's gradient; return colours and samples."""
+def trace(field: Field, rays: Rays) -> tuple[Array, Array, Array]:
+    """Sphere tracing with shading by the field's gradient.
+
+    Return colours ``[n, 3]``, each ray's steps ``[n]``, and whether it hit ``[n]``; a hit takes
+    ``GRADIENT_SAMPLES`` more.
+    """
     t = rays.near.copy()
     live = np.flatnonzero(rays.near < rays.far)
     hits = []
-    samples = 0
+    steps = np.zeros(len(t), np.int64)
     for _ in range(_TRACE_STEPS):
         if not live.size:
             break
         found = field(rays.at(live, t[live]), None)[:, 0].astype(np.float64)
-        samples += live.size
+        steps[live] += 1
         hits.append(live[found < _HIT])
         t[live] += found
         live = live[(found >= _HIT) & (t[live] < rays.far[live])]
@@ -81,7 +90,7 @@ def trace(field: Field, rays: Rays) -> tuple[Array, int]:
     normal = _gradient(field, rays.at(hit, t[hit]))
     diffuse = 0.25 + 0.75 * np.clip(normal @ _LIGHT, 0, 1)
     color[hit] = diffuse[:, None] * (0.55 + 0.45 * normal)
-    return np.clip(color, 0, 1), samples + 4 * hit.size
+    return np.clip(color, 0, 1), steps, np.isin(np.arange(len(t)), hit)
 
 
 def _gradient(field: Field, positions: Array, step: float = 6e-3) -> Array:
@@ -108,12 +117,15 @@ def occupancy(field: Field) -> Array:
 
 def march(
     field: Field, rays: Rays, occupied: Array, sky: Array, step: float = STEP
-) -> tuple[Array, int]:
-    """Emission and absorption along rays, empty cells skipped; return colours and samples."""
+) -> tuple[Array, Array]:
+    """Emission and absorption along rays, empty cells skipped.
+
+    Return colours ``[n, 3]`` and each ray's samples ``[n]``.
+    """
     count = len(rays.near)
     color, clear = np.zeros((count, 3)), np.ones(count)
     live = np.flatnonzero(rays.near < rays.far)
-    samples = 0
+    samples = np.zeros(count, np.int64)
     first = 0
     while live.size:
         t = rays.near[live, None] + (first + np.arange(_STRIDE) + 0.5) * step
@@ -123,7 +135,7 @@ def march(
         wanted = occupied[tuple(cell.T)] & (t.ravel() < rays.far[which])
         extinction, emitted = np.zeros(which.size), np.zeros((which.size, 3))
         found = field(points[wanted], rays.directions[which[wanted]])
-        samples += int(wanted.sum())
+        samples[live] += wanted.reshape(-1, _STRIDE).sum(axis=1)
         extinction[wanted], emitted[wanted] = found[:, 0], found[:, 1:]
         weight, clear[live] = composite(extinction.reshape(-1, _STRIDE), clear[live], step)
         color[live] += (weight[..., None] * emitted.reshape(-1, _STRIDE, 3)).sum(axis=1)
@@ -144,18 +156,18 @@ def composite(extinction: Array, clear: Array, step: float = STEP) -> tuple[Arra
     return before - behind, behind[:, -1]
 
 
-def track(field: Field, rays: Rays, occupied: Array, rng: np.random.Generator) -> int:
-    """Return the samples of delta tracking: one path a ray to its first real collision."""
+def track(field: Field, rays: Rays, occupied: Array, rng: np.random.Generator) -> Array:
+    """Return each ray's samples ``[n]`` of delta tracking, to its first real collision."""
     t = rays.near.copy()
     live = np.flatnonzero(rays.near < rays.far)
-    samples = 0
+    samples = np.zeros(len(t), np.int64)
     while live.size:
         t[live] -= np.log1p(-rng.random(live.size)) / CLOUD_EXTINCTION
         live = live[t[live] < rays.far[live]]
         points = rays.at(live, t[live])
         cell = np.minimum((points * OCCUPANCY).astype(np.int64), OCCUPANCY - 1)
         full = occupied[tuple(cell.T)]
-        samples += int(full.sum())
+        samples[live] += full
         real = np.zeros(live.size)
         real[full] = field(points[full], None)[:, 0] / CLOUD_EXTINCTION
         live = live[rng.random(live.size) >= real]

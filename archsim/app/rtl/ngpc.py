@@ -97,16 +97,17 @@ def _times(device: Any) -> list[dict[str, Any]]:
     recorded = network_times(device.params)
     if recorded is None:
         return []
-    from archsim.config.ngpc_schedule import schedule
-    from archsim.models.ngpc.rtl_cycles import encoded_at
+    from archsim.models.ngpc.rtl_cycles import sample_cycles
     from cosim.ngpc_draw import draw_samples
 
     params, hz = device.params, float(device.clock.frequency_hz)
     positions, _ = draw_samples(params, SAMPLES, 1)
-    each = float(encoded_at(params, positions)[-1]) / SAMPLES
-    slot = schedule(params).slot_cycles / params.mlp_rows
-    us = recorded.samples / hz * 1e6 / params.processors
-    rows = (("encoding", recorded.encoding_us, each), ("perceptron", recorded.perceptron_us, slot))
+    encoding, perceptron = sample_cycles(params, positions)
+    us = recorded.samples / hz * 1e6
+    rows = (
+        ("encoding", recorded.encoding_us, encoding),
+        ("perceptron", recorded.perceptron_us, perceptron),
+    )
     return [
         {
             "kernel": name, "recorded on": recorded.device, "recorded us": recorded_us,

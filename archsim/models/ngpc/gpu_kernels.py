@@ -24,6 +24,31 @@ FITTED_COUNTS = (1 << 16, 1 << 20)
 RAY_STEP = 3**0.5 / 1024
 """Distance between neighbouring samples of a ray in the unit cube."""
 
+
+@dataclass(frozen=True)
+class Order:
+    """Where the samples of a warp lie in the unit cube.
+
+    ``abreast`` neighbouring samples lie ``along`` apart on a ray, then comes a ray ``pitch`` beside
+    it. 32 abreast: all on one ray.
+    """
+
+    abreast: float = 32.0
+    along: float = RAY_STEP
+    pitch: float = 0.0
+
+    def cells(self, scale: float) -> float:
+        """Return the distinct cells of a warp where a cell is ``1 / scale`` wide, as calibrated on
+        one ray."""
+        length = 1 + _SPREAD * self.abreast * self.along * scale
+        width = 1 + _SPREAD * (_WARP - self.abreast) * self.pitch * scale
+        return min(float(_WARP), length * width)
+
+
+ONE_RAY = Order()
+_SPREAD = 1.5
+"""Cells that a way of one cell's width meets, beside the first."""
+
 _WARP = 32
 _LINE = 128
 _SECTOR = 32
@@ -54,18 +79,19 @@ def grid_us(
     samples: int,
     *,
     along_rays: bool = True,
+    order: Order = ONE_RAY,
     by_sample: bool = False,
     costs: KernelCosts = COSTS,
 ) -> float:
     """Return the microseconds of encoding ``samples`` positions from warm caches.
 
-    ``along_rays``: neighbouring samples lie on one ray (2-D: in a row of pixels), else anywhere.
+    ``along_rays``: neighbouring samples lie in ``order`` (2-D: in a row of pixels), else anywhere.
     ``by_sample``: features are written sample by sample, levels apart, as our kernel does; else
     level by level as tiny-cuda-nn.
     """
     hz = float(device.clock.boost_hz)
     total = sum(
-        _level_clk(device, grid, level, samples, along_rays, by_sample, costs)
+        _level_clk(device, grid, level, samples, order if along_rays else None, by_sample, costs)
         for level in grid.tables
     )
     us = total / hz * 1e6
@@ -93,13 +119,13 @@ def perceptron_us(
 
 
 def _level_clk(
-    device: GpuDevice, grid: GridParams, level: GridLevel, samples: int, along_rays: bool,
+    device: GpuDevice, grid: GridParams, level: GridLevel, samples: int, order: Order | None,
     by_sample: bool, costs: KernelCosts,
 ) -> float:  # fmt: skip
     """Clocks of the whole GPU for one level."""
     level_bytes = 2.0 * grid.features * level.entries
     missed = 1.0 - min(1.0, float(device.sm.l1_bytes) / level_bytes)
-    lines, sectors = _touched(grid, level, samples, along_rays, level_bytes)
+    lines, sectors = _touched(grid, level, samples, order, level_bytes)
     written = grid.outputs * 2 * _WARP / _LINE if by_sample else grid.features * 2 * _WARP / _LINE
     lookups = (grid.corners * lines + min(written, _WARP)) * costs.line_clk
     dense = 0.0 if level.hashed else costs.dense_corner_clk
@@ -116,10 +142,10 @@ def _level_clk(
 
 
 def _touched(
-    grid: GridParams, level: GridLevel, samples: int, along_rays: bool, level_bytes: float
+    grid: GridParams, level: GridLevel, samples: int, order: Order | None, level_bytes: float
 ) -> tuple[float, float]:
     """Distinct lines, and sectors, that a warp's 32 lanes look up for one corner."""
-    if not along_rays:
+    if order is None:
         lines = level_bytes / _LINE
         return lines * -math.expm1(-_WARP / lines), float(_WARP)
     if grid.dims == 2:
@@ -129,7 +155,7 @@ def _touched(
             return min(_WARP, 1 + span), min(_WARP, 1 + span)
         again = min(1.0, level.resolution / math.sqrt(samples))
         return min(_WARP, 1 + span * entry / _LINE), min(_WARP, span * entry / _SECTOR) * again
-    cells = min(_WARP, 1 + 1.5 * _WARP * RAY_STEP * level.scale)
+    cells = order.cells(level.scale)
     return cells, cells
 
 

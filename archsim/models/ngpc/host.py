@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,22 +10,27 @@ from archsim.config import load_device
 from archsim.config.gpu import GpuDevice
 from archsim.config.ngpc_grid import GridParams
 from archsim.config.ngpc_params import MlpParams
+from archsim.config.ngpc_rest import MEASURED_ON, REST_KERNELS, RestKernel
 from archsim.errors import ConfigError, UnsupportedOperatorError
 from archsim.graph import Graph
-from archsim.graph.ops import Gemm, HashGridEncoding
+from archsim.graph.ops import Elementwise, Gemm, HashGridEncoding, OpSpec
 from archsim.models.gpu import GpuModel
-from archsim.models.ngpc.gpu_kernels import grid_us, perceptron_us
+from archsim.models.ngpc.gpu_kernels import ONE_RAY, Order, grid_us, perceptron_us
 
 
 @dataclass(frozen=True)
 class Work:
-    """A graph taken apart: its grid, samples, and perceptrons of consecutive layers."""
+    """A graph taken apart: its grid, samples, and perceptrons of consecutive layers.
+
+    ``order``: where neighbouring samples lie, None: apart.
+    """
 
     grid: GridParams
     samples: int
     perceptrons: tuple[MlpParams, ...]
     layers: tuple[tuple[int, int], ...]
     directions: bool
+    order: Order | None
 
 
 @dataclass(frozen=True)
@@ -69,22 +75,71 @@ def work_of(graph: Graph) -> Work:
     except ValueError as error:
         raise UnsupportedOperatorError(f"{graph.name}: {error}") from None
     found = _perceptrons(layers)
-    return Work(grid, spec.n, found, tuple(layers), len(found) > 1)
+    return Work(grid, spec.n, found, tuple(layers), len(found) > 1, _order(graph))
+
+
+def _order(graph: Graph) -> Order | None:
+    """Where neighbouring samples lie, as a frame's graph says; other graphs' on one ray."""
+    about = graph.meta
+    if "neighbours" not in about:
+        return ONE_RAY
+    if about["neighbours"] == "apart":
+        return None
+    abreast, along, pitch = (
+        float(str(about[name])) for name in ("samples_abreast", "along", "pitch")
+    )
+    return Order(abreast, along, pitch)
 
 
 def host_times(name: str, graph: Graph, work: Work) -> HostTimes:
-    """Return the times of ``graph`` on the GPU ``name``; equal kernels are priced once."""
+    """Return the times of ``graph`` on the GPU ``name``; equal kernels are priced once.
+
+    Spherical harmonics are an encoding; the networks' inputs are written side by side, so that
+    joining them takes no time.
+    """
     model = host_model(name)
-    rest = [
-        model.price(op.spec) for op in graph.ops
-        if not isinstance(op.spec, HashGridEncoding | Gemm)
-    ]  # fmt: skip
-    return HostTimes(
-        grid_us(model.device, work.grid, work.samples),
-        sum(perceptron_us(model.device, mlp, work.samples) for mlp in work.perceptrons),
-        sum(op.us for op in rest),
-        sum(op.energy_j for op in rest),
+    ordered = work.order or ONE_RAY
+    encoding = grid_us(
+        model.device, work.grid, work.samples, along_rays=work.order is not None, order=ordered
     )
+    rest = energy = 0.0
+    for op in graph.ops:
+        if isinstance(op.spec, HashGridEncoding | Gemm) or op.name == "cat":
+            continue
+        priced = model.price(op.spec)
+        if op.name == "harmonics":
+            encoding += priced.us
+            continue
+        kernel = _rest_kernel(op.name)
+        rest += priced.us if kernel is None else rest_us(model.device, kernel, op.spec)
+        energy += priced.energy_j
+    perceptrons = sum(perceptron_us(model.device, mlp, work.samples) for mlp in work.perceptrons)
+    return HostTimes(encoding, perceptrons, rest, energy)
+
+
+def rest_us(device: GpuDevice, kernel: RestKernel, spec: OpSpec) -> float:
+    """Return the microseconds of a launch that moves the records of ``spec``, and of its gap.
+
+    From the time of a thread on the measured GPU, by the rates of what bounds the kernel.
+    """
+    measured = host_model(MEASURED_ON).device
+    if not isinstance(spec, Elementwise):
+        raise TypeError(f"spec must be the stream of a kernel's records, not {spec!r}")
+    slower = _rate(measured, kernel) / _rate(device, kernel)
+    ns = spec.n / kernel.words * kernel.ns * slower
+    return ns * 1e-3 + float(device.launch.stream_gap_us)
+
+
+def _rate(device: GpuDevice, kernel: RestKernel) -> float:
+    if kernel.bound == "memory":
+        return float(device.memory.bandwidth_bytes_per_s)
+    return float(device.sm_count) * float(device.clock.boost_hz)
+
+
+def _rest_kernel(name: str) -> RestKernel | None:
+    """The kernel of an operator ``rest.KERNEL`` or ``rest.KERNEL_2``."""
+    found = re.fullmatch(r"rest\.([a-z_]+?)(_\d+)?", name)
+    return REST_KERNELS.get(found.group(1)) if found else None
 
 
 def _perceptrons(layers: list[tuple[int, int]]) -> tuple[MlpParams, ...]:

@@ -20,6 +20,8 @@ _RING_CYCLES = 3
 """From a slot's last features to the round that they begin."""
 _OUTPUT_CYCLES = 3
 """Through the FIFO of results."""
+_DIRECT_CYCLES = -4
+"""The perceptron engine alone, its features not handed over by an encoding engine."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,29 @@ def job_cycles(params: NfpParams, positions: Array, latency: int = 0) -> JobCycl
     return JobCycles(max(f.cycles for f in found), max(f.bound for f in found))
 
 
+def perceptron_cycles(params: NfpParams, samples: int) -> int:
+    """Return the cycles of the perceptron engine alone, its features coming a turn a cycle."""
+    each = np.full(samples, params.levels_per_engine, np.int64)
+    return _engine_cycles(params, each, _DIRECT_CYCLES).cycles
+
+
+def sample_cycles(params: NfpParams, positions: Array) -> tuple[float, float]:
+    """Return the cycles between two samples of encoding and perceptrons, in a long job.
+
+    ``positions``: raw ``[n, dims]``, for what the encoding takes of them.
+    """
+    encoding = float(encoded_at(params, positions)[-1]) / len(positions) / params.processors
+    return encoding, schedule(params).slot_cycles / params.mlp_rows / params.processors
+
+
 def _share(params: NfpParams, positions: Array, latency: int) -> JobCycles:
     """The cycles of one processor's samples."""
+    return _engine_cycles(params, np.diff(encoded_at(params, positions), prepend=0), latency)
+
+
+def _engine_cycles(params: NfpParams, each: Array, latency: int) -> JobCycles:
+    """The cycles of samples that take ``each`` cycles to encode."""
     plan = schedule(params)
-    each = np.diff(encoded_at(params, positions), prepend=0)
     count = -(-len(each) // params.mlp_rows)
     work = np.add.reduceat(each, np.arange(count) * params.mlp_rows)
     begin, taken = _rounds(work, plan.slots, plan.round_cycles)

@@ -59,7 +59,8 @@ def test_a_uniform_volume_is_marched_exactly():
         return np.tile([2.0, 1.0, 0.5, 0.25], (len(positions), 1))
 
     rays = cross_cube(np.array([[0.5, 0.5, 3.0]]), np.array([[0.0, 0.0, -1.0]]))
-    color, samples = march(fog, rays, occupancy(fog), np.zeros(3))
+    color, counts = march(fog, rays, occupancy(fog), np.zeros(3))
+    samples = counts.sum()
     steps = math.floor(1 / STEP + 0.5)  # samples lie in the middle of their steps
     np.testing.assert_allclose(
         color[0], (1 - math.exp(-2 * steps * STEP)) * np.array([1, 0.5, 0.25])
