@@ -1,13 +1,12 @@
-// Runs positions through a Verilated encoding engine: loads the words, offers positions with seeded
-// idle and back-pressure, writes the results and the cycles from the first position taken to the
-// last result. Usage: harness JOB RESULTS; see cosim/ngpc_engine.py for both files. Verilator writes
-// a double underscore as ___05F.
+// Runs a stream through a Verilated engine (TOP): loads its memory, with STARTED starts a job, offers
+// beats with seeded idle and back-pressure, writes the results and the cycles from the first beat taken
+// to the last result. Usage: harness JOB RESULTS; see cosim/ngpc_engine.py for both files. Verilator
+// writes a double underscore as ___05F.
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
-#include "Vencoding_engine.h"
+#include TOP_HEADER
 #include "verilated.h"
 
 static uint64_t state;
@@ -22,10 +21,10 @@ static bool chance(uint64_t percent) {  // xorshift64*
 int main(int argc, char** argv) {
     if (argc != 3) return 2;
     VerilatedContext context;
-    Vencoding_engine top{&context};
+    TOP top{&context};
     FILE* in = std::fopen(argv[1], "rb");
-    uint64_t header[7];  // words, positions, results, seed, idle, stall, most cycles
-    if (!in || std::fread(header, 8, 7, in) != 7) return 2;
+    uint64_t header[8];  // words, beats, results, seed, idle, stall, most cycles, shifts
+    if (!in || std::fread(header, 8, 8, in) != 8) return 2;
     const size_t load_size = sizeof(top.load___05Fpayload), in_size = sizeof(top.i___05Fpayload);
     const size_t out_size = sizeof(top.o___05Fpayload);
     std::vector<char> words(header[0] * load_size), given(header[1] * in_size);
@@ -47,6 +46,13 @@ int main(int argc, char** argv) {
         edge();
     }
     top.load___05Fvalid = 0;
+#ifdef STARTED
+    top.shifts = header[7];
+    top.samples = header[2];
+    top.start = 1;
+    settle(); edge();
+    top.start = 0;
+#endif
     uint64_t sent = 0, got = 0, cycle = 0, first = 0;
     bool offered = false;
     while (got < header[2] && cycle < header[6]) {

@@ -99,7 +99,7 @@ def simulate(
     else:
         engine = EncodingEngine(params, level, verilog=True)
     text = f"{VERILOG}\n{verilog.convert(engine, name=TOP)}"
-    program = verilate(text, TOP, HARNESS.read_text(), folder)
+    program = verilate(text, TOP, harness(TOP), folder)
     words = engine_words(params, levels, table)
     number = engine.number_bits
     load_bits = number + params.word_bits
@@ -114,25 +114,34 @@ def simulate(
         offers = np.frombuffer(offers, "<u4").reshape(len(positions), -1)
         offers = np.pad(offers, ((0, 0), (0, port_size(bits) // 4 - offers.shape[1]))).tobytes()
     most = 200 * len(positions) * len(levels) + 10_000
-    header = (len(words), len(positions), len(positions) * len(levels), *stimulus, most)
+    header = (len(words), len(positions), len(positions) * len(levels), *stimulus, most, 0)
     features = params.grid.features
     size = port_size(params.formats.feature_bits * features)
-    raw, cycles = _execute(program, folder, (loads, offers), header, size)
+    raw, cycles = execute(program, folder, (loads, offers), header, size)
     numbers = unpack_numbers(raw, params.formats.feature_bits, features)
     return numbers.reshape(len(positions), -1), cycles
 
 
-def _execute(
+def harness(top: str, *, started: bool = False) -> str:
+    """Return the program around the engine ``top``; ``started``: it has jobs that begin."""
+    lines = [f"#define TOP V{top}", f'#define TOP_HEADER "V{top}.h"']
+    return "\n".join([*lines, *["#define STARTED"] * started, HARNESS.read_text()])
+
+
+def execute(
     program: Path, folder: Path, rows: tuple[bytes, bytes], header: tuple[int, ...], size: int
 ) -> tuple[Array, int]:
-    """Run the program; return result rows as bytes ``[n, size]`` and the cycles."""
+    """Run the program on words and beats; return result rows as bytes ``[n, size]`` and the cycles.
+
+    ``header``: words, beats, results, seed, idle, stall, most cycles, shifts.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         source, target = Path(scratch) / "job.bin", Path(scratch) / "results.bin"
         source.write_bytes(np.array(header, "<u8").tobytes() + rows[0] + rows[1])
         done = subprocess.run([str(program), str(source), str(target)], check=False)
         if done.returncode == 3:
-            raise HangError(f"the encoding engine gave no result for {header[-1]} cycles")
+            raise HangError(f"the engine gave no result within {header[6]} cycles")
         if done.returncode:
             raise CosimError(f"the simulation of {program} ended with code {done.returncode}")
         raw = target.read_bytes()

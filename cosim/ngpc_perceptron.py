@@ -7,9 +7,7 @@ and compares the digest of every result with the GPU's.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from io import BytesIO
@@ -24,9 +22,8 @@ from archsim.config.ngpc_grid import GridParams
 from archsim.config.ngpc_params import SHIFT_BITS, NfpParams, padded
 from archsim.functional.ngpc import weight_words
 from archsim.models.ngpc.rtl_cycles import perceptron_cycles
-from cosim.errors import CosimError, HangError
 from cosim.ngpc import unpack_numbers
-from cosim.ngpc_engine import port_size
+from cosim.ngpc_engine import execute, harness, port_size
 from cosim.place import build_folder
 from cosim.verilated import verilate
 from hdl.lib.memory import VERILOG
@@ -38,8 +35,6 @@ from workloads.kernels.ngpc_golden import KEPT, MLPS, digest, draw_mlp
 Array = NDArray[Any]
 
 TOP = "perceptron_engine"
-HARNESS = Path(__file__).with_suffix(".cpp")
-
 ARRAYS = {
     "nerf_density": (1, 64, 4), "nerf_color": (4, 64, 16), "volume": (1, 64, 4),
     "narrow": (5, 16, 8),
@@ -107,8 +102,10 @@ def _simulate(
     engine = PerceptronEngine(params, verilog=True)
     parts = [(make_pe(params, verilog=True), PE), (make_lane(params), LANE)]
     text = "\n".join((VERILOG, *convert_all(parts).values(), verilog.convert(engine, name=TOP)))
-    program = verilate(text, TOP, HARNESS.read_text(), folder or build_folder() / "cosim")
+    place = folder or build_folder() / "cosim"
+    program = verilate(text, TOP, harness(TOP, started=True), place)
     bits = params.formats.activation_bits
+    width = params.outputs * bits
     words = weight_words(params, [weights])
     number = (engine.plan.weight_words - 1).bit_length()
     size = port_size(number + params.mlp_columns * params.formats.weight_bits)
@@ -117,17 +114,8 @@ def _simulate(
     packed = sum(shift << (SHIFT_BITS * layer) for layer, shift in enumerate(shifts))
     most = 40 * perceptron_cycles(params, len(x)) + 10_000
     header = (len(words), len(beats), len(x), *stimulus, most, packed)
-    with tempfile.TemporaryDirectory() as scratch:
-        source, target = Path(scratch) / "job.bin", Path(scratch) / "results.bin"
-        source.write_bytes(np.array(header, "<u8").tobytes() + loads + beats.tobytes())
-        done = subprocess.run([str(program), str(source), str(target)], check=False)
-        if done.returncode == 3:
-            raise HangError(f"the perceptron engine gave no result for {most} cycles")
-        if done.returncode:
-            raise CosimError(f"the simulation of {program} ended with code {done.returncode}")
-        raw = target.read_bytes()
-    rows = np.frombuffer(raw, np.uint8, offset=16).reshape(len(x), -1)
-    return unpack_numbers(rows, bits, params.outputs), int(np.frombuffer(raw, "<u8", 2)[1])
+    raw, cycles = execute(program, place, (loads, beats.tobytes()), header, port_size(width))
+    return unpack_numbers(raw, bits, params.outputs), cycles
 
 
 def main() -> None:

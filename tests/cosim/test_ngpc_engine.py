@@ -51,7 +51,7 @@ def test_a_small_engine(folder):
     quiet = run(params, 0, folder)
     assert (quiet.mismatches, quiet.rtl_cycles) == (0, quiet.model_cycles)
     assert run(params, 0, folder, idle=30, stall=30, seed=1).mismatches == 0
-    with pytest.raises(HangError, match="the encoding engine gave no result"):
+    with pytest.raises(HangError, match="the engine gave no result"):
         run(params, 0, folder, stall=100)
 
 
