@@ -13,7 +13,7 @@ ifdef PIP_CERT
 export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 
-.PHONY: demo test test-full prove mutate lint types schemas docs lock clean help
+.PHONY: demo test test-full prove mutate lint types schemas docs notebooks lock clean help
 
 help:
 	@echo "make demo       set up, run the quickstart, print the table and where the report lies"
@@ -67,12 +67,19 @@ prove: $(DEV)
 mutate: $(DEV)
 	$(BIN)/python scripts/mutate.py --prove
 
+docs: $(DEV)
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+notebooks: $(DEV)
+	$(BIN)/python scripts/run_notebooks.py --write
+
 schemas: $(RUN)
 	$(BIN)/archsim schema --output configs/schemas
 
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --extra rtl -o requirements/run.lock
-	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --extra rtl --extra synth --extra gpu --extra sm --extra calibrate --extra cluster --extra notebook --extra dev -o requirements/dev.lock
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 pyproject.toml --extra rtl --extra synth --extra gpu --extra sm --extra calibrate --extra cluster --extra notebook --extra docs --extra dev -o requirements/dev.lock
 
 clean:
 	rm -rf $(VENV) build archsim-out

@@ -46,7 +46,8 @@ class Results:
         table = self.table
         keys = pa.array(front_keys(self.folder), pa.string())
         front = table.filter(pc.is_in(table["key"], value_set=keys))
-        return front.sort_by(read_run(self.folder)["minimize"][0])
+        first = read_run(self.folder)["minimize"][0]
+        return front.sort_by(first) if first in front.column_names else front
 
     @property
     def best(self) -> dict[str, Any]:
@@ -56,7 +57,9 @@ class Results:
         """
         rows = self.front.slice(0, 1).to_pylist()
         if not rows:
-            raise ConfigError("the run has no design that finished and keeps its constraints")
+            failures = self.summary.failures
+            why = f"; one failed because {failures[0].reason}" if failures else ""
+            raise ConfigError(f"the run has no design that finished and keeps its constraints{why}")
         row: dict[str, Any] = rows[0]
         return row
 

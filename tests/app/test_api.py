@@ -66,3 +66,13 @@ def test_import_is_quick_and_loads_no_model():
     code = "import sys, archsim; print(sorted(m for m in sys.modules if m.startswith('archsim')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['archsim']"
+
+
+def test_a_run_whose_points_all_failed_says_why(tmp_path):
+    described = {"workload": {"model": "m3vit"}, "device": "edgemoe/small"}
+    results = archsim.run({**described, "minimize": ["latency_us"]}, output=tmp_path)
+    assert (results.table.num_rows, results.front.num_rows) == (1, 0)
+    with pytest.raises(ConfigError, match="one failed because attention must have the tokens"):
+        results.best  # noqa: B018
+    assert "0 Pareto-optimal" in results._repr_html_()
+    assert not results.timeline.exists()
