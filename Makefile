@@ -13,7 +13,7 @@ ifdef PIP_CERT
 export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 
-.PHONY: demo test test-full prove mutate lint types schemas docs notebooks lock clean help
+.PHONY: demo test test-full prove mutate lint types schemas docs notebooks kills lock clean help
 
 help:
 	@echo "make demo       set up, run the quickstart, print the table and where the report lies"
@@ -24,6 +24,7 @@ help:
 	@echo "make mutate     score the hardware tests by mutation (docs/mutation.md)"
 	@echo "make schemas    write the JSON Schemas of configuration files again (docs/editor.md)"
 	@echo "make docs       build the documentation site in build/site"
+	@echo "make kills      kill workers, drivers and schedulers 100 times each (docs/benchmarks/sweep.md)"
 	@echo "make lock       refresh the pinned dependencies"
 
 $(BIN)/uv:
@@ -73,6 +74,10 @@ docs: $(DEV)
 
 notebooks: $(DEV)
 	$(BIN)/python scripts/run_notebooks.py --write
+
+kills: $(DEV)  # hours on a busy machine; KILLS=5 for a look
+	$(BIN)/python benchmarks/kill9.py --kills $(or $(KILLS),100)
+	$(BIN)/python benchmarks/kill_cluster.py --kills $(or $(KILLS),100)
 
 schemas: $(RUN)
 	$(BIN)/archsim schema --output configs/schemas
