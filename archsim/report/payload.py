@@ -59,7 +59,7 @@ def build(data: ReportData) -> dict[str, Any]:
         "left_out": data.left_out,
         "search": {"text": data.search, "history": [list(row) for row in data.history]},
         "device": _device(data.device),
-        "config": plain(data.config),
+        "config": plain(data.config, exact=True),
         "timeline": embedded(data.timeline),
         "validation": _validation(data.validation),
         "rtl": _rtl(data.rtl),
@@ -72,17 +72,22 @@ def dumps(payload: Mapping[str, Any]) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def plain(value: Any) -> Any:
-    """Return ``value`` as JSON data: unknown types as text, numbers rounded, no NaN."""
+def plain(value: Any, exact: bool = False) -> Any:
+    """Return ``value`` as JSON data: unknown types as text, no NaN.
+
+    Numbers are rounded unless they are to be ``exact``, as in a design that is to run again.
+    """
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): plain(v, exact) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
+        return [plain(v, exact) for v in value]
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
         return value if abs(value) < 2**53 else str(value)
-    return _number(value) if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return value if exact and math.isfinite(value) else _number(value)
 
 
 def _number(value: Any) -> float | int | None:
@@ -113,7 +118,7 @@ def _axis(points: Sequence[Point], axis: str) -> dict[str, Any]:
         value = point["overrides"].get(axis)
         known = (type(value), value) if not isinstance(value, list | dict) else (str, repr(value))
         if known not in text:
-            text[known] = json.dumps(plain(value), sort_keys=True)
+            text[known] = json.dumps(plain(value, exact=True), sort_keys=True)
         cells.append(text[known])
     raw = {c: json.loads(c) for c in text.values()}
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in raw.values())

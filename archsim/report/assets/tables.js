@@ -40,7 +40,7 @@ function override(config, path, value) {
   const old = Object.hasOwn(node, last) ? node[last] : null;
   const constant = old !== null && typeof old === "object" && "value" in old && "basis" in old;
   node[last] = constant && (value === null || typeof value !== "object")
-    ? { value, unit: old.unit, basis: "chosen" } : value;
+    ? { value, unit: old.unit, basis: "chosen", source: "a value of the sweep", uncertainty: 0 } : value;
   return true;
 }
 
