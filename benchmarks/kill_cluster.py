@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE))
 os.environ["PYTHONPATH"] = str(HERE)  # workers find the synthetic points
 
 from dask_processes import Cluster  # noqa: E402
+from distributed import Client  # noqa: E402
 
 from archsim.errors import ConfigError  # noqa: E402
 from archsim.sweep import Space, run_sweep  # noqa: E402
@@ -46,6 +47,7 @@ def kill_workers(tmp, kills, chance):
     dask = Cluster(tmp)
     address = dask.start()
     factory, workers = cluster(address)
+    seen = Client(address)
     killed = sweeps = different = 0
     try:
         while killed < kills:
@@ -53,7 +55,8 @@ def kill_workers(tmp, kills, chance):
             gone = []
 
             def killer(done=done, gone=gone):
-                while not done.wait(chance.uniform(0.3, 2.0)):
+                while not done.wait(chance.uniform(0.1, 1.0)):
+                    seen.wait_for_workers(2)  # else none would live on a busy machine
                     dask.workers.append(dask.worker(address))
                     victim = dask.workers.pop(chance.randrange(2))
                     victim.kill()
@@ -69,6 +72,7 @@ def kill_workers(tmp, kills, chance):
             different += differs(tmp / f"w{sweeps}", tmp / "local")
             sweeps += 1
     finally:
+        seen.close()
         dask.stop()
     return killed, sweeps, different
 
