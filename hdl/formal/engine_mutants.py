@@ -60,7 +60,9 @@ def prepare(block: Block, engine: Path, folder: Path, count: int, seed: int) -> 
     """Return ``count`` mutate commands of ``block`` on module ``dut``; write it as ``flat.il``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prepared.il").write_text((engine / "prepared.il").read_text())
-    chosen_part = f"select {block.module}\nwrite_rtlil -selected" if block.alone else "write_rtlil"
+    chosen_part = "write_rtlil"
+    if block.alone:  # with the modules that stay inside, whose ports the prover cuts
+        chosen_part = f"select {block.module} {block.module}.*\nwrite_rtlil -selected"
     yosys(
         f"read_rtlil prepared.il\n{chosen_part} flat.il\n"
         f"mutate -list {4 * count} -seed {seed} -ctrl {SELECTOR} {SELECTOR_BITS} 1 "
