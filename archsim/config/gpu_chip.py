@@ -126,6 +126,9 @@ class Launch(Group):
     stream_fp8_us: Constant = constant("us", minimum=0, doc="further host time, scaled fp8")
     stream_attention_us: Constant = constant("us", minimum=0, doc="further host time, attention")
     stream_conv_us: Constant = constant("us", minimum=0, doc="further host time, convolution")
+    stream_sparse_us: Constant = constant(
+        "us", minimum=0, doc="further host time, 2:4 sparse product"
+    )
     stream_gap_us: Constant = constant("us", minimum=0, doc="gap between queued kernels")
     memset_us: Constant = constant("us", minimum=0, doc="a small memset")
     ctas_per_clk: Constant = constant("1/clk", above=0, doc="CTAs that the whole GPU starts")
@@ -157,4 +160,7 @@ class Power(Group):
     )
     zero_operand_fraction: Constant = constant(
         "1", minimum=0, maximum=1, doc="switching energy of all-zero operands over random ones"
+    )
+    limiter_zero_fraction: Constant = constant(
+        "1", minimum=0, maximum=1, doc="as zero_operand_fraction, as the clock's limiter counts it"
     )

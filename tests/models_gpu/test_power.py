@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import workloads.measured as measured
-from archsim.graph.ops import Elementwise, Gemm
+from archsim.graph.ops import Copy, Elementwise, Gemm, SparseGemm
 from archsim.models.gpu import GpuModel
 from archsim.models.gpu.power import Load, replay, settle
 from archsim.models.gpu.vector import variants
@@ -38,6 +38,22 @@ def test_zeros_switch_less(h200_model):
     assert zeros.joules < 0.8 * random.joules
     assert zeros.sm_clock_hz > random.sm_clock_hz
     assert zeros.us < random.us
+
+
+def test_the_limiter_counts_zeros_for_more_than_they_draw(h200_model, h200):
+    zeros = h200_model.sustain(BIG, 0.0)
+    assert zeros.sm_clock_hz < 0.97 * float(h200.clock.boost_hz)
+    assert zeros.watts < 0.8 * float(h200.power.limit_w)
+    copy = h200_model.sustain(Copy(n=1 << 27), 0.0)  # memory alone is not slowed
+    assert copy.sm_clock_hz == float(h200.clock.boost_hz)
+
+
+def test_another_hosts_launch_times_take_the_place_of_the_devices(h200_model):
+    small, sparse = Elementwise(function="add", arity=2, n=4096), SparseGemm(m=4096, n=4096, k=4096)
+    host = {"stream_us": 4.0, "stream_sparse_us": 300.0}
+    assert h200_model.sustain(small, host=host).us == pytest.approx(4.0)
+    assert h200_model.sustain(sparse, host=host).us == pytest.approx(304.0)
+    assert h200_model.sustain(sparse).us > 600.0
 
 
 def test_a_tiny_loop_takes_the_hosts_time(h200_model, h200):

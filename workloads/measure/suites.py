@@ -18,6 +18,7 @@ from workloads.measure import (
     names_suite,
     neural,
     random_suite,
+    rows_suite,
     structured,
     sustained,
 )
@@ -50,6 +51,7 @@ OPERATOR_SUITES: dict[str, Callable[[], Sequence[Case]]] = {
     "conv_choice": conv_suite.choice_suite,
     "conv_types": conv_launches.types_suite,
     "conv_judge": conv_launches.judge_suite,
+    "rows": rows_suite.suite,
 }
 IN_ORDER = ("reference", "conv_choice", "conv_types")
 """Suites whose order stands: that of the set compared with, and those a deadline may cut."""

@@ -5,22 +5,24 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from workloads.measure.counts import Case, counted
 from workloads.measure.device import Nvml
+from workloads.measure.host import host_times
 from workloads.measure.operators import Launch, build
+from workloads.measure.sampler import Sampler
 from workloads.measure.store import Store
 
-PREHEAT_S, LOOP_S, CHUNK_S, SAMPLE_S = 0.4, 1.1, 0.03, 0.002
+PREHEAT_S, LOOP_S, CHUNK_S, WAIT_S = 0.4, 1.1, 0.03, 0.0005
 METHOD = (
     "the operator in a loop on one stream for {loop} s after {preheat} s of it, warm caches, "
     "launch gaps included in us; watts from the first to the last tick of NVML's energy counter "
     "within the loop, joules = watts x us (one iteration); "
-    "sm_mhz the median of NVML readings over the loop; reasons: the clock event reasons seen "
-    "(4: power cap); idle: nothing runs"
+    "sm_mhz the median and sm_mhz_mean the mean of NVML readings over the loop, which another "
+    "process takes; reasons: the clock event reasons seen (4: power cap); idle: nothing runs; "
+    "host_us: the host's launch times, as a device's launch constants name them"
 )
 
 
@@ -72,16 +74,18 @@ def suite(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
     import torch
 
     store.meta["method"] = METHOD.format(loop=LOOP_S, preheat=PREHEAT_S)
+    store.meta["host_us"] = host_times(torch)
     store.add([idle(nvml)])
     todo = [counted(case) for case in cases()]
-    for done, case in enumerate(todo):
-        store.meta["unmeasured"] = len(todo) - done
-        if time.monotonic() > deadline:
-            return
-        try:
-            store.add([{**case, **steady(build(case), torch, nvml)}])
-        except Exception as error:
-            store.add([{**case, "error": f"{type(error).__name__}: {str(error)[:160]}"}])
+    with Sampler() as sampler:
+        for done, case in enumerate(todo):
+            store.meta["unmeasured"] = len(todo) - done
+            if time.monotonic() > deadline:
+                return
+            try:
+                store.add([{**case, **steady(build(case), torch, nvml, sampler)}])
+            except Exception as error:
+                store.add([{**case, "error": f"{type(error).__name__}: {str(error)[:160]}"}])
     store.meta["unmeasured"] = 0
     store.add([idle(nvml)])
 
@@ -96,13 +100,15 @@ def idle(nvml: Nvml, seconds: float = 2.0) -> Case:
             "celsius": nvml.celsius()}  # fmt: skip
 
 
-def steady(launch: Launch, torch: Any, nvml: Nvml) -> Case:
+def steady(launch: Launch, torch: Any, nvml: Nvml, sampler: Sampler) -> Case:
     """Preheat, then loop: time, energy, power, clock and its reasons, temperature."""
     chunk = _iterations(launch, torch)
-    _loop(launch, chunk, PREHEAT_S, torch, nvml)
+    _loop(launch, chunk, PREHEAT_S, torch)
+    sampler.start()
     start = time.monotonic()
-    count, samples = _loop(launch, chunk, LOOP_S, torch, nvml)
+    count = _loop(launch, chunk, LOOP_S, torch)
     us = 1e6 * (time.monotonic() - start) / count
+    samples = sampler.stop()
     clocks = [s.sm_mhz for s in samples if s.sm_mhz is not None]
     watts = counter_watts([(s.at, s.joules) for s in samples if s.joules is not None])
     reasons = 0
@@ -114,6 +120,7 @@ def steady(launch: Launch, torch: Any, nvml: Nvml) -> Case:
         "watts": watts and round(watts, 3),
         "sm_mhz": statistics.median(clocks) if clocks else None,
         "sm_mhz_min": min(clocks, default=None),
+        "sm_mhz_mean": round(statistics.fmean(clocks), 1) if clocks else None,
         "power_samples": round(statistics.median(s.watts or 0.0 for s in samples), 3),
         "reasons": reasons,
         "celsius": nvml.celsius(),
@@ -140,27 +147,9 @@ def _iterations(launch: Launch, torch: Any) -> int:
     return max(1, round(CHUNK_S * 10 / (time.monotonic() - start)))
 
 
-@dataclass(frozen=True)
-class Sample:
-    """NVML's readings at one moment of a loop; ``at`` in seconds (time.monotonic)."""
-
-    at: float
-    joules: float | None
-    sm_mhz: int | None
-    reasons: int | None
-    watts: float | None
-
-
-def _sample(nvml: Nvml) -> Sample:
-    joules = nvml.joules()
-    return Sample(time.monotonic(), joules, nvml.sm_mhz(), nvml.throttle_reasons(), nvml.watts())
-
-
-def _loop(
-    launch: Launch, chunk: int, seconds: float, torch: Any, nvml: Nvml
-) -> tuple[int, list[Sample]]:
-    """Launches for ``seconds``, two chunks in flight; (launches, samples)."""
-    end, count, samples = time.monotonic() + seconds, 0, []
+def _loop(launch: Launch, chunk: int, seconds: float, torch: Any) -> int:
+    """Launches for ``seconds``, two chunks in flight; how many."""
+    end, count = time.monotonic() + seconds, 0
     previous = None
     while time.monotonic() < end:
         for _ in range(chunk):
@@ -169,9 +158,7 @@ def _loop(
         done = torch.cuda.Event()
         done.record()
         while previous is not None and not previous.query():
-            samples.append(_sample(nvml))
-            time.sleep(SAMPLE_S)
-        samples.append(_sample(nvml))
+            time.sleep(WAIT_S)
         previous = done
     torch.cuda.synchronize()
-    return count, samples
+    return count

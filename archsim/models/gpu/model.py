@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph, OpSpec
-from archsim.graph.ops import Attention, BatchedGemm, Conv2d, Gemm
+from archsim.graph.ops import Attention, BatchedGemm, Conv2d, Gemm, SparseGemm
 from archsim.metrics import OperatorResult, PointResult
 from archsim.metrics.checks import check_operator
 from archsim.models.gpu.assemble import operators
@@ -50,6 +50,11 @@ class GpuModel:
             raise ValueError(f"resident must be a fraction from 0 to 1, not {resident!r}")
         return self._price_all([(spec, resident, resident, False)])[0]
 
+    def left_in_l2(self, spec: OpSpec) -> float:
+        """Return the fraction of what ``spec`` reads that a run of it leaves in L2 for the next."""
+        full, none = windows(self.device)[0]
+        return min(max((none - spec.bytes) / (none - full), 0.0), 1.0)
+
     def evaluate(self, graph: Graph, execution: Execution = "graph") -> PointResult:
         """Return the cost of a whole workload, its operators in order of first occurrence.
 
@@ -67,17 +72,21 @@ class GpuModel:
         )
         return summarise(graph, counted, self.device, execution, self._variants.rows[0])
 
-    def sustain(self, spec: OpSpec, entropy: float = 1.0) -> Sustained:
+    def sustain(
+        self, spec: OpSpec, entropy: float = 1.0, host: Mapping[str, float] | None = None
+    ) -> Sustained:
         """Return the steady state of ``spec`` in an endless loop, its data warm where they fit.
 
         ``entropy`` is 1 for random operands and 0 for zeros. The clock follows the power limit.
+        ``host`` are another host's launch times in us by their names in ``HOST_TIMES``.
         """
         if not 0.0 <= entropy <= 1.0:
             raise ValueError(f"entropy must be a fraction from 0 to 1, not {entropy!r}")
         rows = self._variants.rows[:1].copy()
         rows["tensor_kernels_gemm_throttle_fraction"] = 0.0
-        full, none = windows(self.device)[0]
-        share = min(max((none - spec.bytes) / (none - full), 0.0), 1.0)
+        for name, us in (host or {}).items():
+            rows[f"launch_{name}"] = us
+        share = self.left_in_l2(spec)
         kernels = lower(spec, rows[0])
         out = _solve(rows, self._variants.relevant[:1], [(spec, share, share, False)], [kernels])
         return settle(
@@ -139,10 +148,19 @@ def padding(spec: OpSpec) -> float:
     return -(-rows // QUERY_TILE) * QUERY_TILE / rows
 
 
+HOST_TIMES = (
+    "stream_us", "stream_kernel_us", "stream_matmul_us", "stream_fp8_us", "stream_attention_us",
+    "stream_conv_us", "stream_sparse_us",
+)  # fmt: skip
+"""Constants of ``launch`` that are the host's, not the GPU's."""
+
+
 def host_us(spec: OpSpec, kernels: int, dev: Any) -> float:
     """Return the host time of launching one operator of ``spec``'s kind as ``kernels`` kernels."""
     us = float(dev["launch_stream_us"]) + (kernels - 1) * float(dev["launch_stream_kernel_us"])
-    if isinstance(spec, Gemm | BatchedGemm):
+    if isinstance(spec, SparseGemm):
+        us += float(dev["launch_stream_sparse_us"])
+    elif isinstance(spec, Gemm | BatchedGemm):
         us += float(dev["launch_stream_matmul_us"])
         if spec.dtype.startswith("fp8"):
             us += float(dev["launch_stream_fp8_us"])

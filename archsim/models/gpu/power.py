@@ -8,7 +8,7 @@ supply. Where the boost clock would need more than the limit, the clock falls un
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,8 @@ class Load:
 
     ``clocked_us`` follows the SM clock, ``memory_us`` does not; ``core_j`` is switched in SMs and
     L2, ``memory_j`` in device memory. ``gap_us`` is the idle time between the kernels, and
-    ``host_us`` the least time in which the host launches them.
+    ``host_us`` the least time in which the host launches them. ``counted`` is what the limiter of
+    the clock takes ``core_j`` for, relative to it.
     """
 
     clocked_us: float
@@ -44,17 +45,22 @@ class Load:
     memory_j: float
     gap_us: float
     host_us: float
+    counted: float = 1.0
 
 
 def load_of(dev: Any, out: np.ndarray[Any, Any], host_us: float, entropy: float) -> Load:
     """Return the load of an operator's kernels ``out[kernel, column]``.
 
     ``entropy`` is 1 for random operands and 0 for zeros, which switch
-    ``power.zero_operand_fraction`` of the energy.
+    ``power.zero_operand_fraction`` of the energy. The limiter of the clock acts within 50 ms, long
+    before measured board power follows, on activity that it counts: zeros pass for more
+    (``power.limiter_zero_fraction``).
     """
     columns = out.sum(axis=0)
     zeros = float(dev["power_zero_operand_fraction"])
     switching = zeros + (1.0 - zeros) * entropy
+    seen = float(dev["power_limiter_zero_fraction"])
+    counted = max(seen + (1.0 - seen) * entropy, switching)
     memory_j = columns[plans.HBM_BYTES] * float(dev["power_hbm_pj_per_byte"]) * 1e-12
     memory_us = columns[plans.HBM]
     return Load(
@@ -64,6 +70,7 @@ def load_of(dev: Any, out: np.ndarray[Any, Any], host_us: float, entropy: float)
         memory_j=float(memory_j) * switching,
         gap_us=len(out) * float(dev["launch_stream_gap_us"]),
         host_us=host_us,
+        counted=counted / switching if switching > 0.0 else 1.0,
     )
 
 
@@ -96,6 +103,11 @@ class _Board:
         static_j = (self.idle_w * us + self.active_w * busy_us * volts * share) * 1e-6
         return us, static_j + load.core_j * volts + load.memory_j
 
+    def within(self, load: Load, share: float) -> bool:
+        """Return whether the limiter lets ``load`` run at ``share`` of the boost clock."""
+        us, joules = self.at_clock(replace(load, core_j=load.core_j * load.counted), share)
+        return joules / us * 1e6 <= self.limit_w
+
 
 def at_boost(dev: Any, load: Load) -> Sustained:
     """Return one iteration of ``load`` at the boost clock, whatever its power."""
@@ -125,11 +137,10 @@ def settle(dev: Any, load: Load) -> Sustained:
     """Return the steady state of ``load``: the highest clock whose power is within the limit."""
     board = _Board.of(dev)
     share = 1.0
-    us, joules = board.at_clock(load, share)
-    if joules / us * 1e6 > board.limit_w:
+    if not board.within(load, share):
         low, high = LOWEST_CLOCK, 1.0
         for _ in range(30):
             share = 0.5 * (low + high)
-            us, joules = board.at_clock(load, share)
-            low, high = (low, share) if joules / us * 1e6 > board.limit_w else (share, high)
+            low, high = (share, high) if board.within(load, share) else (low, share)
+    us, joules = board.at_clock(load, share)
     return Sustained(us, joules, joules / us * 1e6, share * board.boost_hz)

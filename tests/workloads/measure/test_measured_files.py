@@ -11,11 +11,11 @@ FILES = (
     "operators", "holdout", "structured", "reference", "choice", "names", "cublaslt", "micro",
     "models_full", "models_tuned", "sustained_more", "rankings", "judge", "linear", "models_judge",
     "cublaslt_batched", "rankings_batched", "micro_more", "conv_types", "conv_launches",
-    "conv_judge", "heuristic",
+    "conv_judge", "heuristic", "rows", "sustained_judge",
 )  # fmt: skip
 TIMED = (
     "operators", "holdout", "structured", "reference", "choice", "names", "cublaslt", "judge",
-    "linear", "cublaslt_batched", "conv_judge",
+    "linear", "cublaslt_batched", "conv_judge", "rows",
 )  # fmt: skip
 
 
@@ -81,6 +81,7 @@ def test_graph_sequences_match_their_sums() -> None:
         assert total == pytest.approx(model["kernel_sum_us"], rel=0.05)
 
 
-def test_sustained_power_respects_the_limit() -> None:
-    data = load("sustained_more")
+@pytest.mark.parametrize("name", ["sustained_more", "sustained_judge"])
+def test_sustained_power_respects_the_limit(name: str) -> None:
+    data = load(name)
     assert all(c["watts"] < 1.02 * data["meta"]["power_limit_w"] for c in data["cases"])
