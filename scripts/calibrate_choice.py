@@ -30,7 +30,7 @@ from archsim.models.gpu.plan import OUTPUTS
 from archsim.models.gpu.vector import variants
 
 TARGET = Path(__file__).parents[1] / "archsim" / "mapping" / "gpu" / "nvjet_network.json"
-BATCH, RATE, DECAY = 64, 4e-3, 3e-5
+BATCH, RATE, DECAY = 64, 4e-3, 3e-4
 LIST_RECORDS = 8000  # records that the linear utility is fitted to
 PLACES = np.array([1.0, 0.4, 0.3, 0.2])  # weights of the first places of a ranking
 KEEP, LISTED = 1.6, 96  # candidates slower than KEEP times the fastest are not alternatives
@@ -58,6 +58,7 @@ def price(dev, p, table, most, bias, x, times, splits, rows, scratch):  # type: 
                 us += c.reduction_us(dev, p, split, out_bytes)
             x[count, RUN + KERNEL :] = x[0, RUN + KERNEL :]
             c.describe_run(dev, p, us, split, scratch[c.HBM], x[count, :RUN])
+            c.describe_cover(p, x[count, :RUN])
             c.describe_kernel(table[i], x[count, RUN : RUN + KERNEL])
             times[count], splits[count], rows[count] = us, split, i
             count += 1
@@ -173,7 +174,11 @@ class Sizes(NamedTuple):
 class Trainer:
     """Adam over the weights of ``Network``, on normalised features."""
 
-    def __init__(self, choices: list[Choice], short: np.ndarray, tiles: int, sizes: Sizes) -> None:
+    def __init__(
+        self, choices: list[Choice], short: np.ndarray, tiles: int, sizes: Sizes,
+        decay: float = DECAY,
+    ) -> None:  # fmt: skip
+        self.decay = decay
         x = np.vstack([k.x for k in choices])
         self.mean, self.scale = x.mean(0), x.std(0) + 1e-2
         rng = self.rng = np.random.default_rng(0)
@@ -237,7 +242,7 @@ class Trainer:
             self.steps += 1
             found = self.gradient([choices[i] for i in order[start : start + BATCH]])
             for name, value in found.items():
-                value = value + DECAY * self.w[name]
+                value = value + self.decay * self.w[name]
                 self.first[name] = 0.9 * self.first[name] + 0.1 * value
                 self.second[name] = 0.999 * self.second[name] + 0.001 * value * value
                 step = self.first[name] / (1 - 0.9**self.steps)
@@ -255,6 +260,9 @@ class Trainer:
             "tower_outer": w["tower_outer"], "sides": sides, "likings": w["likings"],
             "tiles": w["tiles"], "clusters": w["clusters"],
         }  # fmt: skip
+
+
+SIZES = Sizes(128, 128, 64)
 
 
 def squash(z: np.ndarray) -> np.ndarray:
@@ -294,7 +302,7 @@ def main() -> None:
     """Fit, report, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=16)
     arguments = parser.parse_args()
     pricer, rng, found = Pricer(), np.random.default_rng(0), list(records())
     fitted = [r for r in found if not r.check]
@@ -305,7 +313,7 @@ def main() -> None:
         short = fit_linear([k for k in listed if k.want and k.want[0] >= 0])
     use = [pricer(r, short, LISTED, rng) for r in fitted]
     use = [k for k in use if max(k.want, default=-1) >= 0]
-    trainer = Trainer(use, short, len(pricer.sides), Sizes(64, 64, 32))
+    trainer = Trainer(use, short, len(pricer.sides), SIZES)
     for epoch in range(arguments.epochs):
         trainer.epoch(use, RATE * 0.5 * (1 + np.cos(np.pi * epoch / arguments.epochs)) + 1e-5)
     net = trainer.network(short, np.array(pricer.sides))

@@ -22,14 +22,15 @@ from archsim.mapping.gpu import tiles as t
 from archsim.mapping.gpu.names import DMMA, FFMA, MMA, XMMA
 from archsim.models.gpu import gemm_list_choice as lists
 from archsim.models.gpu.gemm_choice import fill
-from archsim.models.gpu.gemm_features import OPERATOR, RUN, describe_operator
+from archsim.models.gpu.gemm_features import LISTED_RUN as RUN
+from archsim.models.gpu.gemm_features import OPERATOR, describe_operator
 from archsim.models.gpu.gemm_lower import UNSPLIT, template
 from archsim.models.gpu.plan import OUTPUTS
 from archsim.models.gpu.vector import variants
 from archsim.validate.split import is_check
 
 TARGET = Path(__file__).parents[1] / "archsim" / "mapping" / "gpu" / "list_network.json"
-SIZES = Sizes(16, 24, 12)
+SIZES, DECAY = Sizes(16, 24, 12), 3e-5
 OUT_BYTES = {"fp64": 8.0}
 FAMILIES = {
     ("tf32", 43): (XMMA, {15: (64, 64), 17: (128, 64), 18: (64, 128), 20: (128, 128),
@@ -140,7 +141,7 @@ def main() -> None:
         use = [k for k in every if not k.record.check and max(k.want, default=-1) >= 0]
         begin = np.zeros(RUN + OPERATOR)
         begin[0] = -10.0
-        trainer = Trainer(use, begin, len(t.listed_table(name)), SIZES)
+        trainer = Trainer(use, begin, len(t.listed_table(name)), SIZES, DECAY)
         for epoch in range(arguments.epochs):
             trainer.epoch(use, RATE * 0.5 * (1 + np.cos(np.pi * epoch / arguments.epochs)) + 1e-5)
         net = trainer.network(begin, np.zeros(0))

@@ -17,6 +17,7 @@ from archsim.models.gpu.gemm_features import (
     KERNEL,
     OPERATOR,
     RUN,
+    describe_cover,
     describe_kernel,
     describe_operator,
     describe_run,
@@ -215,6 +216,7 @@ def rate(
         if split > 1.0:
             us += reduction_us(dev, p, split, out_bytes)
         describe_run(dev, p, us, split, scratch[HBM], x)
+        describe_cover(p, x)
         liking = dot(net.short_run, x) + net.short_kernel[i]
         if liking > likings[i]:
             likings[i], times[i], splits[i] = liking, us, split

@@ -15,8 +15,11 @@ from archsim.models.gpu.gemm_wgmma import off, store_align
 
 _TM, _TN, _CM, _CN, _COOP, _M_SIDE = t.TM, t.TN, t.CM, t.CN, t.COOP, t.M_SIDE
 
-RUN, KERNEL, OPERATOR = 16, 26, 12
+LISTED_RUN, KERNEL, OPERATOR = 16, 26, 12
+RUN = LISTED_RUN + 4
 FEATURES = RUN + KERNEL + OPERATOR
+MANY_TILES = 4.0
+"""Tiles along a side up to which the choice model sees their number as it is."""
 
 MEMSET_ABOVE_TILES = 2.0
 """A dynamic tile scheduler, whose counter a memset clears, where tiles exceed this many waves."""
@@ -39,6 +42,14 @@ def describe_run(dev: Any, p: Any, us: float, split: float, hbm_us: float, x: An
     align = store_align(p)
     x[13], x[14] = off(align, 32), off(align, 128)
     x[15] = tiles > MEMSET_ABOVE_TILES * p[g.CTAS]
+
+
+@njit
+def describe_cover(p: Any, x: Any) -> None:
+    """Write into ``x[LISTED_RUN:]`` whether one tile covers a side, and how many small ones do."""
+    down, across = ceil(p[g.M] / p[g.TM]), ceil(p[g.N] / p[g.TN])
+    x[16], x[17] = down == 1.0, across == 1.0
+    x[18], x[19] = min(down / MANY_TILES, 1.0), min(across / MANY_TILES, 1.0)
 
 
 @njit

@@ -11,7 +11,8 @@ from archsim.mapping.gpu import tiles as t
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm import time_gemm
 from archsim.models.gpu.gemm_choice import add_rows, asked_for, fill, reduction_us, total
-from archsim.models.gpu.gemm_features import OPERATOR, RUN, describe_operator, describe_run
+from archsim.models.gpu.gemm_features import LISTED_RUN as RUN
+from archsim.models.gpu.gemm_features import OPERATOR, describe_operator, describe_run
 from archsim.models.gpu.plan import HBM
 
 SPLITS = (
