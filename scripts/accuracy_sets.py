@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
-from archsim.app.recorded_kernels import chooser
-from archsim.app.validating import baseline
+from archsim.app.validating import validated
 from archsim.config import load_device
 from archsim.models.gpu import GpuModel
-from archsim.validate import Validation, load_dataset, validate_measured
+from archsim.validate import Validation, load_dataset
 from archsim.validate.measured import CaseResult
 from archsim.validate.split import shape
 from workloads import measured
@@ -25,10 +24,9 @@ def model() -> GpuModel:
 
 
 @cache
-def validation(name: str, recorded: bool = False) -> Validation:
-    choose = chooser(model().device) if recorded else None
-    data = load_dataset(measured.path(name))
-    return validate_measured(data, model().price, baseline(model().device), choose)
+def validation(name: str, recorded: bool = False, caches: str = "cold") -> Validation:
+    found: Validation = validated(model(), load_dataset(measured.path(name)), recorded, caches)
+    return found
 
 
 def check_cases() -> list[CaseResult]:
@@ -47,9 +45,8 @@ def judge() -> Validation:
     seen = {_key(c) for name in sets for c in load_dataset(measured.path(name)).cases}
     data = load_dataset(measured.path("h200_judge"))
     cases = tuple(c for c in data.cases if _key(c) not in seen)
-    return validate_measured(
-        replace(data, cases=cases), model().price, baseline(model().device), chooser(model().device)
-    )
+    found: Validation = validated(model(), replace(data, cases=cases), True, "cold")
+    return found
 
 
 def _key(case: Mapping[str, object]) -> str:

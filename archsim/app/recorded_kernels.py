@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from archsim.config.gpu import GpuDevice
@@ -17,8 +17,15 @@ from archsim.validate.kernel_choice import Choice, Choose, Launch
 _LAUNCH = ("name", "grid", "block", "regs", "smem")
 
 
-def chooser(device: GpuDevice) -> Choose:
-    """Return the function that prices recorded kernels on ``device``, caches cold."""
+def _cold(spec: OpSpec) -> float:
+    return 0.0
+
+
+def chooser(device: GpuDevice, held: Callable[[OpSpec], float] = _cold) -> Choose:
+    """Return the function that prices recorded kernels on ``device``.
+
+    ``held`` says which fraction of an operator's reads lies in L2 (left out: none).
+    """
     from archsim.models.gpu.conv_lower import lower_as
     from archsim.models.gpu.plan import TERMS_US
     from archsim.models.gpu.recorded import price_recorded, rank_candidates, recorded_tile
@@ -33,7 +40,7 @@ def chooser(device: GpuDevice) -> Choose:
         if not label or label == PRODUCT:
             return None
         plans = lower_as(spec, label, rows[0])
-        out = solve(rows, relevant, plans, [0.0] * len(plans))
+        out = solve(rows, relevant, plans, [held(spec)] * len(plans))
         told = choice_of(spec)
         return Choice(float(out[0, :, :TERMS_US].sum()), int(told == label))
 
@@ -47,7 +54,7 @@ def chooser(device: GpuDevice) -> Choose:
         tile = recorded_tile(kernels)
         if not plans or tile is None:
             return None
-        out = solve(rows, relevant, plans, [0.0] * len(plans))
+        out = solve(rows, relevant, plans, [held(spec)] * len(plans))
         candidates = [c["tile"] for c in rank_candidates(spec, rows[0])]
         rank = None
         if candidates:

@@ -11,7 +11,8 @@ from archsim.app.output import write_json
 from archsim.app.progress import spinner
 from archsim.config import load_device
 from archsim.errors import ConfigError
-from archsim.validate.cases import Case
+from archsim.validate.cases import Case, Dataset
+from archsim.validate.measured import CACHES
 
 Files = Mapping[str, Path | None]
 
@@ -22,6 +23,7 @@ def validate_and_print(
     kernels: str,
     json_file: Path | None,
     report: Path | None = None,
+    caches: str = "cold",
 ) -> int:
     """Print the comparison that exactly one of ``files`` asks for; 1 where a counted row misses."""
     given = [(kind, file) for kind, file in files.items() if file is not None]
@@ -30,17 +32,23 @@ def validate_and_print(
         raise ConfigError(f"validate must be given exactly one of {options}, not {len(given)}")
     if kernels not in ("predicted", "recorded"):
         raise ConfigError(f"--kernels must be predicted or recorded, not {kernels!r}")
+    if caches not in CACHES:
+        raise ConfigError(f"--caches must be {' or '.join(CACHES)}, not {caches!r}")
     kind, file = given[0]
     if report is not None and kind != "measured":
         raise ConfigError(f"--report must be given with --measured, not with --{kind}")
     if kernels == "recorded" and kind != "measured":
         raise ConfigError(f"--kernels recorded must be given with --measured, not with --{kind}")
-    verbs: dict[str, Callable[[Path, str | None, str], tuple[Any, Any, int]]] = {
-        "measured": _measured, "models": _models, "sustained": _sustained,
-        "published": _published,
+    if caches == "warm" and kind != "measured":
+        raise ConfigError(f"--caches warm must be given with --measured, not with --{kind}")
+    verbs: dict[str, Callable[[Path, str | None], tuple[Any, Any, int]]] = {
+        "models": _models, "sustained": _sustained, "published": _published,
     }  # fmt: skip
     with spinner(f"predicting {file.name}"):
-        shown, data, code = verbs[kind](file, device, kernels)
+        if kind == "measured":
+            shown, data, code = _measured(file, device, kernels, caches)
+        else:
+            shown, data, code = verbs[kind](file, device)
     _print(shown)
     write_json(json_file, data)
     if report is not None:
@@ -96,18 +104,33 @@ def baseline(device: Any) -> Any:
     return Roofline(summary["peaks"], summary["bandwidth"], float(device.tensor.sparse_factor))
 
 
-def _measured(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
-    from archsim.app.recorded_kernels import chooser
+def _measured(file: Path, device: str | None, kernels: str, caches: str) -> tuple[Any, Any, int]:
     from archsim.report.terminal_validate import render_validation
-    from archsim.validate import load_dataset, validate_measured
+    from archsim.validate import load_dataset
+    from archsim.validate.goals import with_classes
 
-    model = _model(device)
-    choose = chooser(model.device) if kernels == "recorded" else None
-    result = validate_measured(load_dataset(file), model.price, baseline(model.device), choose)
-    return render_validation(result), result.to_dict(), 0
+    result = validated(_model(device), load_dataset(file), kernels == "recorded", caches)
+    return render_validation(result), with_classes(result), 0
 
 
-def _models(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
+def validated(model: Any, dataset: Any, recorded: bool, caches: str) -> Any:
+    """Return the ``Validation`` of ``dataset`` on a GPU's ``model``, caches as in ``CACHES``.
+
+    ``recorded`` also prices the recorded kernels. The roofline stands beside cold caches only.
+    """
+    from archsim.app.recorded_kernels import chooser
+    from archsim.validate import validate_measured
+
+    if caches == "cold":
+        choose = chooser(model.device) if recorded else None
+        return validate_measured(dataset, model.price, baseline(model.device), choose)
+    choose = chooser(model.device, model.left_in_l2) if recorded else None
+    return validate_measured(
+        dataset, lambda spec: model.price(spec, model.left_in_l2(spec)), None, choose, caches
+    )
+
+
+def _models(file: Path, device: str | None) -> tuple[Any, Any, int]:
     from archsim.app.measured_models import predictor
     from archsim.report.terminal_validate import render_models
     from archsim.validate import load_dataset, validate_models
@@ -116,26 +139,50 @@ def _models(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int
     return render_models(result), result.to_dict(), 0
 
 
-def _sustained(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
+def _sustained(file: Path, device: str | None) -> tuple[Any, Any, int]:
     from archsim.report.terminal_validate import render_sustained
     from archsim.validate import load_dataset, validate_sustained
 
-    result = validate_sustained(load_dataset(file), steady_predictor(_model(device)))
+    data = load_dataset(file)
+    result = validate_sustained(data, steady_predictor(_model(device), host_times(data)))
     return render_sustained(result), result.to_dict(), 0
 
 
-def steady_predictor(model: Any) -> Callable[[Case], tuple[float, float, float]]:
-    """Return the function that predicts a steady state: µs, joules and MHz of the SM clock."""
+def host_times(dataset: Dataset) -> dict[str, float]:
+    """Return the launch times of the host that ``dataset`` was measured on, where it says them."""
+    from archsim.models.gpu.model import HOST_TIMES
+
+    found = dataset.meta.get("host_us", {})
+    where = f"{dataset.path}: meta.host_us"
+    if not isinstance(found, Mapping):
+        raise ConfigError(f"{where} must be an object, not {found!r}")
+    for name, us in found.items():
+        if name not in HOST_TIMES:
+            raise ConfigError(f"{where} must have the names {', '.join(HOST_TIMES)}, not {name!r}")
+        number = isinstance(us, int | float) and not isinstance(us, bool)
+        if not number or not -1e6 < us < 1e6:
+            raise ConfigError(f"{where}.{name} must be a number of microseconds, not {us!r}")
+    return dict(found)
+
+
+def steady_predictor(
+    model: Any, host: Mapping[str, float] | None = None
+) -> Callable[[Case], tuple[float, float, float]]:
+    """Return the function that predicts a steady state: µs, joules and MHz of the SM clock.
+
+    ``host`` are the launch times of the host that measured, where they are known.
+    """
     from archsim.validate import spec_from_case
 
     def predict(case: Case) -> tuple[float, float, float]:
-        steady = model.sustain(spec_from_case(case), 0.0 if case.get("fill") == "zeros" else 1.0)
+        entropy = 0.0 if case.get("fill") == "zeros" else 1.0
+        steady = model.sustain(spec_from_case(case), entropy, host)
         return steady.us, steady.joules, steady.sm_clock_hz / 1e6
 
     return predict
 
 
-def _published(file: Path, device: str | None, kernels: str) -> tuple[Any, Any, int]:
+def _published(file: Path, device: str | None) -> tuple[Any, Any, int]:
     from archsim.app.running import evaluate_run
     from archsim.report.terminal_validate import render_published
     from archsim.validate import validate_published

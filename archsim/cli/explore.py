@@ -138,6 +138,9 @@ def validate(
     kernels: Annotated[
         str, typer.Option(help="predicted: own choice of kernel; recorded: the measured one.")
     ] = "predicted",
+    caches: Annotated[
+        str, typer.Option(help="cold: L2 emptied before each run; warm: as the last run left it.")
+    ] = "cold",
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="HTML page of --measured, with the plot.")
     ] = None,
@@ -149,4 +152,4 @@ def validate(
     files = {
         "measured": measured, "models": models, "sustained": sustained, "published": published,
     }  # fmt: skip
-    return validating.validate_and_print(files, device, kernels, json, report)
+    return validating.validate_and_print(files, device, kernels, json, report, caches)

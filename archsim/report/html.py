@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
+from archsim.report.assets import asset
 from archsim.report.data import ReportData
 from archsim.report.payload import build, dumps
 
 _SCRIPTS = ("core.js", "charts.js", "timeline.js", "tables.js", "brush.js", "export.js", "main.js")
-
-
-@cache
-def _asset(name: str) -> str:
-    return files("archsim.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def render_html(data: ReportData) -> str:
@@ -30,12 +24,12 @@ def _pieces(page: str, scripts: Sequence[str], title: str, data: str) -> list[st
     """Return the page's text in order, apart so that nobody needs it all at once."""
     parts = {
         "title": html.escape(title),
-        "style": _asset("report.css"),
+        "style": asset("report.css"),
         "plotly": get_plotlyjs(),
-        "script": "\n".join(_asset(name) for name in scripts),
+        "script": "\n".join(asset(name) for name in scripts),
         "data": data,
     }
-    pieces = _asset(page).split("@@")
+    pieces = asset(page).split("@@")
     return [parts[p] if i % 2 else p for i, p in enumerate(pieces)]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from archsim.config.constraint import all_kept
 from archsim.metrics import TERMS
+from archsim.report.assets import asset
 from archsim.report.data import Point, ReportData, best, finished, label, ranked
 from archsim.report.timeline import embedded
 
@@ -194,12 +195,22 @@ def _validation(validation: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     half = {k: validation[k] for k in ("check", "fit") if k in validation}
     summaries = {"all": validation, **half}
+    judged = validation["check"] if validation.get("check", {}).get("n") else validation
     return {
         "source": PurePath(str(validation.get("source", ""))).name,
         "summaries": {
             name: {"overall": _summary(s), "by_op": {k: _summary(v) for k, v in s["by_op"].items()}}
             for name, s in summaries.items()
         },
+        "caches": str(validation.get("caches", "cold")),
+        "classes": [
+            {"name": row["name"], "goal": _number(row["goal"]), **_summary(row)}
+            for row in judged.get("by_class", ())
+        ],
+        "choices": [
+            {"name": name, **_choice(row)} for name, row in judged.get("choices", {}).items()
+        ],
+        "peers": peers(),
         "cases": [
             [c["op"], _number(c["measured_us"]), _number(c["predicted_us"]), bool(c.get("check"))]
             for c in validation["cases"]
@@ -225,6 +236,18 @@ def _rtl(found: Mapping[str, Any] | None) -> dict[str, Any]:
             for c in cases
         ],
     }
+
+
+def peers() -> dict[str, Any]:
+    """Return what others publish of their models' errors: ``columns`` and ``rows`` of text."""
+    found: dict[str, Any] = json.loads(asset("peers.json"))
+    return found
+
+
+def _choice(row: Mapping[str, Any]) -> dict[str, Any]:
+    errors = {side: _number(row[side]["mape"]) for side in ("recorded", "own")}
+    rest = {k: _number(row[k]) for k in ("ranked", "top1", "top3", "regret_us")}
+    return {"n": plain(row["own"]["n"]), **errors, **rest}
 
 
 def _summary(stats: Mapping[str, Any]) -> dict[str, Any]:

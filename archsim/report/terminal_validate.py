@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,6 +14,7 @@ from archsim.metrics import TERMS
 from archsim.report.terminal import number, term_bar
 from archsim.units import duration
 from archsim.validate.feasible import Feasible
+from archsim.validate.goals import Row, by_class
 from archsim.validate.kernel_choice import ChoiceSummary
 from archsim.validate.measured import CaseResult, Failure, Summary, Validation
 from archsim.validate.models import ModelResult, ModelValidation
@@ -47,26 +49,46 @@ def _r(stats: Stats) -> str:
 def render_validation(validation: Validation) -> RenderableType:
     """Return the errors of the check half, the fit half and all cases, and the worst cases.
 
-    ``<`` marks a class in which the roofline baseline does better.
+    The classes that have a goal stand below the first of them.
+
+    ``<`` marks a class in which the roofline baseline does better, ``!`` a goal that is missed.
     """
     parts: list[RenderableType] = [
-        _title(f"{validation.source}: {len(validation.cases)} kernels, errors in per cent")
+        _title(
+            f"{validation.source}: {len(validation.cases)} kernels, {validation.caches} caches, "
+            "errors in per cent"
+        )
     ]
     sides = (
         ("check half: judges, never fitted on", True),
         ("fit half", False),
         ("all cases", None),
     )
+    judged: bool | None = True if validation.half(True) else None
     for name, side in sides:
         if validation.half(side):
             rows = [*validation.by_op(side).items(), ("overall", validation.overall(side))]
             rows += [*validation.extremes(side).items()]
             parts += [Text(), _title(name), _summaries(rows)]
+            if side is judged:
+                parts += [Text(), _goals(by_class(validation, side))]
         if choices := validation.choices(side):
             parts += [Text(), _title(f"{name}: recorded kernels given"), _choices(choices)]
     if validation.cases:
         parts += [Text(), _worst(validation.worst())]
     return Group(*parts, *_skipped(validation.left_out), *_failures(validation.failed))
+
+
+def _goals(rows: Sequence[tuple[Row, Summary]]) -> RenderableType:
+    """Return the classes that have a goal beside it, in per cent."""
+    table = _table("class", "n", "goal", "MAPE", "median")
+    for row, summary in rows:
+        if row.goal is not None:
+            ours = summary.ours
+            met = ours.mape is not None and ours.mape <= row.goal
+            cells = (percent(row.goal), percent(ours.mape) + ("  " if met else " !"))
+            table.add_row(Text(row.name), str(ours.n), *cells, percent(ours.median))
+    return table
 
 
 def _choices(choices: Mapping[str, ChoiceSummary]) -> RenderableType:
@@ -120,9 +142,7 @@ def _summaries(rows: Sequence[tuple[str, Summary]]) -> RenderableType:
 def _worst(cases: Sequence[CaseResult]) -> RenderableType:
     parts: list[RenderableType] = [_title(f"the {len(cases)} worst cases")]
     for case in cases:
-        fields = " ".join(
-            f"{k}={v}" if not isinstance(v, str) else v for k, v in case.shape.items() if k != "op"
-        )
+        fields = " ".join(_described(case.shape))
         ratio = case.predicted.us / case.measured_us
         parts.append(
             Text(
@@ -134,6 +154,11 @@ def _worst(cases: Sequence[CaseResult]) -> RenderableType:
         )
         parts.append(_breakdown(case))
     return Group(*parts)
+
+
+def _described(shape: Mapping[str, Any]) -> list[str]:
+    """Return what a shape says beside its operator."""
+    return [f"{k}={v}" if not isinstance(v, str) else v for k, v in shape.items() if k != "op"]
 
 
 def _breakdown(case: CaseResult) -> RenderableType:
@@ -149,7 +174,7 @@ def _breakdown(case: CaseResult) -> RenderableType:
         table.add_row("  kernel", Text(f"{duration(us)}  {count}{name}"))
     recorded = ((k["name"], k["us"]) for k in case.measured_kernels)
     for count, name, us in _grouped((name, us or 0.0) for name, us in recorded):
-        table.add_row("measured", Text(f"{duration(us)}  {count}{name[:60]}"))
+        table.add_row("measured", Text(f"{duration(us)}  {count}{name[:60]}" if us else name[:60]))
     return table
 
 
@@ -239,8 +264,8 @@ def render_sustained(validation: SustainedValidation) -> RenderableType:
             c.measured, c.predicted, (1.0, 1e3, 1.0), strict=True
         ):
             cells += [number(float(f"{x * scale:.4g}")) for x in (measured, predicted)]
-        sizes = "x".join(str(v) for k, v in c.shape.items() if type(v) is int)
-        table.add_row(Text(f"{c.op} {c.shape.get('dtype', '')} {sizes}"), *cells)
+        name = " ".join([c.op, *_described(c.shape)])
+        table.add_row(Text(name, overflow="fold"), *cells)
     head = _title(f"{validation.source}: {len(validation.cases)} sustained kernels")
     return Group(head, summary, Text(), table, *_failures(validation.failed))
 

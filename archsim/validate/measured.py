@@ -23,6 +23,9 @@ WORST = 10
 FAR = 2.0
 """A prediction off by more than this factor is counted on its own."""
 
+CACHES = ("cold", "warm")
+"""What lies in L2 when a case starts: nothing, or what its last run left there."""
+
 UNPRICED = (ConfigError, MissingConstantError, UnsupportedOperatorError)
 """What makes a case ``failed``. A violated self-check is not among them: it stops everything."""
 
@@ -142,6 +145,7 @@ class Validation:
     cases: tuple[CaseResult, ...]
     failed: tuple[Failure, ...] = field(default=())
     left_out: tuple[Failure, ...] = field(default=())
+    caches: str = "cold"
 
     def half(self, check: bool | None) -> tuple[CaseResult, ...]:
         """Return the check half, the fit half, or (``None``) all cases."""
@@ -196,6 +200,7 @@ class Validation:
         return {
             "source": self.source,
             "meta": self.meta,
+            "caches": self.caches,
             **self.overall().to_dict(),
             "by_op": {op: s.to_dict() for op, s in self.by_op().items()},
             **halves,
@@ -214,16 +219,20 @@ def validate_measured(
     price: Price,
     roofline: Roofline | None = None,
     choose: Choose | None = None,
+    caches: str = "cold",
 ) -> Validation:
     """Predict every case of ``dataset`` with ``price`` (a machine's model of one operator).
+
+    ``caches`` (one of ``CACHES``) says which of a case's times is meant: ``us`` or ``us_warm``.
 
     A case that does not stand for its class is listed in ``left_out``, one that the machine does
     not support in ``failed``, each with its reason; neither takes part in the statistics.
     Malformed data raises ``ConfigError``. ``choose`` also prices the recorded kernels.
     """
-    reasons = [left_out(case, dataset.where(i)) for i, case in enumerate(dataset.cases)]
+    warm = caches == "warm"
+    reasons = [left_out(case, dataset.where(i), warm) for i, case in enumerate(dataset.cases)]
     specs = [
-        None if reason else _read(case, dataset.where(i))
+        None if reason else _read(case, dataset.where(i), warm)
         for i, (case, reason) in enumerate(zip(dataset.cases, reasons, strict=True))
     ]
     done: list[CaseResult] = []
@@ -237,7 +246,8 @@ def validate_measured(
         except UNPRICED as error:
             failed.append(Failure(index, case["op"], str(error)))
             continue
-        result = _result(index, case, us, answer, roofline.us(spec) if roofline else None)
+        bound_us = roofline.us(spec) if roofline else None
+        result = _result(index, case, us, answer, bound_us, warm)
         result = replace(result, check=result.check or dataset.judges)
         if choose is not None and isinstance(case.get("kernels"), list):
             listed = [k for k in case["kernels"] if isinstance(k, dict)]
@@ -246,11 +256,15 @@ def validate_measured(
     skipped = (
         Failure(i, str(dataset.cases[i]["op"]), r) for i, r in enumerate(reasons) if r is not None
     )
-    return Validation(dataset.path, dataset.meta, tuple(done), tuple(failed), tuple(skipped))
+    return Validation(
+        dataset.path, dataset.meta, tuple(done), tuple(failed), tuple(skipped), caches
+    )
 
 
-def _read(case: Case, where: str) -> tuple[OpSpec, float]:
+def _read(case: Case, where: str, warm: bool) -> tuple[OpSpec, float]:
     spec, us = spec_from_case(case, where), positive_number(case, "us", where)
+    if warm:
+        return spec, positive_number(case, "us_warm", where)
     return spec, own_us(case) or us
 
 
@@ -267,9 +281,10 @@ def _priced(price: Price, spec: OpSpec, where: str) -> OperatorResult:
 
 
 def _result(
-    index: int, case: Case, us: float, answer: OperatorResult, baseline: float | None
+    index: int, case: Case, us: float, answer: OperatorResult, baseline: float | None, warm: bool
 ) -> CaseResult:
-    low, high = case.get("us_min"), case.get("us_max")
+    ends = ("us_warm_min", "us_warm_max") if warm else ("us_min", "us_max")
+    low, high = (case.get(end) for end in ends)
     spread = (
         50.0 * (high - low) / us
         if isinstance(low, int | float) and isinstance(high, int | float)
@@ -287,7 +302,8 @@ def _result(
         baseline_us=baseline,
         repeat=spread,
         measured_kernels=tuple(
-            {"name": str(k.get("name", "")), "us": _time(k.get("dur_us"))} for k in listed
+            {"name": str(k.get("name", "")), "us": None if warm else _time(k.get("dur_us"))}
+            for k in listed
         ),
     )
 

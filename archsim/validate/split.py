@@ -15,7 +15,8 @@ from typing import Any
 
 MEASURED_FIELDS = frozenset(
     {"flops", "bytes", "kernels", "names", "sequence", "top", "params", "sweep", "joules",
-     "watts", "celsius", "power_samples", "cycles", "algo", "cluster", "custom", "inner", "rank",
+     "watts", "celsius", "power_samples", "cycles", "iterations", "reasons", "algo", "cluster",
+     "custom", "inner", "rank",
      "reduction", "split_k", "stages", "swizzle", "tile", "waves", "workspace"}
 )  # fmt: skip
 """Fields that describe the measurement or the library's algorithm, or follow from the shape."""

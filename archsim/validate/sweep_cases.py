@@ -92,8 +92,11 @@ TRANSFORM = "batch_norm_transform"
 """The kernel that is batch norm; eager PyTorch's cast and rsqrt beside it are operators."""
 
 
-def left_out(case: Case, where: str = "case") -> str | None:
-    """Return why ``case`` takes no part in the statistics of its class; ``None`` where it does."""
+def left_out(case: Case, where: str = "case", warm: bool = False) -> str | None:
+    """Return why ``case`` takes no part in the statistics of its class; ``None`` where it does.
+
+    ``warm`` asks about its time in warm caches.
+    """
     if case.get("op") in UNSUPPORTED:
         return UNSUPPORTED[case["op"]]
     if case.get("fill", "random") != "random":
@@ -104,6 +107,10 @@ def left_out(case: Case, where: str = "case") -> str | None:
         return f"indices are {choice(case, 'locality', where, known)}, the class has random ones"
     if case.get("op") == "batchnorm" and case.get("layout") == "nchw":
         return "only the channels-last kernel is modelled"
+    if warm and "us_warm" not in case:
+        return "it was not measured in warm caches"
+    if warm and case.get("op") == "batchnorm":
+        return "its kernel was timed apart in cold caches only"
     return None
 
 

@@ -43,7 +43,11 @@ def test_the_page_has_the_scatter_section(small, tmp_path):
     text = page.read_text(encoding="utf-8")
     data = json.loads(text.split('<script id="data" type="application/json">')[1].split("<")[0])
     assert len(data["validation"]["cases"]) == 43
-    assert data["validation"]["summaries"]["check"]["overall"]["n"] > 0
+    shown = data["validation"]
+    assert shown["summaries"]["check"]["overall"]["n"] > 0
+    assert shown["classes"][-1]["name"] == "overall" and shown["classes"][-1]["goal"] == 7
+    assert any("Accel-Sim" in row[0] for row in shown["peers"]["rows"])
+    assert "peers-table" in text and "one shape never stands on both" in text
 
 
 @pytest.mark.parametrize(
@@ -52,6 +56,8 @@ def test_the_page_has_the_scatter_section(small, tmp_path):
         (["--sustained", "x.json", "--report", "x.html"], "--report must be given with --measured"),
         (["--models", "x.json", "--kernels", "recorded"], "--kernels recorded must be given with"),
         (["--measured", "x.json", "--kernels", "guess"], "must be predicted or recorded"),
+        (["--measured", "x.json", "--caches", "hot"], "--caches must be cold or warm, not 'hot'"),
+        (["--models", "x.json", "--caches", "warm"], "--caches warm must be given with --measured"),
         (["--measured", "SMALL", "--report", "x.pdf"], "must be a .html file"),
     ],
 )

@@ -9,6 +9,7 @@ from archsim.errors import CheckError, ConfigError, UnsupportedOperatorError
 from archsim.graph.ops import Gemm, SparseGemm, Transpose
 from archsim.metrics import OperatorResult
 from archsim.validate import Roofline, is_check, load_dataset, validate_measured
+from archsim.validate.goals import with_classes
 from archsim.validate.stats import stats
 from workloads import measured
 
@@ -50,6 +51,27 @@ def test_mape_follows_one_changed_prediction(write_dataset, gemm_case, make_oper
     assert off.overall().ours.mape == pytest.approx(50 / 4)
     assert off.overall().ours.max == pytest.approx(50)
     assert off.worst(1)[0].shape["m"] == 256
+
+
+def test_warm_caches_judge_the_warm_time(write_dataset, gemm_case, make_operator):
+    warm = {**gemm_case, "us_warm": 8.0, "us_warm_min": 7.0, "us_warm_max": 9.0}
+    data = write_dataset([warm, {**gemm_case, "m": 256}])
+    result = validate_measured(data, lambda s: make_operator(s, 12.0), caches="warm")
+    assert [c.measured_us for c in result.cases] == [8.0]
+    assert result.overall().ours.mape == pytest.approx(50.0)
+    assert result.cases[0].repeat == pytest.approx(12.5)
+    assert [(f.index, f.reason) for f in result.left_out] == [
+        (1, "it was not measured in warm caches")
+    ]
+    assert result.to_dict()["caches"] == "warm"
+
+
+def test_classes_with_goals_hold_their_cases(write_dataset, gemm_case, make_operator):
+    data = write_dataset([gemm_case, {**gemm_case, "dtype": "tf32", "us": 20.0}])
+    found = with_classes(validate_measured(data, lambda s: make_operator(s, 15.0)))["by_class"]
+    assert [(c["name"][:10], c["goal"], round(c["mape"])) for c in found] == [
+        ("GEMM fp16,", 6.0, 50), ("GEMM int8,", 8.0, 25), ("overall", 7.0, 38),
+    ]  # fmt: skip
 
 
 def test_worst_ranks_by_ratio_so_that_a_tenth_is_worse_than_the_double(

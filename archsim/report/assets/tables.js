@@ -154,13 +154,21 @@ function showValidation(validation) {
   const side = validation.summaries.check ? "check" : "all";
   const { overall, by_op: byOp } = validation.summaries[side];
   $("validation-hint").textContent = `${validation.cases.length} cases of ${validation.source}. Solid marks judge (check half), open marks were `
-    + "open to fitting; dotted lines are ±25 %. Errors below are those of the "
-    + (side === "check" ? "check half." : "whole set.");
+    + "open to fitting; dotted lines are ±25 %. The half of a case depends on nothing but its shape, so one shape never stands on both "
+    + `sides. L2 was ${validation.caches === "warm" ? "as the last run of the case left it" : "emptied before each run"}. `
+    + `Errors below are those of the ${side === "check" ? "check half" : "whole set"}; repeat is half the spread of the measurement itself.`;
   const percent = (v) => v === null ? "–" : `${num(v, 3)} %`;
   const line = (name, s) => [name, s.n, percent(s.mape), percent(s.median), percent(s.max), s.correlation === null ? "–" : s.correlation.toFixed(4), percent(s.repeat), percent(s.baseline)];
   table("validation-table",
     [["class", "text"], ["n"], ["MAPE"], ["median"], ["max"], ["r (log)"], ["repeat"], ["roofline + launch"]],
     [...Object.entries(byOp).map(([op, s]) => line(op, s)), { cells: line("overall", overall), class: "sum" }]);
+  if (validation.classes.length) table("classes-table",
+    [["class", "text"], ["n"], ["goal"], ["MAPE"], ["median"], ["max"], ["repeat"], ["roofline + launch"]],
+    validation.classes.map((c) => [c.name, c.n, percent(c.goal), percent(c.mape), percent(c.median), percent(c.max), percent(c.repeat), percent(c.baseline)]));
+  if (validation.choices.length) table("choices-table",
+    [["choice of kernel", "text"], ["n"], ["recorded kernel given"], ["own choice"], ["ranked"], ["tile top-1"], ["tile top-3"], ["regret µs"]],
+    validation.choices.map((c) => [c.name, c.n, percent(c.recorded), percent(c.own), c.ranked, percent(c.top1), percent(c.top3), num(c.regret_us, 3)]));
+  table("peers-table", validation.peers.columns.map((name) => [name, "text wide"]), validation.peers.rows);
 }
 
 function showFailures() {
