@@ -199,8 +199,8 @@ def test_rows_off_16_bytes_take_a_slower_kernel(h200_model):
 
 
 def test_a_bias_is_added_in_the_epilogue_and_never_after_a_split(h200_model):
-    plain = h200_model.price(Gemm(m=197, n=768, k=3072))
-    biased = h200_model.price(Gemm(m=197, n=768, k=3072, bias=True))
+    plain = h200_model.price(Gemm(m=64, n=64, k=8192))
+    biased = h200_model.price(Gemm(m=64, n=64, k=8192, bias=True))
     assert "splitK" in plain.kernels[0].name
     assert [k.config["split_k"] for k in biased.kernels] == [1]
     assert "_bias_" in biased.kernels[0].name
