@@ -34,7 +34,7 @@ def test_the_table_of_classes_is_what_the_model_predicts(script):
 def test_the_table_of_the_last_judge_is_what_the_model_predicts(script):
     page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
     start = page.index("| class | goal | n |")
-    end = page.index("## Folds", start)
+    end = page.index("## Warm caches", start)
     assert_same(page[start:end].strip(), script.judged().strip())
 
 
