@@ -9,6 +9,7 @@ archsim), ``local:N`` (N processes on this machine under a scheduler of their ow
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import threading
 from collections.abc import Callable
@@ -54,6 +55,8 @@ def cluster(target: str) -> tuple[ExecutorFactory, int]:
         import distributed  # noqa: F401
     except ImportError:
         raise ConfigError("--cluster needs Dask: pip install 'archsim[cluster]'") from None
+    for name in ("distributed", "tornado"):  # a lost scheduler is one sentence, no tracebacks
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if kind == "local" and re.fullmatch(r"[1-9]\d{0,3}", rest) and int(rest) <= MOST_LOCAL:
         return _factory(lambda: _local(int(rest))), int(rest)
     if kind in ("tcp", "tls") and rest.startswith("//"):
@@ -208,8 +211,6 @@ def _workers_at(address: str) -> int:
 
 
 def _local(workers: int) -> tuple[Client, Any]:
-    import logging
-
     from distributed import Client, LocalCluster
 
     with without_main():

@@ -96,7 +96,7 @@ def test_killed_workers_lose_nothing(sweep, results, dask):
 
 
 @pytest.mark.slow
-def test_a_killed_scheduler_loses_no_finished_point(sweep, results, dask, tmp_path):
+def test_a_killed_scheduler_loses_no_finished_point(sweep, results, dask, tmp_path, capfd):
     log = tmp_path / "log"
     context = {"seconds": 0.05, "log": str(log)}
     sweep(SPACE, context, folder="local", workers=2)
@@ -111,6 +111,7 @@ def test_a_killed_scheduler_loses_no_finished_point(sweep, results, dask, tmp_pa
     threading.Thread(target=kill_the_scheduler).start()
     with pytest.raises(ConfigError, match="a scheduler must answer"):
         sweep(SPACE, context, folder="cluster", executor=factory, workers=workers)
+    assert capfd.readouterr().err == ""  # one sentence, none of Dask's tracebacks
     dask.stop()
     factory, workers = cluster(dask.start())
     summary = sweep(SPACE, context, folder="cluster", executor=factory, workers=workers)
