@@ -1,6 +1,7 @@
 """Accuracy and speed of the instruction-level SM on the suite of ordinary kernels.
 
-python benchmarks/bench_sm_timing.py [--suite kernels|kernels_judge] [--only NAME] [--json FILE]
+python benchmarks/bench_sm_timing.py [--suite kernels|kernels_judge|hopper] [--only NAME]
+                                     [--json FILE]
 
 Compares with ``workloads/measured/h200_sm_kernels.json`` (or the judge set). Constants may be
 fitted on the cases whose name hashes to the fit half; the other half judges them. Speed is timed
@@ -28,6 +29,7 @@ from workloads.measure.kernel_suites import KERNEL_SUITES, SEED
 
 MEASURED = {
     "kernels": "h200_sm_kernels.json", "kernels_judge": "h200_sm_kernels_judge.json",
+    "hopper": "h200_sm_hopper.json",
 }  # fmt: skip
 SLOW_ENOUGH = 10_000  # warp instructions below which a core's CPU time says nothing
 
@@ -54,7 +56,8 @@ def main() -> None:
         start = time.process_time()
         found = time_launch(
             case.kernel, case.grid, case.block, case.args, device,
-            dynamic_smem_bytes=case.options["dynamic_smem_bytes"],
+            cluster=case.options.get("cluster", 1),
+            dynamic_smem_bytes=case.options.get("dynamic_smem_bytes", 0),
         )  # fmt: skip
         rows.append(_row(case.name, found, measured[case.name], time.process_time() - start))
         print(*(f"{v:<12.4g}" if isinstance(v, float) else f"{v!s:<30}" for v in rows[-1].values()))

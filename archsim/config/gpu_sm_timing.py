@@ -188,3 +188,15 @@ class SmTiming(Group):
     grid_barrier_cycles: Constant = constant(
         "clk", minimum=0, doc="barrier of a grid, beyond one arrival after the other"
     )
+    grid_barrier_cta_cycles: Constant = constant(
+        "clk", minimum=0, doc="the same for each further CTA of an SM"
+    )
+    grid_barrier_warp_cycles: Constant = constant(
+        "clk", minimum=0, doc="the same for each warp of an SM"
+    )
+    pipe_switch_factor: Constant = constant(
+        "1", minimum=0, doc="longer interval of a unit after an instruction of another warp"
+    )
+    mma_switch_factor: Constant = constant(
+        "1", minimum=0, doc="the same of the tensor core's synchronous products"
+    )

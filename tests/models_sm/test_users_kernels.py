@@ -10,6 +10,7 @@ pytest.importorskip("numba.cuda")
 from numba import cuda, float32, int32
 
 from archsim.models.gpu.sm.execute import run
+from workloads.kernels.hopper import wgmma_gemm as gemm
 
 PARTICLE = np.dtype([("place", np.float32, 3), ("mass", np.float64), ("kind", np.int8)], align=True)
 
@@ -94,3 +95,15 @@ def test_functions_that_call_themselves():
     y = np.zeros(32, np.int64)
     run(fill, 1, 32, (n, y))
     np.testing.assert_array_equal(y, np.array([0, 1, 1, 2, 3, 5, 8, 13, 21])[n])
+
+
+def test_a_product_on_warp_groups_through_a_ring_of_mbarriers():
+    """Its descriptors are advanced by 64-bit sums of uniform registers."""
+    rng = np.random.default_rng(8)
+    m, n, k = 128, 128, 6 * gemm.STEP
+    a = rng.integers(-4, 5, (m, k)).astype(np.float16)
+    b = rng.integers(-4, 5, (k, n)).astype(np.float16)
+    c = np.zeros((m, n), np.float32)
+    args = (gemm.tile_a(a), gemm.tile_b(b), c, np.uint32(n), np.uint32(k // gemm.STEP))
+    run(gemm.kernel(), 1, 256, args, dynamic_smem_bytes=gemm.DYNAMIC_BYTES, check=True)
+    np.testing.assert_array_equal(c, a.astype(np.float32) @ b.astype(np.float32))

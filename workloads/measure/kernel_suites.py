@@ -82,7 +82,7 @@ def launcher(case: Any) -> Callable[[], None]:
     from workloads.kernels.ptx import Module
 
     options = case.options
-    if "this_grid" in case.kernel.py_func.__code__.co_names:  # the driver brings its barrier
+    if _synchronises_grid(case.kernel):
         return _numba_launcher(case)
     size, cluster = options.get("dynamic_smem_bytes", 0), options.get("cluster", 1)
     signature = tuple(typeof(arg) for arg in case.args)
@@ -96,6 +96,11 @@ def launcher(case: Any) -> Callable[[], None]:
 
     launch.kept = kept  # type: ignore[attr-defined]
     return launch
+
+
+def _synchronises_grid(kernel: Any) -> bool:
+    """Whether a kernel needs the driver's barrier of a grid, which Numba's launcher links."""
+    return "this_grid" in kernel.py_func.__code__.co_names
 
 
 def _numba_launcher(case: Any) -> Callable[[], None]:
@@ -253,7 +258,7 @@ def compile_all(folder: Path, kernels: str = "kernels", micro: str = "sm_micro")
     seen: set[Any] = set()
     for case in importlib.import_module(KERNEL_SUITES[kernels]).cases(np.random.default_rng(SEED)):
         signature = tuple(typeof(arg) for arg in case.args)
-        if (case.kernel, signature) not in seen:
+        if (case.kernel, signature) not in seen and not _synchronises_grid(case.kernel):
             seen.add((case.kernel, signature))
             cubin(case.kernel, signature, case.options.get("arch", "sm_90"), folder)
     for record in getattr(catalog, RECORD_LISTS[micro])():

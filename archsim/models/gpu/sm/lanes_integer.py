@@ -66,12 +66,27 @@ def mov(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> None
             R[d + lane] = v if (mask >> uint32(lane)) & uint32(1) else R[d + lane]
 
 
+@inlined
+def _addend(R: Any, at: Any, lane: Any, mods: Any) -> Any:
+    """A register pair as a 64-bit operand of a sum, negated where the modifiers say so."""
+    value = uint64(R[at + lane]) | (uint64(R[at + 32 + lane]) << uint64(32))
+    return ~value + uint64(1) if mods & int64(1) else value
+
+
 @inner
 def iadd3(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> None:
-    """``IADD3``: three-input addition with carries in and out."""
+    """``IADD3``: three-input addition with carries in and out, or of 64-bit pairs."""
     d, a = place(code[pc, _D], wb), place(code[pc, _A], wb)
     b, c = place(code[pc, _B], wb), place(code[pc, _C], wb)
     mods = code[pc, _MODS]
+    if code[pc, _SUB]:
+        for lane in range(32):
+            if (mask >> uint32(lane)) & uint32(1):
+                long = _addend(R, a, lane, mods) + _addend(R, b, lane, mods >> 4)
+                long += _addend(R, c, lane, mods >> 8)
+                R[d + lane] = uint32(long & uint64(ALL))
+                R[d + 32 + lane] = uint32(long >> uint64(32))
+        return
     xa, xb, xc = inverter(mods), inverter(mods >> 4), inverter(mods >> 8)
     extra = uint64(increment(mods)) + uint64(increment(mods >> 4)) + uint64(increment(mods >> 8))
     plain = code[pc, _PD0] == col.PRED_JUNK

@@ -19,7 +19,10 @@ _PRMT = ("", "F4E", "B4E", "RC8", "ECL", "ECR", "RC16")
 
 
 def _iadd3(builder: Builder, item: Instruction) -> None:
-    standard(builder, item, col.IADD3)
+    wide = has(item, "64")
+    parts = standard(builder, item, col.IADD3, int(wide))
+    if wide and (parts.written or parts.read):
+        raise UnsupportedInstructionError("carries of a 64-bit sum")
 
 
 def _imad(builder: Builder, item: Instruction) -> None:
@@ -136,6 +139,7 @@ _ARITHMETIC: dict[str, Filler] = {
 }  # fmt: skip
 _UNIFORM = ("IADD3", "IMAD", "MOV", "LOP3", "SHF", "LEA", "ISETP", "SEL", "PRMT", "POPC", "FLO",
             "BREV", "SGXT", "BMSK", "PLOP3")  # fmt: skip
+_WORDS = ("MOV", "LOP3", "LEA", "ISETP", "SEL", "PRMT", "IMAD")  # 32-bit words only
 _NO_EFFECT = ("NOP", "MEMBAR", "ERRBAR", "CGAERRBAR", "CCTL", "CCTLL", "DEPBAR", "LDGDEPBAR",
               "FENCE", "UTMACMDFLUSH", "UTMACCTL", "UBLKPF", "NANOSLEEP", "WARPGROUP",
               "USETMAXREG", "PMTRIG", "UTMAPF", "ACQBULK", "ENDCOLLECTIVE", "PREEXIT")  # fmt: skip
@@ -152,4 +156,6 @@ FILLERS: dict[str, Filler] = {
 
 def fill(builder: Builder, item: Instruction) -> None:
     """Fill ``builder.row`` with ``item``; KeyError for an opcode that is not known."""
+    if "64" in item.modifiers and item.opcode.removeprefix("U") in _WORDS:
+        raise UnsupportedInstructionError("64-bit form")
     FILLERS[item.opcode](builder, item)

@@ -18,10 +18,11 @@ from __future__ import annotations
     DSMEM_STORE_BYTES, DSMEM_SOURCE_BYTES, DSMEM_SPREAD, DSMEM_RING, BULK_INTERVAL_CYCLES,
     ATOMIC_SERIAL_CYCLES, ATOMIC_PORT_CYCLES, ATOMIC_PORT_BYTES, L2_SAME_CYCLES,
     GENERIC_CYCLES, FETCH_CYCLES,
-    COPY_PASS_CYCLES, DIRTY_CYCLES, BULK_ROW_CYCLES, GRID_BARRIER_CYCLES, SHARE, CTA_RATE,
-    BANK_SLACK,
-) = range(61)  # fmt: skip
-COUNT = 61
+    COPY_PASS_CYCLES, DIRTY_CYCLES, BULK_ROW_CYCLES, GRID_BARRIER_CYCLES,
+    GRID_BARRIER_CTA_CYCLES, GRID_BARRIER_WARP_CYCLES, PIPE_SWITCH_FACTOR, MMA_SWITCH_FACTOR,
+    SHARE, CTA_RATE, BANK_SLACK,
+) = range(65)  # fmt: skip
+COUNT = 65
 
 FIELDS = (
     "l1_cycles", "l2_near_cycles", "l2_far_cycles", "hbm_cycles", "l2_port_bytes",
@@ -38,5 +39,7 @@ FIELDS = (
     "bulk_interval_cycles", "atomic_serial_cycles", "atomic_port_cycles", "atomic_port_bytes",
     "l2_same_cycles", "generic_cycles", "fetch_cycles",
     "copy_pass_cycles", "dirty_cycles", "bulk_row_cycles", "grid_barrier_cycles",
+    "grid_barrier_cta_cycles", "grid_barrier_warp_cycles", "pipe_switch_factor",
+    "mma_switch_factor",
 )  # fmt: skip
 """Fields of a device file in the order of the vector."""

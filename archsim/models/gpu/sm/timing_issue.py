@@ -80,17 +80,21 @@ def _release(w: ts.Work, s: ts.State, sm: int, place: int, t: float) -> None:
 @fused
 def _grid_release(w: ts.Work, s: ts.State, K: Any) -> None:
     """All CTAs have arrived at the grid's barrier: they go on after its atomics and polls."""
-    arrived, live, latest = 0, 0, 0.0
+    arrived, live, fullest, latest = 0, 0, 0, 0.0
     for sm in range(s.held.shape[0]):
+        here = 0
         for place in range(w.resident):
             arrived += s.held[sm, place, ts.CLUSTER_ARRIVALS]
-            live += s.held[sm, place, ts.LIVE]
+            here += s.held[sm, place, ts.LIVE]
+        live, fullest = live + here, max(fullest, here)
     if arrived < live:
         return
     for slot in range(s.next.shape[0]):
         if s.where[slot, ts.CTA] >= 0:
             latest = max(latest, s.warp[slot, ts.WAITS])
     latest += K[c.GRID_BARRIER_CYCLES] + K[c.ATOMIC_WORD_CYCLES] * live / w.warps / K[c.SHARE]
+    latest += K[c.GRID_BARRIER_WARP_CYCLES] * fullest
+    latest += K[c.GRID_BARRIER_CTA_CYCLES] * (fullest / w.warps - 1.0)
     for slot in range(s.next.shape[0]):
         if s.where[slot, ts.CTA] < 0:
             continue
@@ -137,7 +141,9 @@ def _cluster_release(w: ts.Work, s: ts.State, K: Any, sm: int) -> None:
 
 
 @fused
-def _occupy(w: ts.Work, s: ts.State, r: ts.Result, q: int, slot: int, pc: int, t: float) -> int:
+def _occupy(
+    w: ts.Work, s: ts.State, r: ts.Result, K: Any, q: int, slot: int, pc: int, t: float
+) -> int:
     """Hold the unit of an instruction; returns the unit."""
     unit, busy = w.table[pc, tt.UNIT], w.table[pc, tt.INTERVAL] * 0.1
     if unit == tt.FMA_ANY:
@@ -148,6 +154,12 @@ def _occupy(w: ts.Work, s: ts.State, r: ts.Result, q: int, slot: int, pc: int, t
         start = max(start + w.table[pc, tt.LOAD_A] * 0.1, s.free[q, unit])
         s.free[q, unit] = start + busy
     elif unit < tt.MIO or unit == tt.UNIFORM or unit == tt.BRANCH:
+        if s.owner[q, unit] != slot:  # another warp's operands come in
+            s.owner[q, unit] = slot
+            if unit == tt.TENSOR:
+                busy *= 1.0 + K[c.MMA_SWITCH_FACTOR]
+            elif w.table[pc, tt.UNIT] < tt.FP64 or unit == tt.XU:  # one that has no second pipe
+                busy *= 1.0 + K[c.PIPE_SWITCH_FACTOR]
         s.free[q, unit] = max(s.free[q, unit], t) + busy if unit == tt.TENSOR else t + busy
     else:
         return unit
@@ -308,7 +320,7 @@ def issue(
     s.where[slot, ts.AT] += 1
     s.warp[slot, ts.READY] = t + max(1.0, float(w.table[pc, tt.STALL]))
     done, marks = t + w.table[pc, tt.LATENCY], 0.0
-    unit = _occupy(w, s, r, q, slot, pc, t)
+    unit = _occupy(w, s, r, K, q, slot, pc, t)
     if kind == tt.PLAIN:
         _plain(w, s, K, q, slot, pc, t)
         marks = 2.0 if unit == tt.TENSOR else 0.0

@@ -65,7 +65,8 @@ class State(NamedTuple):
     memory instructions leave, ``mio_at`` int64; ``last`` float64 last issue, ``best`` float64
     candidate time, ``bank`` and ``turn`` float64; ``pick`` int64[subs, 2] candidate, last slot;
     ``port`` float64 of wgmma operands; ``code`` int64[subs, CODE_LINES + 1] cached lines, next
-    place; ``lost`` float64 issue slots lost to fetches. By SM: ``held`` int64[sms, resident, 4];
+    place; ``lost`` float64 issue slots lost to fetches; ``owner`` int64[subs, units] the slot that
+    used a unit last. By SM: ``held`` int64[sms, resident, 4];
     ``tma`` float64[sms] next free time of the TMA engine; ``dsmem``
     float64[sms, 2] ports that give and take, ``peer`` int64[sms, 2] their last partners.
     """
@@ -93,6 +94,7 @@ class State(NamedTuple):
     peer: Any
     code: Any
     lost: Any
+    owner: Any
 
 
 EVENT = 10
@@ -146,6 +148,7 @@ def new_state(sms: int, resident: int, warps: int) -> State:
         np.full((subs, 2), -1, np.int64), np.zeros(subs), np.zeros((sms, resident, 4), np.int64),
         np.zeros(sms), np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64),
         np.full((subs, CODE_LINES + 1), -1, np.int64), np.zeros(subs),
+        np.full((subs, tt.UNITS), -1, np.int64),
     )  # fmt: skip
 
 
