@@ -110,15 +110,17 @@ class PerceptronEngine(wiring.Component):
         operands = self._operands(m, stored)
         heads = self._array(m, operands, weights)
         beat = self._beats(m)
-        shift = Array(
+        shift, relu = Signal(SHIFT_BITS), Signal()
+        shifts = Array(
             self.shifts.word_select(n, SHIFT_BITS) for n in range(self.plan.tiles[-1].layer + 1)
-        )[beat.tile.layer]
+        )
+        m.d.sync += [shift.eq(shifts[beat.following.layer]), relu.eq(beat.following.relu)]
         activations = []
         signature = lanes.lane_signature(p.sum_bits, p.formats.activation_bits)
         for n, head in enumerate(heads):
             module = lanes.MODULE if self.verilog else None
             lane = place(m, f"lane_{n}", lambda: make_lane(p), signature, module)
-            m.d.comb += [lane.sum.eq(head), lane.shift.eq(shift), lane.relu.eq(beat.tile.relu)]
+            m.d.comb += [lane.sum.eq(head), lane.shift.eq(shift), lane.relu.eq(relu)]
             activations.append(lane.result.as_unsigned())
         self._store(m, stored, results, beat, Cat(activations))
         return m
@@ -224,14 +226,19 @@ class PerceptronEngine(wiring.Component):
         delay = READ_CYCLES + SUM_CYCLES
         ended = Signal(1 + len(self.rounds.tile.as_value()))
         m.d.comb += ended.eq(Cat(self.rounds.last, self.rounds.tile))
-        now = delayed(m, ended, delay, "ended")
+        coming = delayed(m, ended, delay - 1, "ended")
+        now = delayed(m, coming, 1, "ended_now")
         kept = Signal(tile_layout(self.plan))
         tile = Signal(tile_layout(self.plan))
+        following = Signal(tile_layout(self.plan))  # the tile of the next cycle
         row, beat = Signal(range(p.mlp_rows)), Signal(range(beats))
         valid, more = Signal(), Signal()
         starts = now[0]
         at_end = (beat == beats - 1) & (row == p.mlp_rows - 1)
-        m.d.comb += [valid.eq(starts | more), tile.eq(Mux(starts, now[1:], kept))]
+        m.d.comb += [
+            valid.eq(starts | more), tile.eq(Mux(starts, now[1:], kept)),
+            following.eq(Mux(coming[0], coming[1:], tile)),
+        ]  # fmt: skip
         with m.If(starts):
             m.d.sync += kept.eq(now[1:])
         with m.If(valid):
@@ -240,7 +247,7 @@ class PerceptronEngine(wiring.Component):
                 beat.eq(Mux(beat == beats - 1, 0, beat + 1)),
                 row.eq(Mux(at_end, 0, row + (beat == beats - 1))),
             ]
-        return SimpleNamespace(valid=valid, tile=tile, row=row, beat=beat)
+        return SimpleNamespace(valid=valid, tile=tile, following=following, row=row, beat=beat)
 
     def _store(
         self, m: Module, stored: SimpleNamespace, results: Results, beat: SimpleNamespace,
