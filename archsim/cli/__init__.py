@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 
@@ -41,8 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
+GC_THRESHOLD = 100_000
+"""Objects made before the collector looks: imports and elaboration make many and drop few."""
+
+
 def entry() -> None:
     """Run as a program; a terminal that lacks a character shows another in its place."""
+    gc.set_threshold(GC_THRESHOLD)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
