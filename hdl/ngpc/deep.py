@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 from hdl.lib.counting import delayed
 from hdl.lib.memory import BufferMemory
 
-SLICE_WORDS = 4096
-"""Words that a block RAM holds behind its own address lines, four bits of each."""
+SLICE_WORDS = 2048
+"""Words of a slice: what a block RAM holds at nine bits, so none is chosen before the register."""
 
 
 class DeepMemory(wiring.Component):
