@@ -1,7 +1,8 @@
 """Mutation testing: how many seeded faults in the RTL do the ordinary tests notice?
 
 Usage: scripts/mutate.py [--count 45] [--seed 1] [--blocks NAME ...] [--prove]. Resumable: results
-lie in build/mutation/<block>/result.json; delete one to run it again. Writes docs/mutation.md.
+lie in build/mutation/<block>/result.json and hold for the hardware, count and seed they were made
+of; after a change of the tests alone delete them. Writes docs/mutation.md, not with --blocks.
 Blocks of the libraries are judged by the traces of their unit tests, those of the matrix engine by
 the engine's tests (mutate_engine.py).
 """
@@ -20,6 +21,8 @@ import arith_units  # noqa: E402
 import axi_units  # noqa: E402
 import lib_units  # noqa: E402
 import mutate_engine  # noqa: E402
+from amaranth.back import rtlil  # noqa: E402
+from mutation_kept import digest_of, kept  # noqa: E402
 from unit_harness import QUICK, ports_of  # noqa: E402
 
 from hdl.formal.mutants import build, equivalent, prepare  # noqa: E402
@@ -48,11 +51,11 @@ def pack(steps, ports):
     return struct.pack(f"<{len(words) + 1}I", len(words), *words)
 
 
-def run_block(unit, folder, count, seed):
+def run_block(unit, folder, count, seed, digest):
     component = unit.make()
     mutants = prepare(component, folder, count, seed)
     build(mutants, sizes_of(component), folder)
-    return judge(unit, folder, len(mutants))
+    return judge(unit, folder, len(mutants), digest)
 
 
 def sizes_of(component):
@@ -60,7 +63,7 @@ def sizes_of(component):
     return {n: (d, len(v)) for n, (d, v) in ports_of(component).items() if len(v)}
 
 
-def judge(unit, folder, count):
+def judge(unit, folder, count, digest):
     """Run the ordinary tests' traces through every mutant and keep which ones survive."""
     ports = sizes_of(unit.make())
     (folder / "traces.bin").write_bytes(b"".join(pack(unit.trace(0, m), ports) for m in QUICK))
@@ -72,7 +75,10 @@ def judge(unit, folder, count):
     if cycles[0] != -1:
         raise RuntimeError(f"the unmutated component differs at cycle {cycles[0]}")
     survivors = [m for m in range(1, count + 1) if cycles[m] == -1]
-    result = {"unit": unit.name, "mutants": count, "survivors": survivors, "equivalent": []}
+    result = {
+        "unit": unit.name, "digest": digest, "mutants": count,
+        "survivors": survivors, "equivalent": [],
+    }  # fmt: skip
     (folder / "result.json").write_text(json.dumps(result))
     return result
 
@@ -94,7 +100,8 @@ def score(result):
     return 100 * (result["mutants"] - len(result["survivors"])) / alive
 
 
-def table(results, seed):
+def table(results, seed, write):
+    """Score of all ``results``; the page of docs is written if ``write``."""
     lines = [
         "# Mutation testing", "",
         f"`scripts/mutate.py` (seed {seed}): Yosys `mutate`, compiled simulations with a mutant",
@@ -125,7 +132,8 @@ def table(results, seed):
     lines.append(f"Below the floor of {FLOOR:g} %: " + (", ".join(low) or "none") + ".")
     untried = sorted(n for n, r in results.items() if set(r["survivors"]) - set(r.get("tried", [])))
     lines.append(f"Not all survivors tried by the prover: {', '.join(untried) or 'none'}.")
-    (ROOT / "docs/mutation.md").write_text("\n".join(lines) + "\n")
+    if write:
+        (ROOT / "docs/mutation.md").write_text("\n".join(lines) + "\n")
     return score(total)
 
 
@@ -147,11 +155,12 @@ def main():
         if options.blocks and unit.block not in options.blocks:
             continue
         folder = ROOT / "build/mutation" / unit.block
-        if (folder / "result.json").exists():
-            result = json.loads((folder / "result.json").read_text())
-        else:
+        text = rtlil.convert(unit.make(), name="dut", emit_src=False)
+        digest = digest_of(text, options.count, options.seed)
+        result = kept(folder, digest)
+        if result is None:
             try:
-                result = run_block(unit, folder, options.count, options.seed)
+                result = run_block(unit, folder, options.count, options.seed, digest)
             except (RuntimeError, subprocess.CalledProcessError) as error:
                 broken.append(f"{unit.block}: {error}")
                 print(broken[-1], flush=True)
@@ -166,7 +175,7 @@ def main():
         if options.prove:
             prove(base / block, result)
         print(f"{block}: {score(result):.1f} % of {result['mutants']}", flush=True)
-    overall = table(results, options.seed)
+    overall = table(results, options.seed, write=not options.blocks)
     low = [name for name, r in results.items() if score(r) < FLOOR]
     print(f"all: {overall:.1f} %; below {FLOOR}: {', '.join(low) or 'none'}")
     return int(overall < TARGET or bool(low) or bool(broken))

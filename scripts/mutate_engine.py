@@ -12,14 +12,17 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests/cosim")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/cosim"), str(ROOT / "scripts")]
 
 import tight  # noqa: E402
+from amaranth.back import rtlil  # noqa: E402
+from mutation_kept import digest_of, kept  # noqa: E402
 
 from cosim.compiled import HARNESS, simulate  # noqa: E402
 from cosim.errors import CosimError  # noqa: E402
 from cosim.verilated import verilate  # noqa: E402
-from hdl.formal.engine_mutants import Block, combine, prepare, split  # noqa: E402
+from hdl.formal.engine_mutants import TOP, Block, combine, prepare, split  # noqa: E402
+from hdl.matrix.top import MatrixTop  # noqa: E402
 
 BLOCKS = {
     "os": (
@@ -64,7 +67,10 @@ def with_selector(harness):
 def run_engine(name, base, count, seed, wanted=()):
     """Judge the blocks of one engine that have no result in ``base``; return results by block."""
     blocks = [b for b in BLOCKS[name] if not wanted or b.name in wanted]
-    left = [b for b in blocks if not (base / b.name / "result.json").exists()]
+    text = rtlil.convert(MatrixTop(tight.ENGINES[name]), name=TOP, emit_src=False)
+    digest = digest_of(text, count, seed)
+    results = {b.name: kept(base / b.name, digest) for b in blocks}
+    left = [b for b in blocks if results[b.name] is None]
     if left:
         engine = base / f"engine_{name}"
         judges = tight.judges(tight.ENGINES[name], WAIT_LIMIT)
@@ -79,13 +85,13 @@ def run_engine(name, base, count, seed, wanted=()):
             alive = [n for n in range(len(lines)) if passes(judges, program, first + n)]
             first += len(lines)
             result = {
-                "unit": f"{name} {block.path or 'top'}", "mutants": len(lines),
+                "unit": f"{name} {block.path or 'top'}", "digest": digest, "mutants": len(lines),
                 "survivors": [n + 1 for n in alive], "equivalent": [],
             }  # fmt: skip
+            results[block.name] = result
             (base / block.name / "result.json").write_text(json.dumps(result))
             print(block.name, len(lines) - len(alive), "of", len(lines), "killed", flush=True)
-    files = {b.name: base / b.name / "result.json" for b in blocks}
-    return {block: json.loads(file.read_text()) for block, file in files.items()}
+    return results
 
 
 if __name__ == "__main__":

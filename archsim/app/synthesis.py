@@ -21,6 +21,7 @@ def synth_and_print(
     target: str,
     top: str,
     seeds: int,
+    minutes: float,
     record: bool,
     json_file: Path | None,
 ) -> None:
@@ -41,12 +42,11 @@ def synth_and_print(
             print(f"recorded in {rtl_machine(device).record(device, data | {'energy_pj': energy})}")
         write_json(json_file, data)
         return
-    result = synth(device, target, tuple(range(1, seeds + 1)), top=top)
+    result = synth(device, target, tuple(range(1, seeds + 1)), top=top, minutes=minutes)
     data = result.to_dict()
     print_table(f"{device.name} ({top}) on {result.part}", resource_rows(data))
-    if result.fmax_mhz:
-        each = ", ".join(f"{mhz:.1f}" for mhz in result.fmax_mhz)
-        print(f"Fmax {data['median_fmax_mhz']:.1f} MHz, median of {each}; slowest path:")
+    if result.seeds or result.unrouted_seeds:
+        print(_clock(data, minutes))
         for line in result.critical_path:
             print(f"  {line}")
     for note in result.notes:
@@ -55,6 +55,16 @@ def synth_and_print(
     if record:
         print(f"recorded in {rtl_machine(device).record(device, data)}")
     write_json(json_file, data)
+
+
+def _clock(data: Mapping[str, Any], minutes: float) -> str:
+    """Return the sentence on Fmax, its seeds and those that were not routed."""
+    each = [f"{mhz:.1f}" for mhz in data["fmax_mhz"]]
+    lost = [f"seed {seed} not routed in {minutes:g} min" for seed in data["unrouted_seeds"]]
+    found = data["median_fmax_mhz"]
+    said = "unknown" if found is None else f"{found:.1f} MHz"
+    path = "; slowest path:" if each else ""
+    return f"Fmax {said}, median of {', '.join(each + lost)}{path}"
 
 
 def _check_choice(option: str, value: str, allowed: Sequence[str]) -> None:

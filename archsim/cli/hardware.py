@@ -74,6 +74,9 @@ def synth(
         str, typer.Option(help="core (array, buffers, control) or axi (that with AXI ports).")
     ] = "core",
     seeds: Annotated[int, typer.Option(min=1, help="Placements; Fmax is their median.")] = 3,
+    minutes: Annotated[
+        float, typer.Option(help="Time limit of a placement; one given up counts as slowest.")
+    ] = 30.0,
     record: Annotated[
         bool,
         typer.Option("--record", help="Add the counts to those that the FPGA model is fit to."),
@@ -83,4 +86,5 @@ def synth(
     """Synthesise the RTL: resources, and on ECP5 post-route Fmax with the slowest path."""
     from archsim.app import synthesis
 
-    synthesis.synth_and_print(file, tuple(overrides or ()), target, top, seeds, record, json)
+    chosen = tuple(overrides or ())
+    synthesis.synth_and_print(file, chosen, target, top, seeds, minutes, record, json)

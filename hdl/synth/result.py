@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -20,7 +21,8 @@ class SynthResult:
     """Resources, and post-route Fmax of each seed where the target is placed and routed.
 
     ``bram`` is a multiple of 0.5 on Xilinx parts, where half a block can be used. ``fmax_mhz`` has
-    one entry a seed (empty without place and route). ``critical_path`` has the slowest path's
+    one entry for each of ``seeds`` (empty without place and route); ``unrouted_seeds`` are those
+    given up at the time limit. ``critical_path`` has the slowest path's
     stages of the median seed. ``cells`` are Yosys' cells by type. ``notes`` say what the counts
     leave out.
     """
@@ -37,6 +39,7 @@ class SynthResult:
     uram: int
     fmax_mhz: tuple[float, ...]
     seeds: tuple[int, ...]
+    unrouted_seeds: tuple[int, ...]
     critical_path: tuple[str, ...]
     cells: dict[str, int]
     capacity: dict[str, int]
@@ -45,8 +48,14 @@ class SynthResult:
 
     @property
     def median_fmax_mhz(self) -> float | None:
-        """Median over the seeds; None without place and route."""
-        return median(self.fmax_mhz) if self.fmax_mhz else None
+        """Median over the seeds, an unrouted one being slower than any other.
+
+        None without place and route, and where the median is an unrouted seed.
+        """
+        if not self.fmax_mhz:
+            return None
+        found = median((*self.fmax_mhz, *[-inf] * len(self.unrouted_seeds)))
+        return None if found == -inf else found
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""

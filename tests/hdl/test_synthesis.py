@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from archsim.config import load_device
-from hdl.synth import SynthError, counts, synth, timing, tools
+from hdl.synth import SynthError, counts, run, synth, timing, tools
 from hdl.synth.harness import harness
 from hdl.synth.pack import pack_output_registers
 
@@ -96,6 +98,7 @@ def test_harness_connects_every_port():
         ({"target": "virtex"}, "target must be one of ecp5-85f, xcup, xc7, osu018, not 'virtex'"),
         ({"top": "pads"}, "top must be one of core, axi, not 'pads'"),
         ({"seeds": ()}, "seeds must be one or more numbers, not none"),
+        ({"minutes": 0}, "minutes must be above 0, not 0"),
     ],
 )
 def test_bad_choices(arguments, sentence):
@@ -117,6 +120,40 @@ def test_small_design_and_its_kept_result(tmp_path, monkeypatch):
     assert first.fmax_mhz == () and first.median_fmax_mhz is None and first.notes
     monkeypatch.setattr(tools, "run", None)  # the second time no tool may run
     assert synth(device, "xc7", cache=tmp_path) == first
+
+
+def test_tool_past_its_time_is_stopped(tmp_path, monkeypatch):
+    tool = tmp_path / "sleeper"
+    tool.write_text("#!/bin/sh\nexec sleep 60\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(tools.TimeLimitError, match=r"sleeper must end within 0\.001 minutes"):
+        tools.run("sleeper", [], tmp_path, 0.001)
+
+
+@pytest.mark.parametrize(
+    ("routed", "shown", "median"),
+    [
+        ({1: 150.0, 2: 140.0, 3: 160.0}, ("150.0",), 150.0),
+        ({1: 150.0, 3: 140.0}, ("140.0",), 140.0),  # seed 2 counts as slower than both
+        ({3: 140.0}, ("140.0",), None),
+        ({}, (), None),
+    ],
+)
+def test_seed_that_is_not_routed(tmp_path, monkeypatch, routed, shown, median):
+    def place(flow, seed):
+        if seed not in routed:
+            raise tools.TimeLimitError("given up")
+        return {"fmax_mhz": routed[seed], "critical_path": [f"{routed[seed]}"]}
+
+    monkeypatch.setattr(run._Flow, "_place", place)
+    monkeypatch.setattr(run._Flow, "cells", lambda flow: {})
+    monkeypatch.setattr(tools, "version", lambda tool: "1")
+    result = synth(load_device("os_4x4_int8"), "ecp5-85f", (1, 2, 3), cache=tmp_path)
+    assert result.seeds == tuple(routed) and result.fmax_mhz == tuple(routed.values())
+    assert result.unrouted_seeds == tuple({1, 2, 3} - set(routed))
+    assert result.critical_path == shown and result.median_fmax_mhz == median
+    assert result.to_dict()["unrouted_seeds"] == list(result.unrouted_seeds)
 
 
 @pytest.mark.slow
