@@ -21,7 +21,8 @@ WORDS = {"prove": "k-induction", "bmc": "bounded"}
 HEAD = [
     "# Proofs", "",
     "Written by `scripts/prove.py` (SymbiYosys, z3). Inputs are free but for the stream",
-    "contract; bounded ones hold for so many cycles from reset, the others for ever.", "",
+    "contract; bounded ones hold for so many cycles from reset, the others for ever.",
+    "`MULT18X18D` stands for the behaviour that Lattice documents (`hdl.arith.product`).", "",
     "| component | property | method | depth | result | CPU s |", "|---|---|---|---|---|---|",
 ]  # fmt: skip
 
@@ -38,7 +39,7 @@ def kept(proof):
 def run(proof, limit_s):
     top = proof.make()
     folder = folder_of(proof)
-    outcome = check(top, top.ports, proof.mode, proof.depth, folder, limit_s)
+    outcome = check(top, top.ports, proof.mode, proof.depth, folder, limit_s, models=proof.models)
     folder.with_suffix(".json").write_text(json.dumps([outcome.status, outcome.cpu_seconds]))
     print(proof.name, outcome.status, f"{outcome.cpu_seconds:.1f} s", flush=True)
 

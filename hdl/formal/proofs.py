@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from amaranth.hdl import Assert, Module, Signal, Value
-from amaranth.lib import wiring
-from amaranth.lib.wiring import connect
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect
 
+from hdl.arith.product import ECP5_MODEL
 from hdl.formal.bus_contracts import (
     ControlStatusCheck,
     DoubleBufferCheck,
@@ -18,10 +19,12 @@ from hdl.formal.bus_contracts import (
 )
 from hdl.formal.contracts import ArbiterCheck, QueueCheck, ReplayCheck, SplitterCheck
 from hdl.formal.edgemoe import QueuesCheck, SequencerCheck, TransposeCheck
+from hdl.formal.product import ProductCheck
 from hdl.lib.arbiter import StreamArbiter
 from hdl.lib.axi_burst import BurstSplitter
 from hdl.lib.axi_control import ControlStatus
 from hdl.lib.axi_master import AxiReader, AxiWriter
+from hdl.lib.axi_stream import AxiStreamReceiver, AxiStreamTransmitter, beat_layout
 from hdl.lib.fifo import StreamFifo
 from hdl.lib.narrow import Narrower
 from hdl.lib.replay import ReplayBuffer
@@ -42,7 +45,10 @@ class Top(Protocol):
 
 @dataclass(frozen=True)
 class Proof:
-    """``make`` returns a fresh top; ``quick`` ones run in every test run."""
+    """``make`` returns a fresh top; ``quick`` ones run in every test run.
+
+    ``models``: Verilog of the cells that the top instantiates.
+    """
 
     name: str
     claim: str
@@ -50,6 +56,7 @@ class Proof:
     mode: str
     depth: int
     quick: bool = False
+    models: str = ""
 
 
 class Chain(wiring.Component):
@@ -65,6 +72,35 @@ class Chain(wiring.Component):
         m.submodules.first, m.submodules.second = self.first, self.second
         connect(m, self.first.o, self.second.i)
         return m
+
+
+class AxiLink(wiring.Component):
+    """A transmitter and a receiver of AXI4-Stream, joined; beats as plain words outside."""
+
+    def __init__(self) -> None:
+        self.transmitter = AxiStreamTransmitter(data_bits=8)
+        self.receiver = AxiStreamReceiver(data_bits=8)
+        word = stream.Signature(beat_layout(8).size)
+        super().__init__({"i": In(word), "o": Out(word)})
+
+    def elaborate(self, _platform: object) -> Module:
+        """Connect the two."""
+        m = Module()
+        m.submodules.transmitter = first = self.transmitter
+        m.submodules.receiver = last = self.receiver
+        connect(m, first.axis, last.axis)
+        m.d.comb += [
+            Value.cast(first.i.payload).eq(self.i.payload), first.i.valid.eq(self.i.valid),
+            self.i.ready.eq(first.i.ready), self.o.payload.eq(last.o.payload),
+            self.o.valid.eq(last.o.valid), last.o.ready.eq(self.o.ready),
+        ]  # fmt: skip
+        return m
+
+
+def axi_link() -> QueueCheck:
+    """Both adapters of AXI4-Stream against a queue of four."""
+    link = AxiLink()
+    return QueueCheck(link, link.i, link.o, capacity=4, patience=2)
 
 
 def skid() -> QueueCheck:
@@ -156,6 +192,7 @@ READS = "AXI4 rules; equals a list of open bursts; last, error, data of each bea
 WRITES = "AXI4 rules; equals a list of open bursts; wlast, data; one answer a transfer"
 PROOFS = [
     Proof("SkidBuffer", ORDER, skid, "prove", 3, quick=True),
+    Proof("AxiStreamTransmitter, AxiStreamReceiver", ORDER, axi_link, "bmc", 16, quick=True),
     *[
         Proof(f"SmallFifo depth {d}", ORDER, lambda d=d: small_fifo(d), "prove", 3, quick=d == 3)
         for d in (1, 2, 3, 4, 5)
@@ -207,6 +244,11 @@ PROOFS = [
               "equals a list of banks; read data kept",
               lambda d=d, p=p: double_buffer(d, p), "prove", 3, quick=d == 3)
         for p in (1, 2) for d in (2, 3, 4)
+    ],
+    *[
+        Proof(f"RegisteredProduct {a}x{b}", "MULT18X18D with its registers equals the inferred one",
+              lambda a=a, b=b: ProductCheck(a, b), "prove", 3, quick=True, models=ECP5_MODEL)
+        for a, b in ((8, 8), (16, 8), (16, 17), (18, 18))
     ],
     Proof("ExpertQueues of 3 tokens, 2 experts",
           "an expert's tokens in order, experts in order, output contract",

@@ -13,6 +13,12 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable
 
+_MERGE = (
+    "hierarchy -top top\nproc\nflatten\nopt -full\nsimplemap t:$dff t:$dffe\nopt_merge\n"
+    "opt_clean\nwreduce\nopt_clean\nopt_merge\nopt -full\nprep -top top\n"
+)
+"""Bits of registers that take the same bit are one, then multipliers of the same operands."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -24,19 +30,30 @@ class Outcome:
 
 
 def check(
-    top: Elaboratable, ports: list[object], mode: str, depth: int, folder: Path, limit_s: int = 0
+    top: Elaboratable,
+    ports: list[object],
+    mode: str,
+    depth: int,
+    folder: Path,
+    limit_s: int = 0,
+    models: str = "",
 ) -> Outcome:
     """Check all assertions and covers of ``top``; ``mode`` is bmc, prove (k-induction) or cover.
 
-    After ``limit_s`` seconds of wall time (0: no limit) the status is TIMEOUT.
+    ``models``: Verilog of the cells that ``top`` instantiates; equal logic is then merged. After
+    ``limit_s`` seconds of wall time (0: no limit) the status is TIMEOUT.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "top.il").write_text(rtlil.convert(top, ports=ports, name="top", emit_src=False))
     timeout = f"timeout {limit_s}\n" if limit_s else ""
+    (folder / "models.v").write_text(models)
+    script = "read_rtlil top.il\nprep -top top\n"
+    if models:
+        script = f"read_verilog models.v\nread_rtlil top.il\n{_MERGE}"
     (folder / "run.sby").write_text(
         f"[options]\nmode {mode}\ndepth {depth}\n{timeout}[engines]\nsmtbmc z3\n"
-        "[script]\nread_rtlil top.il\nprep -top top\n[files]\ntop.il\n"
+        f"[script]\n{script}[files]\ntop.il\nmodels.v\n"
     )
     scripts = Path(sysconfig.get_path("scripts"))
     environment = os.environ | {

@@ -1,7 +1,9 @@
 # amaranth: UnusedElaboratable=no
 import pytest
 
+from hdl.arith.product import ECP5_MODEL
 from hdl.formal.contracts import ArbiterCheck, QueueCheck, ReplayCheck, SplitterCheck
+from hdl.formal.product import ProductCheck
 from hdl.formal.proofs import PROOFS
 from hdl.formal.sby import check
 from hdl.lib.arbiter import StreamArbiter
@@ -16,7 +18,7 @@ from hdl.lib.skid import SkidBuffer
 )
 def test_proof_holds(proof, tmp_path):
     top = proof.make()
-    outcome = check(top, top.ports, proof.mode, proof.depth, tmp_path / "run")
+    outcome = check(top, top.ports, proof.mode, proof.depth, tmp_path / "run", models=proof.models)
     assert outcome.status == "PASS", outcome.log[-2000:]
 
 
@@ -90,6 +92,19 @@ def test_an_unchanged_buffer_passes(tmp_path):
 def test_a_seeded_bug_is_found(make, tmp_path):
     top = make()
     outcome = check(top, top.ports, "bmc", 8, tmp_path / "run")
+    assert outcome.status == "FAIL", outcome.log[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("if (CE1) b <=", "b <="), ("p <= a * b", "p <= a * b + (a == 77)")],
+    ids=["loads", "sums"],
+)
+def test_a_multiplier_that_differs_is_found(right, wrong, tmp_path):
+    top = ProductCheck(8, 8)
+    assert right in ECP5_MODEL
+    model = ECP5_MODEL.replace(right, wrong)
+    outcome = check(top, top.ports, "prove", 3, tmp_path / "run", models=model)
     assert outcome.status == "FAIL", outcome.log[-2000:]
 
 
