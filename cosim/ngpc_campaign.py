@@ -1,17 +1,18 @@
 """A million positions in each of many grids on the encoding engines' RTL, resumable.
 
 ``python -m cosim.ngpc_campaign [--only NAME] [--samples N]``. A point is a grid of
-``workloads.kernels.ngpc_golden`` on an engine with one bank, all levels in turn, whose features
-must have the digest of those that a real GPU computed; or its finest level on eight banks, at
-random and along rays, against the reference. Each finished point is a line of a file below the
-build folder, named after the hardware sources: another run goes on where one was stopped.
+``workloads.kernels.ngpc_golden`` on an engine with one bank, all levels in turn (an engine a level
+where one memory cannot hold all), whose features must have the digest of those that a real GPU
+computed; or its finest level on eight banks, at random and along rays, against the reference.
+Each finished point is a line of a file below the build folder, named after the hardware sources:
+another run goes on where one was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archsim.config.ngpc_layout import level_offsets
 from archsim.config.ngpc_params import NfpParams
 from cosim.ngpc_engine import predicted, run_engine, simulate
 from cosim.place import build_folder
 from hdl.manifest import sources_digest
+from hdl.ngpc.design import MOST_WORDS
 from workloads.kernels.ngpc_golden import GRIDS, SAMPLES, digest, draw_grid, params_of
 
 Array = NDArray[Any]
@@ -49,14 +52,30 @@ def run_point(name: str, samples: int = SAMPLES, folder: Path | None = None) -> 
     positions, table = draw_grid(grid, SAMPLES)
     positions = positions[:samples]
     if kind == "serial":
-        found, cycles = simulate(params, None, positions, table, place)
+        found, cycles, model = _one_bank(params, positions, table, place)
         wrong = _wrong(params, grid, found)
-        model = predicted(params, None, positions)
     else:
         given = positions if kind == "banked" else along_rays(params, samples)
         run = run_engine(params, params.grid.levels - 1, given, table, place)
         wrong, cycles, model = run.mismatches, run.rtl_cycles, run.model_cycles
     return Result(name, samples, wrong, cycles, model)
+
+
+def _one_bank(
+    params: NfpParams, positions: Array, table: Array, place: Path
+) -> tuple[Array, int, int]:
+    """Return all levels' features, and the RTL's and the model's cycles of the slowest engine."""
+    if level_offsets(params.grid, range(params.grid.levels))[-1] <= MOST_WORDS:
+        found, cycles = simulate(params, None, positions, table, place)
+        return found, cycles, predicted(params, None, positions)
+    alone = replace(params, banks=1, levels_per_engine=1)
+    levels = range(params.grid.levels)
+    runs = [simulate(alone, level, positions, table, place) for level in levels]
+    return (
+        np.concatenate([features for features, _ in runs], axis=1),
+        max(cycles for _, cycles in runs),
+        max(predicted(alone, level, positions) for level in levels),
+    )
 
 
 def along_rays(params: NfpParams, count: int) -> Array:

@@ -61,9 +61,10 @@ def run_engine(
 ) -> EngineRun:
     """Simulate raw ``positions`` ``[n, dims]`` at ``level`` with the raw ``table``.
 
-    Without a ``level`` all of them take turns on an engine with one bank. ``idle`` and ``stall``:
-    percent of cycles without offer or ready. The model's cycles hold without both. The program is
-    built below ``folder`` unless it is there.
+    Without a ``level`` all of them take turns on an engine with one bank; with one and one bank the
+    level has such an engine alone. ``idle`` and ``stall``: percent of cycles without offer or
+    ready. The model's cycles hold without both. The program is built below ``folder`` unless it is
+    there.
     """
     found, cycles = simulate(params, level, positions, table, folder, (seed, idle, stall))
     grid = params.grid
@@ -82,6 +83,9 @@ def predicted(params: NfpParams, level: int | None, positions: Array) -> int:
         turns = params.grid.levels - 1
         return int(encoded_at(serial, positions)[-1]) + SerialEngine.latency_of(params) - turns
     cells, _ = FixedGrid(params).cells(params.grid.tables[level], positions)
+    if params.banks == 1:
+        words = params.grid.corners // 2 * (len(cells) + int((cells[:, 0] & 1).sum()))
+        return words + SerialEngine.latency_of(params)
     addresses = words_of(params.grid, params.grid.tables[level], cells)
     cycles, _ = count_cycles(addresses, params.banks, params.queue_depth)
     return int(cycles) + EncodingEngine.latency_of(params)
@@ -94,7 +98,7 @@ def simulate(
     """Return the features of the RTL and its cycles; ``stimulus``: seed, idle, stall."""
     levels = range(params.grid.levels) if level is None else (level,)
     engine: EncodingEngine | SerialEngine
-    if level is None:
+    if level is None or params.banks == 1:
         engine = SerialEngine(params, levels, verilog=True)
     else:
         engine = EncodingEngine(params, level, verilog=True)

@@ -65,6 +65,13 @@ def test_levels_in_turn_on_one_bank():
 
 
 @pytest.mark.slow
+def test_an_engine_a_level(monkeypatch):
+    monkeypatch.setattr("cosim.ngpc_campaign.MOST_WORDS", 4095)  # eight_features has 4096
+    result = run_point("serial eight_features", 3000)
+    assert (result.wrong, result.rtl_cycles) == (0, result.model_cycles)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("grid", GRIDS)
 def test_a_million_positions(kind, grid):

@@ -91,10 +91,11 @@ def test_rest_of_a_frame_is_what_was_measured():
 
 def test_samples_of_a_warp_lie_in_their_order():
     one = Order()
-    assert one.cells(100.0) == pytest.approx(1 + 1.5 * 32 * RAY_STEP * 100)
+    assert one.blocks(100.0, 1) == pytest.approx(1 + 1.5 * 32 * RAY_STEP * 100)
+    assert one.blocks(100.0, 32) == pytest.approx(1 + (1 + 1 / 64) * 32 * RAY_STEP * 100)
     beside = Order(abreast=1.0, along=0.0, pitch=RAY_STEP / 2)
-    assert beside.cells(100.0) < one.cells(100.0)
-    assert Order(2.0, RAY_STEP, RAY_STEP).cells(1e6) == 32.0
+    assert beside.blocks(100.0, 8) < one.blocks(100.0, 8)
+    assert Order(2.0, RAY_STEP, RAY_STEP).blocks(1e6, 8) == 32.0
     pixels = work_of(build("nsdf_frame")).order
     assert pixels is not None and pixels.abreast == 1.0
     assert work_of(build("nvr_frame")).order is None

@@ -37,18 +37,19 @@ class Order:
     along: float = RAY_STEP
     pitch: float = 0.0
 
-    def cells(self, scale: float) -> float:
-        """Return the distinct cells of a warp where a cell is ``1 / scale`` wide, as calibrated on
-        one ray."""
-        length = 1 + _SPREAD * self.abreast * self.along * scale
-        width = 1 + _SPREAD * (_WARP - self.abreast) * self.pitch * scale
+    def blocks(self, scale: float, entries: float) -> float:
+        """Return the distinct blocks of a warp where a cell is ``1 / scale`` wide.
+
+        A block holds ``entries`` neighbours along x, as a line or a sector does: a way of one
+        cell's width in any direction meets half a cell's border along each axis.
+        """
+        met = 1.0 + 0.5 / entries
+        length = 1 + met * self.abreast * self.along * scale
+        width = 1 + met * (_WARP - self.abreast) * self.pitch * scale
         return min(float(_WARP), length * width)
 
 
 ONE_RAY = Order()
-_SPREAD = 1.5
-"""Cells that a way of one cell's width meets, beside the first."""
-
 _WARP = 32
 _LINE = 128
 _SECTOR = 32
@@ -60,11 +61,11 @@ class KernelCosts:
     L2's sector rate over the device's; shares of the tensor peak and of memory bandwidth that a
     fused perceptron reaches; and the microseconds of a launch."""
 
-    line_clk: float = 0.8124
-    level_clk: float = 53.27
-    dense_corner_clk: float = 7.586
-    sector_factor: float = 1.131
-    spill_factor: float = 1.136
+    line_clk: float = 0.7586
+    level_clk: float = 41.48
+    dense_corner_clk: float = 10.75
+    sector_factor: float = 1.065
+    spill_factor: float = 1.117
     tensor_fraction: float = 0.5003
     stream_fraction: float = 1.337
     launch_us: float = 6.615
@@ -148,15 +149,14 @@ def _touched(
     if order is None:
         lines = level_bytes / _LINE
         return lines * -math.expm1(-_WARP / lines), float(_WARP)
+    entry = 2.0 * grid.features
     if grid.dims == 2:
         span = _WARP / math.sqrt(samples) * level.resolution
-        entry = 2.0 * grid.features
         if level.hashed:
             return min(_WARP, 1 + span), min(_WARP, 1 + span)
         again = min(1.0, level.resolution / math.sqrt(samples))
         return min(_WARP, 1 + span * entry / _LINE), min(_WARP, span * entry / _SECTOR) * again
-    cells = order.cells(level.scale)
-    return cells, cells
+    return order.blocks(level.scale, _LINE / entry), order.blocks(level.scale, _SECTOR / entry)
 
 
 def _bandwidth(device: GpuDevice) -> float:

@@ -13,9 +13,10 @@ from archsim.app.rendering import calibration, rendering
 from archsim.cli import main
 from archsim.config import load_device
 from archsim.config.ngpc_applications import APPLICATIONS
-from archsim.functional.ngpc import FixedNetwork, quantise
+from archsim.functional.ngpc import FixedNetwork, FloatNetwork, quantise
 from workloads.neural import shipped
 from workloads.neural.camera import camera, cross_cube
+from workloads.neural.fields import network_field
 from workloads.neural.picture import psnr, write_png
 from workloads.neural.render import STEP, composite, march, occupancy, render
 from workloads.neural.scenes import TRUTH
@@ -84,6 +85,26 @@ def test_shipped_weights_fixed_against_float(application):
     assert result.float_psnr_db > 25
     assert result.loss_db <= 0.2
     assert result.fixed_to_float_psnr_db > result.float_psnr_db
+
+
+def test_a_small_pictures_loss_is_one_pixels():
+    # what docs/ngpc.md says of nsdf at 32x24
+    params = load_device("ngpc/small").params_for("nsdf")
+    network, _ = shipped.find("nsdf", params)
+    data = quantise(params, network, *calibration("nsdf"))
+    exact, fixed = FloatNetwork(params), FixedNetwork(params)
+    truth, in_float, in_fixed = (
+        render("nsdf", field, 32, 24).picture.reshape(-1, 3)
+        for field in (
+            TRUTH["nsdf"],
+            network_field("nsdf", lambda p, d: exact(network, p, d)),
+            network_field("nsdf", lambda p, d: fixed(data, p, d)),
+        )
+    )
+    assert psnr(in_float, truth) - psnr(in_fixed, truth) > 0.2
+    worst = np.abs(in_fixed - in_float).sum(axis=1).argmax()
+    rest = np.arange(len(truth)) != worst
+    assert abs(psnr(in_float[rest], truth[rest]) - psnr(in_fixed[rest], truth[rest])) <= 0.05
 
 
 def test_shipped_weights_are_what_the_hardware_holds():
