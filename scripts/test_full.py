@@ -2,9 +2,10 @@
 
 Usage: scripts/test_full.py [--shard I/N] [--minutes 30]. A shard is a test file, or one part of the
 co-simulation campaign; each runs in a process of its own. What passed is kept in build/test-full
-under the digest of all tracked files: run again after a stop, only the rest runs; any change of a
-file begins anew. No shard begins after --minutes (0: no limit). Compiled simulations are kept by
-their Verilog, so that each distinct RTL is compiled once, whatever shard needs it.
+under the digest of all tracked files, a file a shard, so that several may run side by side: run
+again after a stop, only the rest runs; any change of a file begins anew. No shard begins after
+--minutes (0: no limit). Compiled simulations are kept by their Verilog, so that each distinct RTL
+is compiled once, whatever shard needs it.
 
 Exit code 0: everything chosen has passed; 1: a shard failed; 3: shards are left, run it again.
 """
@@ -69,6 +70,11 @@ def chosen(names, part):
     return list(names)[int(index) - 1 :: int(count)]
 
 
+def kept(folder, name):
+    """The file in ``folder`` that says that shard ``name`` has passed."""
+    return folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
+
+
 def run(name, arguments):
     """Run one shard; return whether it passed, and its seconds."""
     began = time.monotonic()
@@ -90,11 +96,10 @@ def main():
     parser.add_argument("--shard", default="")
     parser.add_argument("--minutes", type=float, default=0.0)
     options = parser.parse_args()
-    file = ROOT / "build/test-full" / f"{digest()}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    passed = json.loads(file.read_text()) if file.exists() else {}
+    folder = ROOT / "build/test-full" / digest()
+    folder.mkdir(parents=True, exist_ok=True)
     every = shards(collected())
-    left = [name for name in chosen(every, options.shard) if name not in passed]
+    left = [name for name in chosen(every, options.shard) if not kept(folder, name).exists()]
     print(f"{len(every)} shards, {len(left)} of those chosen left", flush=True)
     until = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
     failed, unstarted = [], 0
@@ -104,10 +109,9 @@ def main():
             continue
         fine, seconds = run(name, every[name])
         if fine:
-            passed[name] = seconds
-            scratch = file.with_suffix(".new")
-            scratch.write_text(json.dumps(passed, indent=1))
-            scratch.replace(file)
+            scratch = kept(folder, name).with_suffix(".new")
+            scratch.write_text(json.dumps({"shard": name, "seconds": seconds}))
+            scratch.replace(scratch.with_suffix(".json"))
         else:
             failed.append(name)
     print(f"{len(failed)} shards failed, {unstarted} left" + "".join(f"\n  {n}" for n in failed))
