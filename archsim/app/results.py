@@ -13,10 +13,13 @@ from typing import Any
 from archsim.config.constraint import Constraint
 from archsim.errors import ConfigError
 from archsim.report.data import rank
+from archsim.report.designs import Designs
 
+ON_PAGE = 100_000
+"""Finished designs on a report's page. Of a larger sweep it has the Pareto front, the best points
+and every n-th other one."""
 SHOWN = 2_500
-"""Finished points in a report. A larger sweep shows its Pareto front, its best points and every
-n-th other one."""
+"""Finished points that the terminal's summary looks at, chosen alike."""
 BEST = 20
 LISTED = 200
 """Failed points that a report lists one by one."""
@@ -42,13 +45,15 @@ def points(file: Path) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Sample:
-    """What a report shows of a run: ``points`` as they are stored.
+    """What a report shows of a run: some ``points`` as they are stored, and ``designs``, the
+    finished ones and many more, as columns.
 
-    ``left_out`` counts the finished points that are not among them; ``reasons`` counts all failed
-    points by reason.
+    ``left_out`` counts the finished points that are not among ``points``; ``reasons`` counts all
+    failed points by reason.
     """
 
     points: list[dict[str, Any]]
+    designs: Designs
     left_out: int
     reasons: dict[str, int]
 
@@ -58,11 +63,14 @@ def sampled(
     front: Collection[str],
     minimize: Sequence[str],
     constraints: Sequence[Constraint] = (),
+    axes: Sequence[str] = (),
 ) -> Sample:
     """Return the points a report shows; the best ones and those of ``front`` are among them."""
     finished, reasons, keep = _looked_over(file, minimize, constraints)
     keep.update(front)
-    step = max(-(-finished // SHOWN), 1)
+    step, fine = (max(-(-finished // most), 1) for most in (SHOWN, ON_PAGE))
+    step = -(-step // fine) * fine
+    designs = Designs(axes, constraints)
     shown: list[dict[str, Any]] = []
     done = failed = kept = 0
     for point in points(file):
@@ -71,11 +79,13 @@ def sampled(
             if failed <= LISTED:
                 shown.append(_lean(point))
             continue
+        if done % fine == 0 or point["key"] in keep:
+            designs.add(point["key"], point["overrides"], point["metrics"])
         if done % step == 0 or point["key"] in keep:
             kept += 1
             shown.append(_lean(point))
         done += 1
-    return Sample(shown, done - kept, reasons)
+    return Sample(shown, designs, done - kept, reasons)
 
 
 def _looked_over(

@@ -183,7 +183,9 @@ def report_data(folder: Path) -> ReportData:
     search = described.get("search", "")
     front = front_keys(folder)
     limits = from_plain(described.get("constraints", {}))
-    sample = sampled(results_file(folder), set(front), described["minimize"], limits)
+    sample = sampled(
+        results_file(folder), set(front), described["minimize"], limits, described["axes"]
+    )
     points = [_shown(point) for point in sample.points]
     wanted = dict.fromkeys(front[:DETAILED])
     if (top := best(points, described["minimize"], limits)) is not None:
@@ -199,8 +201,8 @@ def report_data(folder: Path) -> ReportData:
     return ReportData(
         title=described["title"], minimize=described["minimize"], constraints=limits,
         axes=described["axes"],
-        points=points, pareto=front, details=details, device=described["device_summary"],
-        config=described["context"],
+        points=points, designs=sample.designs, pareto=front, details=details,
+        device=described["device_summary"], config=described["context"],
         left_out=sample.left_out, reasons=sample.reasons,
         search=search, history=history(folder) if search else (), timeline=kept_events(folder),
         rtl=kept(folder, RTL), validation=kept(folder, MEASURED),

@@ -10,7 +10,8 @@ from typing import Any
 
 from archsim.report.data import Point, label
 from archsim.report.html import write_page
-from archsim.report.payload import dumps, plain
+from archsim.report.payload import dumps
+from archsim.report.plain import plain
 
 SCRIPTS = ("core.js", "compare.js")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from archsim.config.constraint import Constraint, all_kept
 from archsim.metrics.labels import basis
+from archsim.report.designs import Designs
 
 Point = Mapping[str, Any]
 """A design point: ``key``, ``overrides`` (axis path -> value), ``status`` (``done`` or
@@ -39,7 +40,8 @@ class ReportData:
     where ``points`` may hold only some of them. ``search`` says which sampler chose the points and
     ``history`` lists (points evaluated, share of the last hypervolume) after each generation.
     ``timeline`` holds the trace events of the best design. ``rtl`` is what ``archsim cosim --json``
-    writes, with its file's name as ``source``.
+    writes, with its file's name as ``source``. ``designs`` are the finished designs on the page
+    where they are more than those of ``points``, which are among them.
     """
 
     title: str
@@ -58,6 +60,7 @@ class ReportData:
     history: Sequence[tuple[int, float]] = ()
     timeline: Sequence[Mapping[str, Any]] = ()
     rtl: Mapping[str, Any] | None = None
+    designs: Designs | None = None
 
     @property
     def machine(self) -> str:

@@ -12,7 +12,10 @@ from archsim.report.assets import asset
 from archsim.report.data import ReportData
 from archsim.report.payload import build, dumps
 
-_SCRIPTS = ("core.js", "charts.js", "timeline.js", "tables.js", "brush.js", "export.js", "main.js")
+_SCRIPTS = (
+    "core.js", "columns.js", "charts.js", "cloud.js", "timeline.js", "tables.js", "brush.js",
+    "export.js", "main.js",
+)  # fmt: skip
 
 
 def render_html(data: ReportData) -> str:

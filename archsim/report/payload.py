@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from archsim.config.constraint import all_kept
 from archsim.metrics import TERMS
 from archsim.report.assets import asset
-from archsim.report.data import Point, ReportData, best, finished, label, ranked
+from archsim.report.data import Point, ReportData, best, label, ranked
+from archsim.report.designs import Designs, packed
+from archsim.report.plain import number, plain
 from archsim.report.timeline import embedded
 
 MAX_DETAILS = 40
@@ -26,38 +26,39 @@ MAX_FAILED = 200
 MAX_CELLS = 4_000_000
 """Numbers embedded for all points; metrics beyond the objectives are left out above it."""
 
-_DIGITS = 7
-
 
 def build(data: ReportData) -> dict[str, Any]:
     """Return the page's data as plain JSON values, the same for the same ``data``."""
-    points = sorted(data.points, key=lambda p: str(p["key"]))
-    done = finished(points)
+    points = list(data.points)
     failed = [p for p in points if p.get("status", "done") != "done"]
-    row = {str(p["key"]): i for i, p in enumerate(done)}
-    top = best(done, data.minimize, data.constraints)
-    metrics = _metrics(done, data.minimize, len(data.axes))
+    designs = data.designs or Designs.of(points, data.axes, data.constraints)
+    left_out = len(points) - len(failed) + data.left_out - len(designs)
+    designs = designs.in_key_order()
+    row = {key: i for i, key in enumerate(designs.keys)}
+    top = best(points, data.minimize, data.constraints)
+    metrics = _metrics(designs.metrics, data.minimize, len(data.axes), len(designs))
     return {
         "title": data.title,
         "terms": list(TERMS),
         "minimize": [m for m in data.minimize if m in metrics],
         "metrics": [
-            {"name": m, "label": label(m, data.machine), "values": _column(done, m)}
+            {"name": m, "label": label(m, data.machine), "values": packed(designs.metrics[m])}
             for m in metrics
         ],
-        "axes": [_axis(done, axis) for axis in data.axes],
-        "keys": [str(p["key"])[:12] for p in done],
+        "axes": [designs.axis(axis) for axis in data.axes],
+        "count": len(designs),
+        "keys": designs.shown_keys(),
         "pareto": sorted(row[k] for k in data.pareto if k in row),
         "best": row[str(top["key"])] if top else None,
         "constraints": [str(constraint) for constraint in data.constraints],
         "limits": {c.metric: plain(c.to_dict()) for c in data.constraints},
-        "broken": [i for i, p in enumerate(done) if not all_kept(data.constraints, p["metrics"])],
-        "details": _details(data, done, row),
+        "broken": packed(designs.broken),
+        "details": _details(data, points, row),
         "failed": {
             "count": sum(data.failed_by_reason().values()),
-            "listed": [_failure(p) for p in failed[:MAX_FAILED]],
+            "listed": [_failure(p) for p in sorted(failed, key=_key)[:MAX_FAILED]],
         },
-        "left_out": data.left_out,
+        "left_out": left_out,
         "search": {"text": data.search, "history": [list(row) for row in data.history]},
         "device": _device(data.device),
         "config": plain(data.config, exact=True),
@@ -73,71 +74,23 @@ def dumps(payload: Mapping[str, Any]) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def plain(value: Any, exact: bool = False) -> Any:
-    """Return ``value`` as JSON data: unknown types as text, no NaN.
-
-    Numbers are rounded unless they are to be ``exact``, as in a design that is to run again.
-    """
-    if isinstance(value, Mapping):
-        return {str(k): plain(v, exact) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v, exact) for v in value]
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, int):
-        return value if abs(value) < 2**53 else str(value)
-    if not isinstance(value, float):
-        return str(value)
-    return value if exact and math.isfinite(value) else _number(value)
-
-
-def _number(value: Any) -> float | int | None:
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    short = float(f"{value:.{_DIGITS}g}")
-    return int(short) if short.is_integer() and abs(short) < 2**53 else short
-
-
-def _column(points: Sequence[Point], metric: str) -> list[float | int | None]:
-    return [_number(p["metrics"].get(metric)) for p in points]
-
-
-def _metrics(points: Sequence[Point], minimize: Sequence[str], axes: int) -> list[str]:
+def _metrics(present: Collection[str], minimize: Sequence[str], axes: int, count: int) -> list[str]:
     """Return the objectives, and further metrics while they fit in ``MAX_CELLS``."""
-    present = {name for p in points for name in p["metrics"]}
     chosen = [m for m in minimize if m in present]
-    room = MAX_CELLS // max(1, len(points)) - axes - len(chosen)
-    return chosen + sorted(present - set(chosen))[: max(0, room)]
+    room = MAX_CELLS // max(1, count) - axes - len(chosen)
+    return chosen + sorted(set(present) - set(chosen))[: max(0, room)]
 
 
-def _axis(points: Sequence[Point], axis: str) -> dict[str, Any]:
-    """Return an axis as the list of its distinct values and an index into it per point."""
-    # Equal numbers of different type (1, 1.0, true) stay apart, and most axes have few values.
-    text: dict[tuple[type, Any], str] = {}
-    cells: list[str] = []
-    for point in points:
-        value = point["overrides"].get(axis)
-        known = (type(value), value) if not isinstance(value, list | dict) else (str, repr(value))
-        if known not in text:
-            text[known] = json.dumps(plain(value, exact=True), sort_keys=True)
-        cells.append(text[known])
-    raw = {c: json.loads(c) for c in text.values()}
-    numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in raw.values())
-    order = sorted(raw, key=lambda c: (raw[c] if numeric else 0, c))
-    index = {c: i for i, c in enumerate(order)}
-    return {
-        "name": axis,
-        "numeric": numeric,
-        "values": [raw[c] for c in order],
-        "index": [index[c] for c in cells],
-    }
+def _key(point: Point) -> str:
+    return str(point["key"])
 
 
-def _details(data: ReportData, done: list[Point], row: Mapping[str, int]) -> dict[str, Any]:
+def _details(data: ReportData, points: list[Point], row: Mapping[str, int]) -> dict[str, Any]:
     front = set(data.pareto)
-    have = [p for p in ranked(done, data.minimize, data.constraints) if p["key"] in data.details]
+    wanted = [p for p in points if p["key"] in data.details]
+    have = ranked(wanted, data.minimize, data.constraints)
     have.sort(key=lambda p: p["key"] not in front)
-    top = best(done, data.minimize, data.constraints)
+    top = best(points, data.minimize, data.constraints)
     have.sort(key=lambda p: top is None or p["key"] != top["key"])
     return {
         str(row[str(p["key"])]): _detail(data.details[p["key"]], data.device)
@@ -151,7 +104,7 @@ def _detail(result: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any
     return {
         "operators": [_operator(o) for o in operators[:MAX_OPERATORS]],
         "left_out": max(0, len(operators) - MAX_OPERATORS),
-        "estimated": [[path, _number(change)] for path, change in estimated],
+        "estimated": [[path, number(change)] for path, change in estimated],
         "notes": [str(n) for n in result.get("notes", [])],
         "device": _device(result.get("device", base)),
     }
@@ -166,8 +119,8 @@ def _operator(op: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": op["name"],
         "kind": op["kind"],
-        **{n: _number(op[n]) for n in numbers},
-        "terms": [_number(terms[t]) for t in TERMS],
+        **{n: number(op[n]) for n in numbers},
+        "terms": [number(terms[t]) for t in TERMS],
         "kernels": [f"{n} ×{c}" if c > 1 else n for n, c in names.items()],
     }
 
@@ -181,12 +134,12 @@ def _failure(point: Point) -> dict[str, Any]:
 
 
 def _device(device: Mapping[str, Any]) -> dict[str, Any]:
-    peaks = {str(k): _number(v) for k, v in device.get("peaks", {}).items() if v and v > 0}
+    peaks = {str(k): number(v) for k, v in device.get("peaks", {}).items() if v and v > 0}
     return {
         "name": str(device.get("name", "")),
         "machine": str(device.get("machine", "")),
         "peaks": peaks,
-        "bandwidth": _number(device.get("bandwidth")),
+        "bandwidth": number(device.get("bandwidth")),
     }
 
 
@@ -204,7 +157,7 @@ def _validation(validation: Mapping[str, Any] | None) -> dict[str, Any] | None:
         },
         "caches": str(validation.get("caches", "cold")),
         "classes": [
-            {"name": row["name"], "goal": _number(row["goal"]), **_summary(row)}
+            {"name": row["name"], "goal": number(row["goal"]), **_summary(row)}
             for row in judged.get("by_class", ())
         ],
         "choices": [
@@ -212,7 +165,7 @@ def _validation(validation: Mapping[str, Any] | None) -> dict[str, Any] | None:
         ],
         "peers": peers(),
         "cases": [
-            [c["op"], _number(c["measured_us"]), _number(c["predicted_us"]), bool(c.get("check"))]
+            [c["op"], number(c["measured_us"]), number(c["predicted_us"]), bool(c.get("check"))]
             for c in validation["cases"]
         ],
     }
@@ -245,8 +198,8 @@ def peers() -> dict[str, Any]:
 
 
 def _choice(row: Mapping[str, Any]) -> dict[str, Any]:
-    errors = {side: _number(row[side]["mape"]) for side in ("recorded", "own")}
-    rest = {k: _number(row[k]) for k in ("ranked", "top1", "top3", "regret_us")}
+    errors = {side: number(row[side]["mape"]) for side in ("recorded", "own")}
+    rest = {k: number(row[k]) for k in ("ranked", "top1", "top3", "regret_us")}
     return {"n": plain(row["own"]["n"]), **errors, **rest}
 
 

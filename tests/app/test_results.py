@@ -50,6 +50,21 @@ def test_a_large_sweep_keeps_its_front_and_its_best(
     assert sample.left_out == 95 - len(sample.points)
 
 
+def test_the_page_has_many_more_designs_and_all_points_among_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "SHOWN", 10)
+    monkeypatch.setattr(results, "ON_PAGE", 40)
+    monkeypatch.setattr(results, "BEST", 3)
+    sample = results.sampled(written(tmp_path, 95), {"0013"}, LATENCY)
+    keys = set(sample.designs.keys)
+    assert {f"{i:04}" for i in range(0, 95, 3)} | {"0013", "0092", "0094"} <= keys
+    assert {p["key"] for p in sample.points} <= keys
+    assert sample.left_out == 95 - len(sample.points)
+    monkeypatch.setattr(results, "ON_PAGE", 95)
+    assert len(results.sampled(written(tmp_path, 95), set(), LATENCY).designs) == 95
+
+
 def test_failed_points_are_all_counted_and_some_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,11 +1,15 @@
 """A small hand-made run: eighteen designs, one failed, hostile names."""
 
 import itertools
+import sys
+from pathlib import Path
 
 import pytest
 
 from archsim.metrics import KernelResult, OperatorResult, PointResult
 from archsim.report import ReportData
+
+sys.path.insert(0, str(Path(__file__).parent))  # chromium_pipe, large_page
 
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror=window.hacked=1>"
 AXES = {

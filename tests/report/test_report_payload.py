@@ -1,12 +1,24 @@
 """What goes into the page: every number in its place, the same bytes, nothing executable."""
 
+import base64
 import json
 import math
+from array import array
 
 import pytest
 
+from archsim.config.constraint import Constraint
 from archsim.report import ReportData, best, label, ranked
-from archsim.report.payload import MAX_DETAILS, MAX_OPERATORS, build, dumps, plain
+from archsim.report.designs import Designs, packed
+from archsim.report.payload import MAX_DETAILS, MAX_OPERATORS, build, dumps
+from archsim.report.plain import plain
+
+CODES = {"u1": "B", "u2": "H", "u4": "I", "f4": "f", "f8": "d"}
+
+
+def unpacked(column):
+    ((name, text),) = column.items()
+    return list(array(CODES[name], base64.b64decode(text)))
 
 
 @pytest.mark.parametrize(
@@ -38,14 +50,19 @@ def test_best_is_the_least_first_objective_with_ties_by_the_next_and_the_key():
 def test_columns_hold_every_point_in_key_order(run):
     data = build(run)
     points = {p["key"]: p for p in run.points if p["status"] == "done"}
-    assert len(data["keys"]) == 18
+    assert data["count"] == 18
+    assert data["keys"]["text"] == "".join(k[:12] for k in sorted(points))
     names = [m["name"] for m in data["metrics"]]
     assert names == ["latency_us", "energy_j", "power_w"]
     for i, key in enumerate(sorted(points)):
         for metric in data["metrics"]:
-            assert metric["values"][i] == pytest.approx(points[key]["metrics"][metric["name"]])
+            assert unpacked(metric["values"])[i] == pytest.approx(
+                points[key]["metrics"][metric["name"]]
+            )
         for axis in data["axes"]:
-            assert axis["values"][axis["index"][i]] == points[key]["overrides"][axis["name"]]
+            assert (
+                axis["values"][unpacked(axis["index"])[i]] == points[key]["overrides"][axis["name"]]
+            )
     assert [sorted(points)[i] for i in data["pareto"]] == sorted(run.pareto)
     assert sorted(points)[data["best"]] == best(run.points, run.minimize)["key"]
 
@@ -111,7 +128,7 @@ def test_axes_of_words_and_of_missing_values():
     data = build(ReportData(title="t", minimize=["a"], axes=["device"], points=points))
     (axis,) = data["axes"]
     assert axis["numeric"] is False
-    assert [axis["values"][i] for i in axis["index"]] == ["h200", "a100", None]
+    assert [axis["values"][i] for i in unpacked(axis["index"])] == ["h200", "a100", None]
 
 
 def test_numbers_sort_as_numbers():
@@ -121,7 +138,56 @@ def test_numbers_sort_as_numbers():
     ]
     data = build(ReportData(title="t", minimize=["a"], axes=["n"], points=points))
     assert data["axes"][0]["values"] == [9, 10, 100]
-    assert data["axes"][0]["index"] == [1, 0, 2]
+    assert unpacked(data["axes"][0]["index"]) == [1, 0, 2]
+
+
+def test_columns_are_as_narrow_as_their_numbers_allow():
+    assert packed(array("I", [0, 255])).keys() == {"u1"}
+    assert packed(array("I", [256])).keys() == {"u2"}
+    assert packed(array("I", [2**31])).keys() == {"u4"}
+    assert unpacked(packed(array("I"))) == []
+    assert packed(array("d", [0.0, -3.5, math.nan])).keys() == {"f4"}
+    for huge in (1e39, 1e-39):
+        column = array("d", [1.0, huge])
+        assert unpacked(packed(column)) == list(column)
+
+
+def test_a_design_without_a_metric_has_no_number_there():
+    rows = [({"a": 1.0}, 0), ({"a": 2.0, "b": 7.0}, 1), ({"a": math.inf, "b": "x"}, 2)]
+    designs = Designs(["n"])
+    for metrics, n in rows:
+        designs.add(f"{2 - n}", {"n": n}, metrics)
+    turned = designs.in_key_order()
+    assert turned.keys == ["0", "1", "2"]
+    a, b = (list(turned.metrics[name]) for name in "ab")
+    assert (math.isnan(a[0]), a[1:]) == (True, [2.0, 1.0])
+    assert (math.isnan(b[0]), b[1], math.isnan(b[2])) == (True, 7.0, True)
+    assert unpacked(turned.axis("n")["index"]) == [2, 1, 0]
+
+
+def test_designs_that_break_a_constraint_are_found_after_sorting():
+    limit = Constraint("a", maximum=1.0)
+    designs = Designs([], [limit])
+    for key, a in zip("dcba", (0.5, 2.0, 1.0, 3.0), strict=True):
+        designs.add(key, {}, {"a": a})
+    assert list(designs.in_key_order().broken) == [0, 2]
+
+
+def test_axes_of_lists_keep_their_values():
+    designs = Designs(["n"])
+    for i, value in enumerate(([1, 2], {"x": 1}, [1, 2])):
+        designs.add(str(i), {"n": value}, {})
+    axis = designs.axis("n")
+    assert [axis["values"][i] for i in unpacked(axis["index"])] == [[1, 2], {"x": 1}, [1, 2]]
+
+
+def test_more_designs_than_points_are_shown_and_the_rest_is_counted(make_run):
+    run = make_run(left_out=982)
+    designs = Designs.of(run.points, run.axes)
+    for i in range(50):
+        designs.add(f"{i:064x}", {}, {"latency_us": 1.0})
+    data = build(make_run(left_out=982, designs=designs))
+    assert (data["count"], data["left_out"]) == (68, 932)
 
 
 def test_json_cannot_leave_its_script_element(run, hostile):
@@ -140,4 +206,4 @@ def test_plain_rounds_and_refuses_nothing():
 
 def test_an_empty_run_still_has_a_page():
     data = build(ReportData(title="t", minimize=["a"], axes=[], points=[]))
-    assert (data["keys"], data["best"], data["minimize"]) == ([], None, [])
+    assert (data["count"], data["best"], data["minimize"]) == (0, None, [])

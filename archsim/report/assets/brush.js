@@ -4,7 +4,7 @@ const MOST_BRUSHED = 200;
 function wireBrush(chart, onPick) {
   chart.on("plotly_selected", (event) => {
     if (!event || !event.points) return;
-    const rows = [...new Set(event.points.map((p) => p.customdata).filter((row) => row !== undefined))];
+    const rows = isMany() ? inside(event) : [...new Set(event.points.map((p) => p.customdata).filter((row) => row !== undefined))];
     showBrush(rows, onPick);
   });
   chart.on("plotly_deselect", () => showBrush([], onPick));
@@ -12,17 +12,17 @@ function wireBrush(chart, onPick) {
 
 function showBrush(rows, onPick) {
   STATE.brushed = rows;
+  paintCloud();
   $("brush").hidden = !rows.length;
   if (!rows.length) return;
   const objectives = DATA.metrics.filter((m) => DATA.minimize.includes(m.name));
   const first = objectives[0];
-  const sorted = rows.slice().sort((a, b) => first.values[a] - first.values[b]);
-  const shown = sorted.slice(0, MOST_BRUSHED);
+  const shown = least(rows, first.values).slice(0, MOST_BRUSHED);
   $("brush-hint").textContent = `${num(rows.length, 7)} designs brushed`
     + (shown.length < rows.length ? `, the best ${shown.length} listed` : "") + `. ${spans(rows)}`;
   table("brush-table",
     [["", "text"], ...DATA.axes.map((a) => [a.name, a.numeric ? "" : "text"]), ...objectives.map((m) => [m.label])],
-    shown.map((i) => ({ pick: i, cells: [DATA.pareto.includes(i) ? "◆" : "",
+    shown.map((i) => ({ pick: i, cells: [FRONT.has(i) ? "◆" : "",
       ...DATA.axes.map((a) => shorten(showValue(axisValue(a, i)), 40)), ...objectives.map((m) => num(m.values[i]))] })),
     onPick, STATE.row);
 }

@@ -9,52 +9,51 @@ function describe(row) {
   return [...parts, ...values].join("<br>");
 }
 
-const MANY = 3000;
-let webgl = null;
-
-function plotted() {
-  // Without WebGL a browser draws a few thousand marks well: then every n-th design is shown.
-  if (DATA.keys.length > MANY && webgl === null) {
-    webgl = Boolean(document.createElement("canvas").getContext("webgl"));
-  }
-  const step = webgl === false ? Math.ceil(DATA.keys.length / MANY) : 1;
-  $("pareto-note").textContent = step > 1 ? `This browser has no WebGL: one design in ${step} is drawn.` : "";
-  return DATA.keys.map((_, i) => i).filter((i) => i % step === 0);
-}
-
 function drawPareto(state, onPick) {
-  const [mx, my] = [state.x, state.y].map((name) => DATA.metrics.find((m) => m.name === name));
-  const colour = DATA.axes.find((a) => a.name === state.colour);
-  const all = plotted();
-  const many = all.length > MANY;
+  const [mx, my] = [state.x, state.y].map(metricOf);
+  const colour = DATA.axes.find((a) => a.name === state.colour && a.values.length > 1);
   const pick = (rows, values) => rows.map((i) => values[i]);
-  const broken = new Set(DATA.broken);
-  const kept = all.filter((i) => !broken.has(i));
-  const rest = all.filter((i) => broken.has(i));
-  const marks = { size: many ? 4 : 8, opacity: many ? 0.5 : 0.85, color: hue(1) };
-  if (colour && colour.values.length > 1) {
-    Object.assign(marks, { color: pick(kept, colour.index), cmin: 0, cmax: colour.values.length - 1, colorscale: SCALES[dark() ? "dark" : "light"],
-      colorbar: { title: { text: shorten(colour.name, 24), side: "right" }, thickness: 12,
-        ...ticks(colour) } });
-  }
-  const front = DATA.pareto.slice().sort((a, b) => mx.values[a] - mx.values[b]);
-  const cloud = { type: many ? "scattergl" : "scatter", mode: "markers", name: "designs",
-    x: pick(kept, mx.values), y: pick(kept, my.values), marker: marks, hoverinfo: "none", customdata: kept };
-  const out = { type: many ? "scattergl" : "scatter", mode: "markers", name: "break a constraint",
-    x: pick(rest, mx.values), y: pick(rest, my.values), customdata: rest, hoverinfo: "none",
-    marker: { size: many ? 4 : 8, symbol: "x", opacity: 0.35, color: css("--ink") } };
-  const best = { type: "scatter", mode: state.frontLine ? "lines+markers" : "markers", name: "Pareto-optimal",
+  const front = least(DATA.pareto, mx.values);
+  const drawn = DATA.pareto.length <= MANY_FRONT || !isMany();
+  const best = { type: "scatter", mode: [...(state.frontLine ? ["lines"] : []), ...(drawn ? ["markers"] : [])].join("+") || "none", name: "Pareto-optimal",
     x: pick(front, mx.values), y: pick(front, my.values), customdata: front,
     line: { color: css("--mark"), width: 1.5, dash: "dot", shape: "hv" },
     marker: { size: 11, symbol: "diamond-open", color: css("--mark"), line: { width: 2 } }, hoverinfo: "none" };
   const now = { type: "scatter", mode: "markers", name: "selected", x: [mx.values[state.row]], y: [my.values[state.row]],
     marker: { size: 19, symbol: "circle-open", color: css("--ink"), line: { width: 2.5 } }, hoverinfo: "skip" };
-  draw("pareto-chart", [...(rest.length ? [out] : []), cloud, best, now], {
+  draw("pareto-chart", [...(isMany() ? extent(mx, my, colour) : marks(mx, my, colour)), best, now], {
     xaxis: axis(mx.label, state.log ? "log" : "linear"), yaxis: axis(my.label, state.log ? "log" : "linear"),
     legend: { orientation: "h", y: 1.02, x: 0, yanchor: "bottom" }, margin: { l: 60, r: 16, t: 40, b: 50 },
     dragmode: "select", selectionrevision: "keep",
   }, ["select2d", "lasso2d"]);
   wireHover($("pareto-chart"), onPick);
+  paintCloud();
+}
+
+const scaleOf = (colour) => ({ cmin: 0, cmax: colour.values.length - 1, colorscale: SCALES[dark() ? "dark" : "light"],
+  colorbar: { title: { text: shorten(colour.name, 24), side: "right" }, thickness: 12, ...ticks(colour) } });
+
+function marks(mx, my, colour) {
+  // Some designs: a mark each, those that break a constraint apart.
+  const all = Array.from({ length: DATA.count }, (_, i) => i), broken = new Set(DATA.broken);
+  const pick = (rows, values) => rows.map((i) => values[i]);
+  const trace = (rows, name, marker) => ({ type: "scatter", mode: "markers", name,
+    x: pick(rows, mx.values), y: pick(rows, my.values), marker, hoverinfo: "none", customdata: rows });
+  const kept = all.filter((i) => !broken.has(i)), rest = all.filter((i) => broken.has(i));
+  const look = { size: 8, opacity: 0.85, color: colour ? pick(kept, colour.index) : hue(1), ...(colour ? scaleOf(colour) : {}) };
+  const out = trace(rest, "break a constraint", { size: 8, symbol: "x", opacity: 0.35, color: css("--ink") });
+  return [...(rest.length ? [out] : []), trace(kept, "designs", look)];
+}
+
+function extent(mx, my, colour) {
+  // Many designs are painted beneath; their outermost values give the axes their range.
+  const ends = (values) => {
+    let low = Infinity, high = -Infinity;
+    for (const v of values) if (v < low || v > high) { low = Math.min(low, v); high = Math.max(high, v); }
+    return [low, high];
+  };
+  return [{ type: "scatter", mode: "markers", showlegend: false, hoverinfo: "skip", x: ends(mx.values), y: ends(my.values),
+    marker: { opacity: 0, size: 8, color: [0, 0], ...(colour ? scaleOf(colour) : {}) } }];
 }
 
 function ticks(a) {
@@ -78,20 +77,21 @@ function wireHover(chart, onPick) {
   if (wired) return;
   wired = true;
   wireBrush(chart, onPick);
-  const tip = $("tip");
-  chart.on("plotly_hover", (event) => {
-    const point = event.points[0];
-    if (point.customdata === undefined) return;
-    tip.innerHTML = describe(point.customdata);
-    const mouse = event.event, width = tip.offsetWidth;
-    tip.style.left = `${Math.max(4, Math.min(mouse.clientX + 14, window.innerWidth - width - 8))}px`;
-    tip.style.top = `${mouse.clientY + 14}px`;
-    tip.style.visibility = "visible";
-  });
-  chart.on("plotly_unhover", () => { tip.style.visibility = "hidden"; });
+  if (isMany()) { wireCloud(chart, showTip, onPick); return; }
+  chart.on("plotly_hover", (event) => showTip(event.points[0].customdata, event.event));
+  chart.on("plotly_unhover", () => showTip(undefined));
   chart.on("plotly_click", (event) => {
     if (event.points[0].customdata !== undefined) onPick(event.points[0].customdata);
   });
+}
+
+function showTip(row, mouse) {
+  const tip = $("tip");
+  tip.style.visibility = row === undefined ? "hidden" : "visible";
+  if (row === undefined) return;
+  tip.innerHTML = describe(row);
+  tip.style.left = `${Math.max(4, Math.min(mouse.clientX + 14, window.innerWidth - tip.offsetWidth - 8))}px`;
+  tip.style.top = `${mouse.clientY + 14}px`;
 }
 
 const dominant = (op) => op.terms.indexOf(Math.max(...op.terms));

@@ -17,8 +17,14 @@ async function saveChart(id, format) {
   // As shown, on an opaque ground; PNG with three dots a pixel, for print.
   const chart = $(id), size = chart.getBoundingClientRect();
   const shown = { ...chart.layout, paper_bgcolor: css("--bg"), plot_bgcolor: css("--bg"), width: size.width, height: size.height };
+  if (id === "pareto-chart" && isMany()) shown.images = [underlay()];
   const url = await Plotly.toImage({ data: chart.data, layout: shown }, { format, width: size.width, height: size.height, scale: format === "png" ? 3 : 1 });
   save(`${slug(DATA.title)}-${id.replace("-chart", "")}.${format}`, url);
+}
+
+function underlay() {
+  // What is painted beneath the axes of the design space, as a picture of the chart itself.
+  return { source: $("pareto-cloud").toDataURL(), xref: "paper", yref: "paper", x: 0, y: 1, sizex: 1, sizey: 1, sizing: "stretch", layer: "below" };
 }
 
 const slug = (text) => text.replace(/[^A-Za-z0-9_-]+/g, "-").slice(0, 60) || "run";

@@ -9,15 +9,15 @@ STATE.log = [STATE.x, STATE.y].some(spreads);
 function spreads(name) {
   // Whether a metric spans so much that a linear scale would hide the small values.
   let low = Infinity, high = 0;
-  for (const v of (DATA.metrics.find((m) => m.name === name) || { values: [] }).values) {
-    if (v !== null && v <= 0) return false;
-    if (v !== null) { low = Math.min(low, v); high = Math.max(high, v); }
+  for (const v of (metricOf(name) || { values: [] }).values) {
+    if (v <= 0) return false;
+    if (v < low || v > high) { low = Math.min(low, v); high = Math.max(high, v); }
   }
   return high > 30 * low;
 }
 
 const VISIBLE = {
-  summary: true, pareto: DATA.keys.length > 1 && STATE.x && STATE.y, search: DATA.search.history.length > 1,
+  summary: true, pareto: DATA.count > 1 && STATE.x && STATE.y, search: DATA.search.history.length > 1,
   design: DATA.best !== null,
   roofline: false, operators: false, timeline: DATA.timeline.slices.ts.length > 0, estimated: false,
   validation: Boolean(DATA.validation), rtl: DATA.rtl.cases.length > 0, failures: DATA.failed.count > 0,
@@ -68,7 +68,7 @@ function showSelected() {
     && detail.operators.some((op) => op.flops > 0 && op.bytes > 0));
   reveal();
   if (!detail) return;
-  const whose = own ? `design ${DATA.keys[row]}` : `the best design (${DATA.keys[row]}); the operators of the selected one are not embedded`;
+  const whose = own ? `design ${designKey(row)}` : `the best design (${designKey(row)}); the operators of the selected one are not embedded`;
   const free = detail.operators.filter((op) => !(op.flops > 0)).length;
   $("roofline-hint").textContent = `Operators of ${whose}. Area is the share of time, shape and colour the largest term. Roofs are those of this design`
     + (free ? `; ${free} without arithmetic ${free === 1 ? "is" : "are"} not drawn.` : ".");
@@ -81,7 +81,7 @@ function showSelected() {
 }
 
 function gaps(detail, row) {
-  const latency = (DATA.metrics.find((m) => m.name === "latency_us") || { values: [] }).values[row];
+  const latency = (metricOf("latency_us") || { values: [] }).values[row];
   const total = detail.operators.reduce((sum, op) => sum + op.us * op.count, 0);
   if (!latency || latency - total < 0.005 * latency || detail.left_out) return "";
   return ` Together they take ${duration(total)} of a latency of ${duration(latency)}; the rest lies between kernels.`;
@@ -109,7 +109,7 @@ function showAll() {
 }
 
 function actions() {
-  const name = () => `${slug(DATA.title)}-${DATA.keys[STATE.row]}.yaml`;
+  const name = () => `${slug(DATA.title)}-${designKey(STATE.row)}.yaml`;
   $("design-actions").append(
     button("design-copy", "Copy", (event) => copyText(event.target, $("design-yaml").textContent), "Copy the run file"),
     button("design-save", "Save YAML", () => saveText(name(), $("design-yaml").textContent, "text/yaml"), "Save as a run file"));

@@ -74,7 +74,7 @@ function showYaml(id, text) {
 }
 
 function showDesign(row) {
-  const front = DATA.pareto.includes(row) ? ", Pareto-optimal" : "";
+  const front = FRONT.has(row) ? ", Pareto-optimal" : "";
   const broken = DATA.broken.includes(row) ? `, breaks a constraint (${DATA.constraints.join(", ")})` : "";
   const best = row === DATA.best ? ", best by the first objective" : "";
   const cards = [
@@ -82,14 +82,14 @@ function showDesign(row) {
     ...DATA.metrics.filter((m) => DATA.minimize.includes(m.name)).map((m) => card(num(m.values[row]), m.label)),
   ];
   $("design-head").replaceChildren(
-    el("p", { class: "hint" }, `Design ${DATA.keys[row]}${best}${front}${broken}.`), el("div", { class: "cards" }, ...cards));
+    el("p", { class: "hint" }, `Design ${designKey(row)}${best}${front}${broken}.`), el("div", { class: "cards" }, ...cards));
   showYaml("design-yaml", yaml(designConfig(row)));
 }
 
 const card = (value, name) => el("div", { class: "card" }, el("b", {}, value), el("span", {}, name));
 
 function showSummary() {
-  const count = DATA.keys.length;
+  const count = DATA.count;
   const total = count + DATA.left_out;
   const cards = [card(num(total, 7), total === 1 ? "design evaluated" : "designs evaluated")];
   if (DATA.left_out) cards.push(card(num(count, 7), "of them shown here, the Pareto front included"));
@@ -99,9 +99,9 @@ function showSummary() {
     cards.push(card(num(count - DATA.broken.length, 7), `shown designs keep ${DATA.constraints.join(", ")}`));
   }
   for (const name of DATA.minimize) {
-    const metric = DATA.metrics.find((m) => m.name === name);
-    const least = metric.values.reduce((low, v) => v !== null && v < low ? v : low, Infinity);
-    cards.push(card(num(least), `least ${metric.label}`));
+    const metric = metricOf(name);
+    const lowest = metric.values.reduce((low, v) => v < low ? v : low, Infinity);
+    cards.push(card(num(lowest), `least ${metric.label}`));
   }
   if (DATA.validation) {
     const summary = (DATA.validation.summaries.check || DATA.validation.summaries.all).overall;
@@ -114,9 +114,9 @@ function showSummary() {
 
 function showFront(state, onPick) {
   const limit = 200;
-  const first = DATA.metrics.find((m) => m.name === DATA.minimize[0]);
-  if (!DATA.pareto.length || DATA.keys.length < 2 || !first) { $("front").replaceChildren(); return; }
-  const rows = DATA.pareto.slice().sort((a, b) => first.values[a] - first.values[b]);
+  const first = metricOf(DATA.minimize[0]);
+  if (!DATA.pareto.length || DATA.count < 2 || !first) { $("front").replaceChildren(); return; }
+  const rows = least(DATA.pareto, first.values);
   const objectives = DATA.metrics.filter((m) => DATA.minimize.includes(m.name));
   $("front").replaceChildren(
     el("p", { class: "hint" }, rows.length > limit ? `The first ${limit} of ${rows.length} Pareto-optimal designs.` : "Pareto-optimal designs."),
