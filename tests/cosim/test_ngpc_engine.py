@@ -16,6 +16,7 @@ from cosim.place import build_folder
 from workloads.kernels.ngpc_golden import GRIDS
 
 SMALL = load_device("ngpc/small").params_for("nsdf")
+BANKED = replace(SMALL, banks=8, levels_per_engine=1)
 COUNT = 20_000
 
 
@@ -36,11 +37,11 @@ def run(params, level, folder, **stimulus) -> EngineRun:
 @pytest.mark.slow
 @pytest.mark.parametrize(("level", "least"), [(0, 0.99), (7, 0.95)])
 def test_bits_cycles_and_rate(level, least, folder):
-    quiet = run(SMALL, level, folder)
+    quiet = run(BANKED, level, folder)
     assert quiet.mismatches == 0
     assert quiet.rtl_cycles == quiet.model_cycles
     assert quiet.samples_per_cycle >= least
-    assert run(SMALL, level, folder, idle=20, stall=30, seed=3).mismatches == 0
+    assert run(BANKED, level, folder, idle=20, stall=30, seed=3).mismatches == 0
 
 
 def test_a_small_engine(folder):
