@@ -18,6 +18,9 @@ from archsim.config.edgemoe_params import EdgeMoeParams
 ELEMENT_BITS = 32
 DESCRIPTOR_BYTES = 64
 
+READ_AHEAD = 8
+"""Descriptors that the controller may read before their turn, behind a list's end too."""
+
 END, TASK, LOAD, PIXELS, NORM, LINEAR, ATTENTION, STORE = range(8)
 """Opcodes of descriptors."""
 

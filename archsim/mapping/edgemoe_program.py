@@ -17,6 +17,7 @@ from archsim.config.edgemoe_layout import (
     LOAD,
     NORM,
     PIXELS,
+    READ_AHEAD,
     STORE,
     TASK,
     UNITS,
@@ -133,7 +134,7 @@ class _Maker:
     def program(self, results: tuple[int, ...]) -> Program:
         """Return what was written."""
         text = b"".join(descriptor(**step.fields) for step in self.steps)
-        address = self.memory.put(text + bytes(DESCRIPTOR_BYTES))  # one more is read ahead
+        address = self.memory.put(text + bytes(READ_AHEAD * DESCRIPTOR_BYTES))
         self.memory.put(b"")
         return Program(self.params, bytes(self.memory.data), address, tuple(self.steps), results)
 

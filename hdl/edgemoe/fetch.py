@@ -10,6 +10,7 @@ from archsim.config.edgemoe_layout import (
     DESCRIPTOR_BYTES,
     END,
     FIELDS,
+    READ_AHEAD,
     STORE,
     TASK,
     Layout,
@@ -24,6 +25,9 @@ COUNT_BITS = 32
 AHEAD = 16
 """Descriptors that wait for their turn, their payload read or on its way."""
 
+GROUP = READ_AHEAD // 2
+"""Descriptors that are read at once; as many may be on their way or wait besides."""
+
 DESCRIPTOR = data.FlexibleLayout(
     8 * DESCRIPTOR_BYTES, {name: data.Field(bits, low) for name, (low, bits) in FIELDS.items()}
 )
@@ -37,12 +41,14 @@ STEP = data.StructLayout({**{name: FIELDS[name][1] for name in KEPT}, "loaded": 
 class Fetcher(wiring.Component):
     """Walks through a list until its end; the reader gets one transfer after the other.
 
-    A descriptor's successor is asked for before its payload, so that the memory never waits for a
-    decision. The payload of an expert without tokens is left out where the routing is known.
+    Descriptors are read in groups, asked for before payloads, so that the memory never waits for a
+    decision; up to ``READ_AHEAD - 1`` behind a list's end are read too. The payload of an expert
+    without tokens is left out where the routing is known: what asks for it is then withdrawn.
 
     Ports:
 
-    * ``start`` (1, in) with ``list`` (byte address). The first task is 0.
+    * ``start`` (1, in): a list begins at ``list`` (byte address, stable until its first read). The
+      first task is 0.
     * ``request``: stream of transfers, out; ``data``: stream of beats read, in.
     * ``payload``: stream of beats, out. ``step``: stream of ``STEP``, out.
     * ``routed`` (a bit an expert, in): experts that have tokens; ``gates`` (4, in): gates whose
@@ -67,6 +73,9 @@ class Fetcher(wiring.Component):
                 "failed": Out(1),
             }
         )
+        self.reading = Signal()
+        self.asked = Signal(range(READ_AHEAD + 1))
+        """Descriptors that were asked for and not looked at yet."""
 
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
@@ -104,12 +113,13 @@ class Fetcher(wiring.Component):
         here = Signal(ADDRESS_BITS)
         held = Signal(DESCRIPTOR)
         task, gates = Signal(8), Signal(4)
-        found = data.View(DESCRIPTOR, words.o.payload)
         left_out = Signal()
         address = Signal(ADDRESS_BITS)  # of the payload, for this task
         expert = held.gather | held.scatter
         step = data.View(STEP, steps.i.payload)
         has_payload = (held.beats != 0) & (held.opcode != STORE)
+        begin = Signal()  # a list is to be walked through
+        take, needs = self._ahead(m, words, held, here, kinds)
         m.d.comb += [
             left_out.eq(
                 expert & (gates == self.gates) & ~self.routed.bit_select(held.expert, 1)
@@ -117,48 +127,75 @@ class Fetcher(wiring.Component):
             step.loaded.eq(has_payload & ~left_out), step.address.eq(held.address),
             *(getattr(step, n).eq(getattr(held, n)) for n in KEPT if n != "address"),
         ]  # fmt: skip
+        with m.If(self.start):
+            m.d.sync += begin.eq(1)
         with m.FSM():
-            with m.State("idle"), m.If(self.start):
-                m.d.sync += [here.eq(self.list), task.eq(0), gates.eq(self.gates)]
-                m.next = "ask"
-            with m.State("ask"):
-                self._request(m, kinds, 0, here, Const(self.descriptor_beats, COUNT_BITS))
-                with m.If(self.request.valid & self.request.ready):
-                    m.d.sync += here.eq(here + DESCRIPTOR_BYTES)
-                    m.next = "wait"
-            with m.State("wait"):
-                m.d.comb += words.o.ready.eq(1)
-                with m.If(words.o.valid):
-                    m.d.sync += [held.eq(words.o.payload), address.eq(found.address)]
+            with m.State("idle"), m.If(begin):
+                m.d.sync += [
+                    here.eq(self.list), task.eq(0), gates.eq(self.gates), begin.eq(0),
+                    self.reading.eq(1),
+                ]  # fmt: skip
+                m.next = "take"
+            with m.State("take"):
+                m.d.comb += take.ready.eq(1)
+                with m.If(take.valid):
                     m.next = "look"
             with m.State("look"):
+                m.d.sync += address.eq(held.address)
                 with m.If(held.opcode == TASK):
                     m.d.sync += task.eq(held.expert)
-                    m.next = "ask"
+                    m.next = "take"
                 with m.Elif((held.opcode == END) | (held.opcode > STORE)):
                     m.next = "end"
                 with m.Else():
-                    m.next = "next"
+                    m.next = "payload"
                     m.d.sync += gates.eq(gates + held.gate)
                     with m.If(held.task_stride != 0):
                         m.d.sync += address.eq(held.address + held.task_stride * task)
-            with m.State("next"):  # the successor first
-                self._request(m, kinds, 0, here, Const(self.descriptor_beats, COUNT_BITS))
-                with m.If(self.request.valid & self.request.ready):
-                    m.d.sync += here.eq(here + DESCRIPTOR_BYTES)
-                    m.next = "payload"
             with m.State("payload"):
                 wanted = has_payload & ~left_out
-                with m.If(wanted):
+                with m.If(wanted & ~needs):
                     self._request(m, kinds, 1, address, held.beats, steps.i.ready)
-                asked = self.request.valid & self.request.ready
+                asked = self.request.valid & self.request.ready & ~needs
                 m.d.comb += steps.i.valid.eq(asked | ~wanted)
                 with m.If(steps.i.valid & steps.i.ready):
-                    m.next = "wait"
+                    m.next = "take"
             with m.State("end"):
-                m.d.comb += steps.i.valid.eq(1)
-                with m.If(steps.i.ready):
+                m.d.comb += steps.i.valid.eq(~needs)
+                with m.If(steps.i.valid & steps.i.ready):
+                    m.d.sync += self.reading.eq(0)
+                    m.next = "drain"
+            with m.State("drain"):  # what was read behind the end
+                m.d.comb += take.ready.eq(1)
+                with m.If(self.asked == 0):
                     m.next = "idle"
+
+    def _ahead(
+        self, m: Module, words: Widener, held: Value, here: Signal, kinds: SmallFifo
+    ) -> tuple[stream.Interface, Value]:
+        """Read descriptors ahead, a group at a time; return their stream (a word taken is in
+        ``held``), and whether a group is being asked for.
+        """
+        bits = 8 * DESCRIPTOR_BYTES
+        m.submodules.ahead = ahead = SmallFifo(width=bits, depth=2 * GROUP)
+        needs, taken = Signal(), Signal()
+        m.d.comb += [
+            ahead.i.payload.eq(words.o.payload), ahead.i.valid.eq(words.o.valid),
+            words.o.ready.eq(ahead.i.ready),
+            needs.eq(self.reading & (self.asked <= GROUP)),
+            taken.eq(ahead.o.valid & ahead.o.ready),
+        ]  # fmt: skip
+        with m.If(taken):
+            m.d.sync += Value.cast(held).eq(ahead.o.payload)
+        granted = Signal()
+        with m.If(needs):
+            beats = Const(GROUP * self.descriptor_beats, COUNT_BITS)
+            self._request(m, kinds, 0, here, beats)
+            m.d.comb += granted.eq(self.request.ready & self.request.valid)
+        with m.If(granted):
+            m.d.sync += here.eq(here + GROUP * DESCRIPTOR_BYTES)
+        m.d.sync += self.asked.eq(self.asked + Mux(granted, GROUP, 0) - taken)
+        return ahead.o, needs
 
     def _request(
         self, m: Module, kinds: SmallFifo, kind: int, address: Value, beats: Value,

@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from archsim.config.edgemoe_layout import COUNTERS, FIELDS, UNITS, Layout
+from archsim.config.edgemoe_layout import COUNTERS, FIELDS, READ_AHEAD, UNITS, Layout
 from hdl.edgemoe.registers import IDENTITY, REGISTERS, TOP
 from hdl.ipxact import Bus, component
 
@@ -55,7 +55,8 @@ def _values(device: Any, digest: str, hz: float) -> dict[str, Any]:
         "name": device.name, "digest": digest[:12], "mhz": f"{hz / 1e6:.3f}", "top": TOP,
         "parameters": p.digest[:8], "identity": f"0x{IDENTITY:08X}",
         "offsets": {r.name: r.offset for r in REGISTERS}, "counters": COUNTERS, "fields": FIELDS,
-        "opcodes": ", ".join(OPCODES), "units": UNITS, "sizes": sizes, "regions": layout.regions,
+        "opcodes": ", ".join(OPCODES), "read_ahead": READ_AHEAD, "units": UNITS,
+        "sizes": sizes, "regions": layout.regions,
         "tile_out": p.tile_out, "granule": layout.granule, "port_bytes": layout.port_bytes,
         "tokens": p.tokens, "patches": p.patches,
     }  # fmt: skip
@@ -69,7 +70,9 @@ def _markdown(name: str) -> str:
         "| offset | name | access | meaning |", "|---|---|---|---|", *rows, "",
         "## Descriptors", "",
         "64 bytes each, one behind the other, ending with opcode 0. Opcodes: "
-        + ", ".join(f"{n} {name}" for n, name in enumerate(OPCODES)) + ".", "",
+        + ", ".join(f"{n} {name}" for n, name in enumerate(OPCODES)) + ".",
+        f"Up to {READ_AHEAD - 1} descriptors behind the end are read too: they must be readable.",
+        "",
         "| field | lowest bit | bits |", "|---|---|---|", *fields, "",
     ])  # fmt: skip
 

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from archsim.config.edgemoe_layout import ELEMENT_BITS, LINEAR, LOAD, NORM, PIXELS, Layout
-from hdl.lib.fifo import StreamFifo
+from hdl.edgemoe.beats import BeatFifo
 from hdl.lib.widen import Gearbox
 
 
@@ -32,7 +32,8 @@ class Payload(wiring.Component):
 
     * ``i``: stream of beats, in.
     * ``start`` (1, in) with ``beats``: so many belong to the descriptor that starts; ``opcode``
-      (in, stable) chooses who gets them, ``discard`` (1, in, stable) that nobody does.
+      (in, stable) chooses who gets them, ``discard`` (1, in) that nobody does any more: what is
+      there goes at once.
     * ``weights``, ``scales``, ``tokens``, ``pixels``: streams of words, out.
     * ``done`` (1, out): all beats of the descriptor were taken.
     """
@@ -57,7 +58,7 @@ class Payload(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        m.submodules.fifo = fifo = StreamFifo(
+        m.submodules.fifo = fifo = BeatFifo(
             width=self.beat_bits, depth=self.layout.payload_beats, verilog=self.verilog
         )
         left = Signal(32)
@@ -80,10 +81,12 @@ class Payload(wiring.Component):
             ]  # fmt: skip
             with m.If(mine):
                 m.d.comb += fifo.o.ready.eq(box.i.ready)
-        with m.If(self.discard & (left != 0)):
-            m.d.comb += fifo.o.ready.eq(1)
+        with m.If(self.discard):
+            m.d.comb += fifo.skip.eq(left)
         with m.If(self.start):
             m.d.sync += left.eq(self.beats)
+        with m.Elif(self.discard):
+            m.d.sync += left.eq(left - fifo.skipped)
         with m.Elif(fifo.o.valid & fifo.o.ready):
             m.d.sync += left.eq(left - 1)
         return m

@@ -19,6 +19,7 @@ from hdl.formal.bus_contracts import (
 )
 from hdl.formal.contracts import ArbiterCheck, QueueCheck, ReplayCheck, SplitterCheck
 from hdl.formal.edgemoe import QueuesCheck, SequencerCheck, TransposeCheck
+from hdl.formal.edgemoe_fetch import FetcherCheck, SkipCheck
 from hdl.formal.product import ProductCheck
 from hdl.lib.arbiter import StreamArbiter
 from hdl.lib.axi_burst import BurstSplitter
@@ -260,4 +261,11 @@ PROOFS = [
     ],
     Proof("Sequencer", "a step runs once and to its end; plans; experts without tokens left out",
           SequencerCheck, "bmc", 10),
+    Proof("Fetcher", "steps in order with their payloads; beats where they belong; quiet at the end",
+          FetcherCheck, "bmc", 18),
+    *[
+        Proof(f"BeatFifo depth {d}", "equals a queue; skips what it says", lambda d=d: SkipCheck(d),
+              "bmc", 12)
+        for d in (2, 3)
+    ],
 ]  # fmt: skip

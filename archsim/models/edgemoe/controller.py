@@ -13,6 +13,7 @@ from archsim.config.edgemoe_layout import (
     LOAD,
     NORM,
     PIXELS,
+    READ_AHEAD,
     STORE,
     TASK,
     UNITS,
@@ -25,11 +26,23 @@ from archsim.models.edgemoe.steps import StepCycles
 AHEAD = 16
 """Descriptors that wait for their turn."""
 
-DECODE = 3
-"""From a descriptor's last beat to the request for the next."""
+GROUP = READ_AHEAD // 2
+"""Descriptors that are read at once."""
+
+ARRIVE = 3
+"""From a descriptor's last beat until it is looked at."""
+
+DECODE = 2
+"""From there to the request for its payload, or to the sequencer."""
+
+IN_FLIGHT = 480
+"""Beats of a transfer that are still to come, about, when the next is asked for."""
 
 DELIVER = 4
 """From a beat of payload to its word at the unit that waits for it."""
+
+SKIP = 4
+"""Cycles in which payload leaves that nobody wants: two beats on registers, then all others."""
 
 STORED = 5
 """Beside a store's words and the memory's answer."""
@@ -116,7 +129,10 @@ class _List:
         self.capacity = self.layout.payload_beats * self.layout.port_bytes
         self.descriptor = max(1, DESCRIPTOR_BYTES // self.layout.port_bytes) / bus.beats_per_cycle
         self.channel = 0.0  # when it is free again
-        self.decoded = self.successor = 0.0  # when the descriptor at hand, and the next, are
+        self.accepts = 0.0  # when the reader takes another transfer
+        self.arrivals: list[float] = []  # of descriptors on their way or waiting
+        self.free = 0.0  # when the fetcher may take the next descriptor
+        self.decoded = 0.0  # when that at hand is
         self.now = 0  # when the sequencer is free again
         self.loaded = 0  # bytes of payload asked for so far
         self.taken: list[tuple[float, float, int]] = []  # intervals in which bytes left the FIFO
@@ -128,11 +144,15 @@ class _List:
         pending = list(routings)
         counts: Sequence[int] = ()
         known = 0  # when the last gate's routing is
-        self._ask(1.0)
+        self._group(2.0)
+        self._group(3.0)
         for f in fields:
-            self.decoded = self.successor
+            taken = max(self.free, self.arrivals.pop(0) + ARRIVE)
+            if len(self.arrivals) <= GROUP:
+                self._group(taken + 1)
+            self.decoded = taken + DECODE
+            self.free = self.decoded
             if f["opcode"] == TASK:
-                self._ask(self.decoded + DECODE - 1)
                 continue
             if len(found.spans) > AHEAD:  # room for one more
                 self.decoded = max(self.decoded, float(found.spans[-AHEAD - 1][1]))
@@ -142,30 +162,37 @@ class _List:
                 counts = pending.pop(0)
             rows = counts[f["expert"]] if f.get("gather") or f.get("scatter") else f.get("rows", 0)
             absent = bool(f.get("gather") or f.get("scatter")) and rows == 0
-            begin, end = self._payload(f, absent and known <= self.decoded)
+            asked = max(self.decoded, self.accepts)
+            begin, end = self._payload(f, absent and known <= asked)
             self._step(f, rows, absent, begin, end)
             if f.get("gate"):
                 known = self.now
-        start = max(self.now, round(self.decoded + DECODE))
+        start = max(self.now, round(self.decoded + 1))
         found.fetch += start - self.now
         found.cycles = start + 1
         found.fetch += found.cycles - sum(found.units.values()) - found.fetch
         return found
 
-    def _ask(self, asked: float) -> None:
-        """The next descriptor is asked for at ``asked``; note when it is decoded."""
-        self.channel = max(self.channel, asked + self.bus.latency) + self.descriptor
-        self.successor = self.channel + DECODE
+    def _group(self, asked: float) -> None:
+        """Descriptors are asked for at ``asked``; note when they come."""
+        self.channel = max(self.channel, asked + self.bus.latency)
+        self.arrivals += [self.channel + (n + 1) * self.descriptor for n in range(GROUP)]
+        self.channel += GROUP * self.descriptor
 
     def _payload(self, f: Fields, left_out: bool) -> tuple[float, float]:
         """Return when a step's payload begins to arrive, and when all of it has."""
-        self._ask(self.decoded + DECODE - 1)  # its successor's descriptor comes first
         beats = f.get("beats", 0)
         if not beats or left_out or f["opcode"] == STORE:
+            self.free = self.decoded + 1
             return self.decoded, self.decoded
-        begin = max(self.channel, self.decoded + DECODE + self.bus.latency)
+        self.decoded = max(self.decoded, self.accepts)
+        self.free = self.decoded + 1
+        begin = max(self.channel, self.decoded + self.bus.latency)
         self.loaded += beats * self.layout.port_bytes
         end = begin + beats / self.bus.beats_per_cycle
+        left = min(beats, IN_FLIGHT)
+        room = self._room(self.loaded - self.capacity - left * self.layout.port_bytes)
+        self.accepts = max(end - left / self.bus.beats_per_cycle, room)
         self.channel = max(end, self._room(self.loaded - self.capacity))
         return begin + DELIVER, self.channel + DELIVER
 
@@ -180,14 +207,14 @@ class _List:
 
     def _step(self, f: Fields, rows: int, absent: bool, begin: float, end: float) -> None:
         found = self.result
-        start = max(self.now, round(self.decoded + DECODE))
+        start = max(self.now, round(self.decoded + 1))
         found.fetch += start - self.now
         unit = UNITS[f.get("unit", 0)]
         waited = 0
         size = f.get("beats", 0) * self.layout.port_bytes
         if absent:
             words = size // self.layout.port_bytes if end > begin else 0
-            self.now = max(start + 3 + words, round(end) if words else 0)
+            self.now = max(start + 3 + min(words, SKIP), round(end) if words else 0)
             self.taken.append((start, self.now, size if words else 0))
         elif f["opcode"] == STORE:
             self.now = start + self._store()
