@@ -18,12 +18,14 @@ from archsim.functional.matrix import ColumnParams
 from archsim.mapping.array import plan
 from archsim.mapping.array_layout import pack
 from archsim.models.array import engine_cycles
+from archsim.models.edgemoe.passes import meetings, passes
+from archsim.models.edgemoe.steps import serial
 from hdl.edgemoe import gate, mix, norm, scores
 from hdl.edgemoe.linear import EPILOGUE_CYCLES
 from hdl.edgemoe.queues import queued_layout
 from hdl.edgemoe.softmax import sum_layout
 from hdl.edgemoe.units import job_layout
-from hdl.edgemoe.walk import steps
+from hdl.edgemoe.walk import keys
 
 Words = Sequence[int]
 
@@ -84,25 +86,16 @@ def norm_case(params: EdgeMoeParams, name: str, x: Ints, scale: Ints, offset: In
     return UnitCase(name, "norm", words, expected, norm.cycles(params, lanes, len(x)))
 
 
-def slots_at(params: EdgeMoeParams, step: int) -> Iterator[tuple[int, int, bool, bool]]:
-    """Slot, query, and whether it meets its first and last key, of a step of the reordered loop."""
-    n, p = params.tokens, params.queries
-    for query in range(n):
-        start = query // p * n + query % p
-        if start <= step < start + n:
-            yield query % p, query, step == start, step == start + n - 1
-
-
 def score_words(params: EdgeMoeParams, exact: Ints) -> tuple[list[int], list[int]]:
     """Return the words of scores ``[heads, n, n]`` step by step, and which bits of them count."""
     layout = scores.score_layout(params)
     words, masks = [], []
     flags = sum((1 << layout[n].width) - 1 << layout[n].offset
                 for n in ("valid", "first", "last", "head"))  # fmt: skip
-    for step in range(steps(params)):
-        met = list(slots_at(params, step))
+    for key, met_now in zip(keys(params), meetings(params), strict=True):
+        met = [(m.slot, m.query, m.first, m.last) for m in met_now]
         for head in range(params.heads):
-            of_key = exact[head, :, step % params.tokens]
+            of_key = exact[head, :, key]
             word = sum((int(of_key[q]) & 0xFFFFFFFF) << 32 * s for s, q, *_ in met)
             words.append(fields(
                 layout, score=word, head=head, valid=sum(1 << s for s, *_ in met),
@@ -131,8 +124,7 @@ def repeated(params: EdgeMoeParams, tokens: Ints) -> list[int]:
     """Return the words of tokens as a pass streams them: again and again, ``steps`` in all."""
     once = token_words(tokens, params.lanes)
     each = params.dim // params.lanes
-    full, extra = divmod(steps(params), params.tokens)
-    return once * full + once[: extra * each]
+    return [word for key in keys(params) for word in once[key * each : (key + 1) * each]]
 
 
 def attention_cases(
@@ -143,10 +135,12 @@ def attention_cases(
     exact = attention.scores(query, key)
     words, masks = score_words(params, exact)
     sums = sum_words(params, exact)
+    plain = not params.techniques.single_pass_softmax
+    last = passes(params)[0] if plain else scores.cycles(params)
     first = UnitCase(
         f"{name} scores", "scores",
         {"scores_key": repeated(params, key), "scores_query": token_words(query, params.lanes)},
-        {"scores_o": words, "scores_sums": sums}, scores.cycles(params), {"scores_o": masks},
+        {"scores_o": words, "scores_sums": sums}, last, {"scores_o": masks},
     )  # fmt: skip
     mixed = token_words(attention(query, key, value), params.lanes)
     given = {"mix_sums": sums, "mix_scores": words, "mix_value": repeated(params, value)}
@@ -190,6 +184,10 @@ def queue_case(params: EdgeMoeParams, name: str, routing: Routing) -> UnitCase:
         for _ in range(2)
         for i, (t, s) in enumerate(zip(q.tokens, q.scores, strict=True))
     ]
+    if not params.techniques.expert_by_expert:
+        last = 1 << layout["last"].offset
+        expected = [word | last for word in words for _ in range(2)]
+        return UnitCase(name, "queues", {"queues_i": words}, {"queues_o": expected}, 2 * n * k)
     return UnitCase(name, "queues", {"queues_i": words}, {"queues_o": expected}, 3 * n * k - 1)
 
 
@@ -233,6 +231,8 @@ def linear_case(params: EdgeMoeParams, name: str, x: Ints, layer: Layer, exact: 
     expected = {"linear_o": [packed(exact[r, c : c + tile]) for r, c in order]}
     # the stream of jobs takes a cycle before the engine starts
     cycles = engine_cycles(engine, job).cycles + EPILOGUE_CYCLES
+    if layer.gelu and not params.techniques.gelu_table:
+        cycles = serial(params, m, k, n) + EPILOGUE_CYCLES
     return UnitCase(name, "linear", words, expected, cycles)
 
 
@@ -241,7 +241,7 @@ def _rows(params: EdgeMoeParams, job: Any) -> Iterator[tuple[int, int]]:
     base = 0
     for held in job.group_sizes():
         for n in range(job.n_tiles):
-            for row in range(base * params.tile_in, min((base + held) * params.tile_in, job.m)):
+            for row in range(base * params.tile_rows, min((base + held) * params.tile_rows, job.m)):
                 yield row, n * params.tile_out
         base += held
 

@@ -77,6 +77,10 @@ class Techniques:
     """A key streams past all query slots, skewed; else each slot loads its own keys."""
 
 
+LINEAR_MODULES = 4
+"""Linear modules without the unified one: embedding and gate, attention, MLP, experts."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EdgeMoeParams:
     """A vision transformer encoder with a mixture of experts in its odd blocks, and its units.
@@ -163,6 +167,11 @@ class EdgeMoeParams:
         return self.dim // self.heads
 
     @property
+    def tile_rows(self) -> int:
+        """Rows of a linear module: all of ``tile_in``, or its share where each kind has its own."""
+        return self.tile_in if self.techniques.unified_linear else self.tile_in // LINEAR_MODULES
+
+    @property
     def score_shift(self) -> int:
         """Right shift that scales attention scores: half of ``log2(head_dim)``, rounded down.
 
@@ -188,7 +197,7 @@ class EdgeMoeParams:
 
 
 def engine_params(params: EdgeMoeParams) -> MatrixParams:
-    """Return the matrix engine of the linear unit: ``tile_in`` tokens by ``tile_out`` outputs.
+    """Return the matrix engine of the linear unit: ``tile_rows`` tokens by ``tile_out`` outputs.
 
     Its sums leave in full width, a row of them a beat; the buffers hold all tokens' inputs of the
     widest layer, so that every weight is taken once, and two column tiles of its weights.
@@ -196,14 +205,14 @@ def engine_params(params: EdgeMoeParams) -> MatrixParams:
     widest = max(params.dim, params.mlp_hidden, params.expert_hidden, params.patch_pixels)
     row_bytes = params.tile_out * FORMATS["w16a32"][2] // 8
     return MatrixParams(
-        rows=params.tile_in,
+        rows=params.tile_rows,
         columns=params.tile_out,
         format="w16a32",
         bias=True,
         requantise=False,
-        a_depth=-(-params.tokens // params.tile_in) * widest,
+        a_depth=-(-params.tokens // params.tile_rows) * widest,
         b_depth=2 * widest,
-        out_depth=max(2, 4 * params.tile_in),
+        out_depth=max(2, 4 * params.tile_rows),
         port_bytes=1 << (row_bytes - 1).bit_length(),
     )
 

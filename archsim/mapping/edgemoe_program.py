@@ -208,6 +208,9 @@ class _Maker:
             name + "gate", "gate", p.dim, p.experts, source="y", target="x", gate=1,
             task_stride=each, **found,
         )  # fmt: skip
+        if not p.techniques.expert_by_expert:
+            self._by_token(name, w)
+            return
         for e in range(p.experts):
             label = f"{name}expert {e} "
             self.layer(
@@ -218,6 +221,30 @@ class _Maker:
                 label + "fc2", w["fc2.weight"][e], w["fc2.bias"][e], unit="expert",
                 source="h", target="x", expert=e, add=1, scatter=1,
             )  # fmt: skip
+
+    def _by_token(self, name: str, w: Arrays) -> None:
+        """Append both layers of each of a token's experts; the controller finds their payloads."""
+        p = self.params
+        layers = []
+        for part in ("fc1", "fc2"):
+            each = zip(w[f"{part}.weight"], w[f"{part}.bias"], strict=True)
+            payloads = [layer_payload(p, weight, bias) for weight, bias in each]
+            stride = len(payloads[0]) + -len(payloads[0]) % ALIGNMENT
+            found = self.payload(
+                f"{name}experts {part}", b"".join(x.ljust(stride, b"\0") for x in payloads)
+            )
+            found["beats"] = -(-len(payloads[0]) // self.layout.port_bytes)
+            outputs, k = w[f"{part}.weight"].shape[1:]
+            layers.append((k, outputs, {**found, "task_stride": stride}))
+        ends = (
+            {"source": "y", "target": "h", "gelu": 1, "gather": 1},
+            {"source": "h", "target": "x", "add": 1, "scatter": 1},
+        )
+        for number in range(p.tokens * p.top_k):
+            token, place = divmod(number, p.top_k)
+            for (k, outputs, found), end in zip(layers, ends, strict=True):
+                label = f"{name}token {token} place {place} "
+                self._linear(label, "expert", k, outputs, expert=place, **found, **end)
 
     def norm(self, name: str, scale: Ints, offset: Ints) -> None:
         """Append a layer norm from the residual stream."""

@@ -69,3 +69,18 @@ def epsilon(params: EdgeMoeParams) -> int:
 def mean_factor(params: EdgeMoeParams) -> int:
     """Return ``1 / dim`` at ``MEAN_BITS`` fraction bits, rounded to the nearest."""
     return round((1 << MEAN_BITS) / params.dim)
+
+
+ERF_LIMIT = 6
+"""From this size on GELU by the error function is ReLU: the rest is below 6e-9."""
+
+ERF_SCALE = 0.3275911 / 2**0.5
+ERF_COEFFICIENTS = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
+"""``erfc(z) = (a1 t + ... + a5 t**5) exp(-z**2)``, ``t = 1 / (1 + 0.3275911 z)``, 1.5e-7 at most
+(Abramowitz and Stegun 7.1.26)."""
+
+
+def erf_constants(params: EdgeMoeParams) -> tuple[int, tuple[int, ...]]:
+    """Return ``ERF_SCALE`` and ``ERF_COEFFICIENTS`` at the activation's fraction bits."""
+    scale = 1 << params.formats.activation.fraction_bits
+    return round(ERF_SCALE * scale), tuple(round(c * scale) for c in ERF_COEFFICIENTS)

@@ -7,6 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.config.edgemoe_layout import Layout
+from hdl.edgemoe.walk import PlainWalk
 
 
 class RunWalk(wiring.Component):
@@ -50,6 +51,39 @@ class RunWalk(wiring.Component):
                 place.eq(Mux(ends, 0, place + 1)),
                 self.o.payload.eq(Mux(ends, self.base, self.o.payload + self.step)),
             ]
+        return m
+
+
+class PlainKeys(RunWalk):
+    """The order of keys without reordering: each token's words once for every slot of a block.
+
+    Ports as ``RunWalk``, but that ``last`` is not driven.
+    """
+
+    def __init__(self, layout: Layout, *, step: int) -> None:
+        self.layout = layout
+        super().__init__(layout, step=step, count=1)
+
+    def elaborate(self, _platform: object) -> Module:
+        """Build the logic: the walk of the slots, with addresses beside it."""
+        m = Module()
+        m.submodules.walk = walk = PlainWalk(self.layout.params)
+        busy = Signal()
+        token = Signal(self.layout.address_bits)  # where the key begins
+        following = Signal(self.layout.address_bits)
+        last_key = walk.key == self.layout.params.tokens - 1
+        m.d.comb += [
+            self.o.valid.eq(busy), walk.go.eq(busy & self.o.ready),
+            following.eq(Mux(last_key, self.base, token + self.layout.token)),
+        ]  # fmt: skip
+        with m.If(self.start):
+            m.d.sync += [busy.eq(1), token.eq(self.base), self.o.payload.eq(self.base)]
+        with m.Elif(walk.go):
+            m.d.sync += [self.o.payload.eq(self.o.payload + self.step), busy.eq(~walk.ends)]
+            with m.If(walk.chunk == walk.chunks - 1):
+                m.d.sync += self.o.payload.eq(Mux(walk.final, following, token))
+                with m.If(walk.final):
+                    m.d.sync += token.eq(following)
         return m
 
 

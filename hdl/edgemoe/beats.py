@@ -18,10 +18,10 @@ class BeatFifo(wiring.Component):
     Ports:
 
     * ``i`` and ``o``, streams of ``width`` bits. ``i.ready`` while the memory has room.
-    * ``skip`` (``count_bits``, in): so many words from the oldest on are to be thrown away; 0: none.
-      ``skipped`` (``count_bits``, out): so many go in this cycle; the next ``skip`` is less by them. While
-      ``skip`` is not 0, ``o`` must not be taken. Words on the output registers go first, then
-      every second cycle all that the memory holds. Idle 0.
+    * ``skip`` (``count_bits``, in): so many words from the oldest on are to be thrown away; 0:
+      none. ``skipped`` (``count_bits``, out): so many go in this cycle; the next ``skip`` is less
+      by them. While ``skip`` is not 0, ``o`` must not be taken. Words on the output registers go
+      first, then every second cycle all that the memory holds. Idle 0.
     * ``verilog``: see ``BufferMemory``.
     """
 

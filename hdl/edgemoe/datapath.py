@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from archsim.config.edgemoe_layout import (
     ATTENTION,
     ELEMENT_BITS,
-    LINEAR,
     LOAD,
     NORM,
     PIXELS,
     STORE,
     Layout,
 )
-from hdl.edgemoe.addresses import PixelWalk, RowWalk, RunWalk, entry_layout
-from hdl.edgemoe.feed import LinearFeed
-from hdl.edgemoe.fetch import STEP
-from hdl.edgemoe.gate import Gate
+from hdl.edgemoe.addresses import PixelWalk, PlainKeys, RunWalk
+from hdl.edgemoe.fetch import STEP, choice_members
+from hdl.edgemoe.linear_path import LinearPath
 from hdl.edgemoe.mix import AttentionMix
 from hdl.edgemoe.norm import LayerNorm
 from hdl.edgemoe.payload import Payload
-from hdl.edgemoe.queues import ExpertQueues
+from hdl.edgemoe.queues import make_queues
 from hdl.edgemoe.scores import AttentionScores, score_layout
 from hdl.edgemoe.scratchpad import Scratchpad
-from hdl.edgemoe.transpose import Transposer
-from hdl.edgemoe.units import LinearJobs
 from hdl.edgemoe.walk import steps
 from hdl.lib.fifo import StreamFifo
-from hdl.lib.small_fifo import SmallFifo
 from hdl.lib.widen import Gearbox
 
-Write = tuple[Value, Value, int, Value]
-"""Whether a word is written now, its address, its granules, and the word."""
 
-
-class Datapath(wiring.Component):
+class Datapath(LinearPath):
     """One step at a time: its units move data between scratchpads, payload and results.
 
     Ports:
@@ -51,6 +42,7 @@ class Datapath(wiring.Component):
       as number ``table_index``.
     * ``full`` (1, out): all tokens have been queued. ``pending``: the queues' experts with tokens.
     * ``result``: stream of beats that ``STORE`` reads, out; ``stored`` (1, in): they are in memory.
+    * ``choice`` (without expert by expert): stream of the experts that the gate chose, out.
     * ``waits`` (1, out): the linear unit lacks weights. ``computed`` (32, out): cycles in which its
       engine took operands since its last start.
     """
@@ -58,7 +50,7 @@ class Datapath(wiring.Component):
     def __init__(self, layout: Layout, *, verilog: bool = False) -> None:
         self.layout = layout
         self.verilog = verilog
-        self.queues = ExpertQueues(layout.params, passes=1)
+        self.queues = make_queues(layout.params, passes=1)
         beat = 8 * layout.port_bytes
         super().__init__(
             {
@@ -80,13 +72,14 @@ class Datapath(wiring.Component):
                 "stored": In(1),
                 "waits": Out(1),
                 "computed": Out(32),
+                **choice_members(layout.params, Out),
             }
         )
 
     def elaborate(self, _platform: object) -> Module:
         """Build the logic: memories, then each opcode's path between them."""
         m = Module()
-        self.writes: list[list[Write]] = [[], [], []]
+        self.writes = [[], [], []]
         self.memories = [
             Scratchpad(self.layout, depth, verilog=self.verilog) for depth in self.layout.depths
         ]
@@ -110,19 +103,14 @@ class Datapath(wiring.Component):
         self._write(m)
         return m
 
-    def starts(self, opcode: int) -> Value:
-        """Return whether a step of ``opcode`` starts now."""
-        return self.start & ~self.discard & (self.step.opcode == opcode)
-
-    def running(self, opcode: int) -> Value:
-        """Return whether the step is one of ``opcode``."""
-        return self.step.opcode == opcode
-
     def _walk(
         self, m: Module, name: str, opcode: int, base: Value, *, step: int, count: int,
         period: int | None = None,
     ) -> RunWalk:  # fmt: skip
         walk = RunWalk(self.layout, step=step, count=count, period=period)
+        return self._started(m, name, opcode, base, walk)
+
+    def _started(self, m: Module, name: str, opcode: int, base: Value, walk: RunWalk) -> RunWalk:
         m.submodules[f"{name}_walk"] = walk
         m.d.comb += [walk.start.eq(self.starts(opcode)), walk.base.eq(base)]
         return walk
@@ -194,8 +182,14 @@ class Datapath(wiring.Component):
         places = {name: Value.cast(layout.regions[name][1]) for name in ("q", "k", "v")}
         cyclic = {"step": step, "count": steps(p) * chunks, "period": all_tokens}
         query = self._walk(m, "query", ATTENTION, places["q"], step=step, count=all_tokens)
-        key = self._walk(m, "key", ATTENTION, places["k"], **cyclic)
-        value = self._walk(m, "value", ATTENTION, places["v"], **cyclic)
+        if p.techniques.reordered_attention:
+            key = self._walk(m, "key", ATTENTION, places["k"], **cyclic)
+            value = self._walk(m, "value", ATTENTION, places["v"], **cyclic)
+        else:
+            key, value = (
+                self._started(m, name, ATTENTION, places[name[0]], PlainKeys(layout, step=step))
+                for name in ("key", "value")
+            )
         out = self._walk(m, "mix_out", ATTENTION, self.step.target, step=step, count=all_tokens)
         owner = self.running(ATTENTION)
         for memory, walk, unit in (
@@ -203,7 +197,8 @@ class Datapath(wiring.Component):
         ):  # fmt: skip
             self._reads(m, memory, owner, walk, unit)
         bits = len(Value.cast(scores.o.payload))
-        depth = (p.tokens + p.queries) * p.heads + 32  # until a query's last sum is there
+        met = 1 if p.techniques.reordered_attention else p.queries
+        depth = (met * p.tokens + p.queries) * p.heads + 32  # until a query's last sum is there
         m.submodules.kept_scores = kept = StreamFifo(width=bits, depth=depth, verilog=self.verilog)
         m.d.comb += [
             kept.i.payload.eq(Value.cast(scores.o.payload)), kept.i.valid.eq(scores.o.valid),
@@ -214,143 +209,6 @@ class Datapath(wiring.Component):
             mix.sums.valid.eq(scores.sums.valid), scores.sums.ready.eq(mix.sums.ready),
         ]  # fmt: skip
         self._results(m, mix.o, out, 1, step)
-
-    def _linear(self, m: Module) -> None:
-        layout, p, step = self.layout, self.layout.params, self.step
-        m.submodules.linear = linear = LinearJobs(p, verilog=self.verilog)
-        m.submodules.feed = feed = LinearFeed(p)
-        m.submodules.transposer = operands = Transposer(layout)
-        m.submodules.result_rows = rows = RowWalk(layout)
-        starts = self.starts(LINEAR)
-        job = linear.job.payload
-        m.d.comb += [
-            linear.job.valid.eq(starts),
-            job.gelu.eq(step.gelu), job.weigh.eq(step.add), job.job.k.eq(step.k),
-            job.job.groups.eq(1), job.job.held.eq(self.tiles), job.job.last_held.eq(self.tiles),
-            job.job.n_tiles.eq(step.n_tiles), job.job.last_rows.eq(self.last_rows),
-            feed.start.eq(starts), feed.tiles.eq(self.tiles), feed.columns.eq(step.n_tiles),
-            feed.k.eq(step.k), feed.wide_bias.eq(step.wide_bias),
-            feed.w.payload.eq(self.source.weights.payload),
-            feed.w.valid.eq(self.source.weights.valid),
-            self.source.weights.ready.eq(feed.w.ready),
-            feed.a.payload.eq(operands.o.payload), feed.a.valid.eq(operands.o.valid),
-            operands.o.ready.eq(feed.a.ready),
-            linear.i.payload.eq(feed.o.payload), linear.i.valid.eq(feed.o.valid),
-            feed.o.ready.eq(linear.i.ready),
-            operands.start.eq(starts), operands.rows.eq(self.rows), operands.k.eq(step.k),
-            operands.base.eq(step.source), operands.stride.eq(step.source_stride),
-            operands.gather.eq(step.gather),
-            self.waits.eq(self.running(LINEAR) & feed.waits),
-            self.computed.eq(linear.counters.word_select(1, 32)),
-        ]  # fmt: skip
-        pad = self.memories[1]
-        with m.If(self.running(LINEAR)):
-            m.d.comb += [
-                pad.i.payload.eq(operands.address.payload), pad.i.valid.eq(operands.address.valid),
-                operands.address.ready.eq(pad.i.ready),
-                operands.word.payload.eq(pad.o.payload), operands.word.valid.eq(pad.o.valid),
-                pad.o.ready.eq(operands.word.ready),
-            ]  # fmt: skip
-        old = self._old(m, linear)
-        self._table(m, (operands, rows, old))
-        self._rows(m, linear, rows)
-        for walk in (rows, old):
-            m.d.comb += [
-                walk.rows.eq(self.rows), walk.columns.eq(step.n_tiles),
-                walk.base.eq(step.target), walk.stride.eq(step.target_stride),
-                walk.scatter.eq(step.scatter),
-            ]  # fmt: skip
-
-    def _table(self, m: Module, users: tuple[Transposer | RowWalk, ...]) -> None:
-        """The tokens of the expert at work with their scores."""
-        shape = entry_layout(self.layout)
-        x = self.queues.o.payload
-        m.submodules.table = table = Memory(shape=shape, depth=self.layout.params.tokens, init=[])
-        write = table.write_port()
-        m.d.comb += [
-            write.en.eq(self.table_write), write.addr.eq(self.table_index),
-            Value.cast(write.data).eq(Cat(x.token, x.score)),
-        ]  # fmt: skip
-        for user in users:
-            read = table.read_port(domain="comb")
-            m.d.comb += [
-                read.addr.eq(user.index),
-                Value.cast(user.entry).eq(Value.cast(read.data)),
-            ]
-
-    def _old(self, m: Module, linear: LinearJobs) -> RowWalk:
-        """Read what a layer adds to, its score beside it."""
-        m.submodules.old_rows = walk = RowWalk(self.layout)
-        pad = self.memories[0]
-        m.submodules.scores_of = scores = SmallFifo(width=len(walk.o.payload.score), depth=4)
-        owner = self.running(LINEAR)
-        bits = len(linear.old.payload)
-        m.d.comb += [
-            walk.start.eq(self.starts(LINEAR) & self.step.add),
-            scores.i.payload.eq(walk.o.payload.score),
-            linear.score.payload.eq(scores.o.payload), linear.score.valid.eq(scores.o.valid),
-            scores.o.ready.eq(linear.score.ready),
-        ]  # fmt: skip
-        with m.If(owner):
-            m.d.comb += [
-                pad.i.payload.eq(walk.o.payload.address),
-                pad.i.valid.eq(walk.o.valid & scores.i.ready),
-                walk.o.ready.eq(pad.i.ready & scores.i.ready),
-                scores.i.valid.eq(walk.o.valid & pad.i.ready),
-                linear.old.payload.eq(pad.o.payload[:bits]), linear.old.valid.eq(pad.o.valid),
-                pad.o.ready.eq(linear.old.ready),
-            ]  # fmt: skip
-        return walk
-
-    def _rows(self, m: Module, linear: LinearJobs, walk: RowWalk) -> None:
-        """Rows of results go to a scratchpad, or to the gate."""
-        step, granules = self.step, self.layout.params.tile_out // self.layout.granule
-        to_gate = self._gate(m, linear)
-        stores = Signal()
-        o = walk.o.payload
-        m.d.comb += [
-            walk.start.eq(self.starts(LINEAR) & ~step.gate),
-            stores.eq(linear.o.valid & walk.o.valid), walk.o.ready.eq(linear.o.valid),
-            linear.o.ready.eq(Mux(step.gate, to_gate, walk.o.valid)),
-        ]  # fmt: skip
-        for memory in range(3):
-            here = stores & (step.memory == memory)
-            self.writes[memory].append((here, o.address, granules, linear.o.payload))
-        with m.If(stores & o.last):
-            m.d.comb += self.done.eq(1)
-
-    def _gate(self, m: Module, linear: LinearJobs) -> Value:
-        """Give the gate a row's logits one by one, and the queues its choices."""
-        p = self.layout.params
-        m.submodules.gate = gate = Gate(p)
-        m.submodules.queues = queues = self.queues
-        expert, token = Signal(range(max(2, p.experts))), Signal(range(max(2, p.tokens)))
-        last, asked = Signal(), Signal()
-        bits = p.formats.activation.bits
-        choice, x = gate.o.payload, queues.i.payload
-        m.d.comb += [
-            asked.eq(self.running(LINEAR) & self.step.gate),
-            last.eq(expert == p.experts - 1),
-            gate.i.valid.eq(asked & linear.o.valid),
-            gate.i.payload.value.eq(linear.o.payload.word_select(expert, bits)),
-            gate.i.payload.last.eq(last),
-            x.expert.eq(choice.expert), x.token.eq(token), x.score.eq(choice.score),
-            x.last.eq(choice.last & (token == p.tokens - 1)),
-            queues.i.valid.eq(gate.o.valid), gate.o.ready.eq(queues.i.ready),
-            self.queued.payload.eq(queues.o.payload), self.queued.valid.eq(queues.o.valid),
-            queues.o.ready.eq(self.queued.ready),
-            self.pending.eq(Cat(length != 0 for length in queues.lengths)),
-            self.full.eq(queues.i.valid & queues.i.ready & x.last),
-        ]  # fmt: skip
-        with m.If(gate.i.valid & gate.i.ready):
-            m.d.sync += expert.eq(Mux(last, 0, expert + 1))
-        with m.If(gate.o.valid & gate.o.ready & choice.last):
-            m.d.sync += token.eq(Mux(token == p.tokens - 1, 0, token + 1))
-        queued = Signal()
-        m.d.sync += queued.eq(self.full)
-        with m.If(queued):
-            m.d.comb += self.done.eq(1)
-        return gate.i.ready & last
 
     def _store(self, m: Module) -> None:
         layout = self.layout

@@ -7,7 +7,7 @@ import re
 from amaranth.lib import wiring
 
 from archsim.config.edgemoe_layout import Layout
-from archsim.config.edgemoe_params import EdgeMoeParams, Techniques, engine_params
+from archsim.config.edgemoe_params import LINEAR_MODULES, EdgeMoeParams, engine_params
 from archsim.errors import ConfigError
 from hdl.edgemoe.gate import RECURRENCE
 from hdl.edgemoe.handoff import handoff
@@ -36,7 +36,8 @@ def check(params: EdgeMoeParams) -> None:
          f"at most {WIDEST_TILE}"),
         ("attention.queries", params.queries, params.queries <= slots,
          f"at most head dimension / attention.lanes ({slots})"),
-        ("techniques", "some off", params.techniques == Techniques(), "all on"),
+        ("linear.tile_in", params.tile_in, params.tile_rows * LINEAR_MODULES == params.tile_in
+         or params.techniques.unified_linear, f"a multiple of {LINEAR_MODULES}"),
     ]  # fmt: skip
     rules += [(name, value, False, rule) for name, value, rule in Layout(params).faults()]
     for name, value, good, rule in rules:

@@ -19,8 +19,8 @@ class LinearFeed(wiring.Component):
 
     * ``start`` (1, in); ``tiles`` (row tiles), ``columns`` (column tiles), ``k`` (16 each, in) and
       ``wide_bias`` (1, in: biases have the attention's format), stable from ``start`` on.
-    * ``a``: stream of ``tile_in`` activations, in; ``w``: stream of ``tile_out`` words of 16 bits,
-      in: for each column tile its biases, then its weights.
+    * ``a``: stream of ``tile_rows`` activations, in; ``w``: stream of ``tile_out`` words of 16
+      bits, in: for each column tile its biases, then its weights.
     * ``o``: the engine's stream, out. ``waits`` (1, out): it lacks a word of ``w``.
     """
 

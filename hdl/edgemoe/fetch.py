@@ -15,6 +15,7 @@ from archsim.config.edgemoe_layout import (
     TASK,
     Layout,
 )
+from archsim.config.edgemoe_params import EdgeMoeParams
 from hdl.lib.axi_burst import request_layout
 from hdl.lib.axi_master import read_layout
 from hdl.lib.small_fifo import SmallFifo
@@ -38,6 +39,13 @@ STEP = data.StructLayout({**{name: FIELDS[name][1] for name in KEPT}, "loaded": 
 """A descriptor for the sequencer; ``loaded``: its payload comes, else it was left out."""
 
 
+def choice_members(params: EdgeMoeParams, flow: wiring.Flow) -> dict[str, wiring.Member]:
+    """Return the port through which the gate's choices come without expert by expert."""
+    if params.techniques.expert_by_expert:
+        return {}
+    return {"choice": flow(stream.Signature(max(1, (params.experts - 1).bit_length())))}
+
+
 class Fetcher(wiring.Component):
     """Walks through a list until its end; the reader gets one transfer after the other.
 
@@ -53,6 +61,9 @@ class Fetcher(wiring.Component):
     * ``payload``: stream of beats, out. ``step``: stream of ``STEP``, out.
     * ``routed`` (a bit an expert, in): experts that have tokens; ``gates`` (4, in): gates whose
       routing is known, counted around.
+    * ``choice`` (without expert by expert): stream of experts, in: the next token's or its next
+      place in the ranking. The first layer's descriptor takes one, the second's has the same;
+      ``task_stride`` lies between the payloads of two experts.
     * ``failed`` (1, out): a read failed. Idle 0.
     """
 
@@ -71,6 +82,7 @@ class Fetcher(wiring.Component):
                 "routed": In(layout.params.experts),
                 "gates": In(4),
                 "failed": Out(1),
+                **choice_members(layout.params, In),
             }
         )
         self.reading = Signal()
@@ -118,11 +130,13 @@ class Fetcher(wiring.Component):
         expert = held.gather | held.scatter
         step = data.View(STEP, steps.i.payload)
         has_payload = (held.beats != 0) & (held.opcode != STORE)
+        by_token = not self.layout.params.techniques.expert_by_expert
         begin = Signal()  # a list is to be walked through
         take, needs = self._ahead(m, words, held, here, kinds)
         m.d.comb += [
             left_out.eq(
                 expert & (gates == self.gates) & ~self.routed.bit_select(held.expert, 1)
+                & (not by_token)
             ),
             step.loaded.eq(has_payload & ~left_out), step.address.eq(held.address),
             *(getattr(step, n).eq(getattr(held, n)) for n in KEPT if n != "address"),
@@ -149,6 +163,9 @@ class Fetcher(wiring.Component):
                     m.next = "end"
                 with m.Else():
                     m.next = "payload"
+                    if by_token:
+                        with m.If(expert):
+                            m.next = "choose"
                     m.d.sync += gates.eq(gates + held.gate)
                     with m.If(held.task_stride != 0):
                         m.d.sync += address.eq(held.address + held.task_stride * task)
@@ -160,6 +177,8 @@ class Fetcher(wiring.Component):
                 m.d.comb += steps.i.valid.eq(asked | ~wanted)
                 with m.If(steps.i.valid & steps.i.ready):
                     m.next = "take"
+            if by_token:
+                self._choose(m, held, address)
             with m.State("end"):
                 m.d.comb += steps.i.valid.eq(~needs)
                 with m.If(steps.i.valid & steps.i.ready):
@@ -169,6 +188,16 @@ class Fetcher(wiring.Component):
                 m.d.comb += take.ready.eq(1)
                 with m.If(self.asked == 0):
                     m.next = "idle"
+
+    def _choose(self, m: Module, held: data.View[data.StructLayout], address: Signal) -> None:
+        """Wait for the token's expert, and find its payload."""
+        chosen = Signal.like(self.choice.payload)  # of the first layer's descriptor
+        now = Mux(held.gather, self.choice.payload, chosen)
+        with m.State("choose"):
+            m.d.comb += self.choice.ready.eq(held.gather)
+            with m.If(held.scatter | self.choice.valid):
+                m.d.sync += [chosen.eq(now), address.eq(held.address + held.task_stride * now)]
+                m.next = "payload"
 
     def _ahead(
         self, m: Module, words: Widener, held: Value, here: Signal, kinds: SmallFifo

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from archsim.config.edgemoe_params import EdgeMoeParams
 from archsim.numeric.operators import TopKParams
 from hdl.arith.topk import TopK
+from hdl.edgemoe.plain_softmax import PlainSoftmax, make_softmax, row_cycles
 from hdl.edgemoe.softmax import RECURRENCE, OnlineSoftmax, SoftmaxWeight
 from hdl.lib.small_fifo import SmallFifo
 
@@ -61,7 +62,7 @@ class Gate(wiring.Component):
         """Build the logic."""
         m = Module()
         p = self.params
-        m.submodules.softmax = softmax = OnlineSoftmax(p, rows=1)
+        m.submodules.softmax = softmax = make_softmax(p, rows=1, numbers=p.experts)
         m.submodules.ranking = ranking = TopK(topk_params(p))
         places = len(Value.cast(ranking.o.payload))
         sums = len(Value.cast(softmax.o.payload))
@@ -91,7 +92,7 @@ class Gate(wiring.Component):
         return m
 
     def _scores(
-        self, m: Module, softmax: OnlineSoftmax, ranking: TopK, ranked: SmallFifo,
+        self, m: Module, softmax: OnlineSoftmax | PlainSoftmax, ranking: TopK, ranked: SmallFifo,
         summed: SmallFifo,
     ) -> None:  # fmt: skip
         """One place of the ranking after the other: its weight, and its expert beside it."""
@@ -129,6 +130,11 @@ class Gate(wiring.Component):
 
 def cycles(params: EdgeMoeParams, tokens: int) -> int:
     """Return the cycle of the last score, the first logit entering in cycle 0, nothing waiting."""
-    logits = (tokens * params.experts - 1) * RECURRENCE
     fifo = 1
-    return logits + OnlineSoftmax.LATENCY + fifo + params.top_k - 1 + SoftmaxWeight.LATENCY
+    logits = (tokens * params.experts - 1) * RECURRENCE
+    summed = OnlineSoftmax.LATENCY
+    if not params.techniques.single_pass_softmax:
+        every = row_cycles(params.experts)
+        logits = tokens * (params.experts - 1) + (tokens - 1) * every
+        summed = every - 1
+    return logits + summed + fifo + params.top_k - 1 + SoftmaxWeight.LATENCY

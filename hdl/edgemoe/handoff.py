@@ -49,13 +49,24 @@ def _fill(template: str, values: dict[str, Any]) -> str:
 
 def _values(device: Any, digest: str, hz: float) -> dict[str, Any]:
     p, layout = device.params, Layout(device.params)
-    names = ("channels", "image_height", "image_width", "patch", "dim", "depth", "experts", "tasks")
+    names = (
+        "channels",
+        "image_height",
+        "image_width",
+        "patch",
+        "dim",
+        "depth",
+        "experts",
+        "top_k",
+        "tasks",
+    )
     sizes = {name: getattr(p, name) for name in names}
     return {
         "name": device.name, "digest": digest[:12], "mhz": f"{hz / 1e6:.3f}", "top": TOP,
         "parameters": p.digest[:8], "identity": f"0x{IDENTITY:08X}",
         "offsets": {r.name: r.offset for r in REGISTERS}, "counters": COUNTERS, "fields": FIELDS,
-        "opcodes": ", ".join(OPCODES), "read_ahead": READ_AHEAD, "units": UNITS,
+        "opcodes": ", ".join(OPCODES), "read_ahead": READ_AHEAD,
+        "expert_by_expert": p.techniques.expert_by_expert, "units": UNITS,
         "sizes": sizes, "regions": layout.regions,
         "tile_out": p.tile_out, "granule": layout.granule, "port_bytes": layout.port_bytes,
         "tokens": p.tokens, "patches": p.patches,

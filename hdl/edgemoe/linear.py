@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from archsim.config.edgemoe_params import EdgeMoeParams, engine_params
 from archsim.numeric.edgemoe import gelu_params
 from hdl.arith.gelu import Gelu
+from hdl.edgemoe.erf import ErfGelu
 from hdl.edgemoe.pipeline import RigidUnit, later, operate, registered
 from hdl.matrix.engine import COUNTERS, MatrixEngine
 from hdl.matrix.job import JOB
@@ -52,12 +53,14 @@ class Epilogue(RigidUnit):
         x = self.i.payload
         total = x.sum.word_select(column, self.acc_bits)
         value = total[shift : shift + form.bits].as_signed()
-        curved = operate(m, Gelu(gelu_params(self.params)), f"gelu_{column}", value)
         plain, gelu, weigh, score, old = later(
             m, GELU_CYCLES, f"of_gelu_{column}", value, x.gelu, x.weigh, x.score,
             x.old.word_select(column, form.bits),
         )  # fmt: skip
-        kept = Mux(gelu, curved, plain).as_signed()
+        kept: Value = plain
+        if self.params.techniques.gelu_table:
+            curved = operate(m, Gelu(gelu_params(self.params)), f"gelu_{column}", value)
+            kept = Mux(gelu, curved, plain).as_signed()
         product = registered(m, registered(m, kept * score, f"product_{column}"), f"p_{column}")
         kept, weigh, old = later(m, 2, f"of_product_{column}", kept, weigh, old)
         scored = product[form.fraction_bits : form.fraction_bits + form.bits]
@@ -108,16 +111,41 @@ class LinearUnit(wiring.Component):
         connect(m, flipped(self.i), engine.i)
         there = ~self.weigh | (self.score.valid & self.old.valid)
         x = epilogue.i.payload
-        go = engine.o.valid & there & epilogue.i.ready
+        rows = engine.o if self.params.techniques.gelu_table else self._serial(m, engine)
+        go = rows.valid & there & epilogue.i.ready
         m.d.comb += [
             engine.start.eq(self.start), engine.job.eq(self.job),
             self.busy.eq(engine.busy), self.counters.eq(engine.counters),
-            epilogue.i.valid.eq(engine.o.valid & there),
-            engine.o.ready.eq(go),
+            epilogue.i.valid.eq(rows.valid & there),
+            rows.ready.eq(go),
             self.score.ready.eq(go & self.weigh), self.old.ready.eq(go & self.weigh),
-            x.sum.eq(engine.o.payload), x.gelu.eq(self.gelu), x.weigh.eq(self.weigh),
+            x.sum.eq(rows.payload), x.gelu.eq(self.gelu), x.weigh.eq(self.weigh),
             x.score.eq(self.score.payload), x.old.eq(self.old.payload),
             self.o.valid.eq(epilogue.o.valid), self.o.payload.eq(epilogue.o.payload),
             epilogue.o.ready.eq(self.o.ready),
         ]  # fmt: skip
         return m
+
+    def _serial(self, m: Module, engine: MatrixEngine) -> stream.Interface:
+        """Return the engine's rows, those of a layer with GELU through the serial unit."""
+        p = self.params
+        form, shift = p.formats.activation, p.formats.weight.fraction_bits
+        acc_bits = self.engine_params.acc_bits
+        m.submodules.erf = erf = ErfGelu(p)
+        rows = stream.Signature(len(engine.o.payload)).create(path=("rows",))
+        columns = range(p.tile_out)
+        sums = [engine.o.payload.word_select(n, acc_bits) for n in columns]
+        curved = [erf.o.payload.word_select(n, form.bits).as_signed() for n in columns]
+        m.d.comb += [
+            erf.i.payload.eq(Cat(total[shift : shift + form.bits] for total in sums)),
+            erf.i.valid.eq(engine.o.valid & self.gelu),
+            engine.o.ready.eq(Mux(self.gelu, erf.i.ready, rows.ready)),
+            rows.valid.eq(Mux(self.gelu, erf.o.valid, engine.o.valid)),
+            erf.o.ready.eq(rows.ready),
+        ]  # fmt: skip
+        for n, (total, value) in enumerate(zip(sums, curved, strict=True)):
+            placed = (value << shift).as_signed()
+            sign = placed[-1].replicate(max(0, acc_bits - len(placed)))
+            part = rows.payload.word_select(n, acc_bits)
+            m.d.comb += part.eq(Mux(self.gelu, Cat(placed, sign)[:acc_bits], total))
+        return rows

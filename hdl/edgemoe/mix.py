@@ -12,7 +12,7 @@ from archsim.numeric.edgemoe import reciprocal_params
 from hdl.edgemoe.pipeline import RigidUnit, later, registered
 from hdl.edgemoe.scores import score_layout
 from hdl.edgemoe.softmax import SoftmaxWeight, sum_layout
-from hdl.edgemoe.walk import SlotWalk, steps
+from hdl.edgemoe.walk import make_walk, steps
 from hdl.lib.small_fifo import SmallFifo
 
 MIX_CYCLES = 3
@@ -35,7 +35,7 @@ class ValueArray(RigidUnit):
         super().__init__(
             data.StructLayout({"value": self.word_bits, "weight": weights}), self.word_bits
         )
-        self.walk = SlotWalk(params)
+        self.walk = make_walk(params)
         self.head_last = self.walk.head_last
 
     def build(self, m: Module) -> tuple[Value, Value]:
@@ -43,11 +43,14 @@ class ValueArray(RigidUnit):
         walk = self.walk
         m.submodules.walk = walk
         m.d.comb += walk.go.eq(self.take)
-        taken, chunk, first, last = later(
-            m, MIX_CYCLES - 1, "flags", self.take, walk.chunk, walk.first, walk.last
+        taken, chunk, first, last, valid = later(
+            m, MIX_CYCLES - 1, "flags", self.take, walk.chunk, walk.first, walk.last, walk.valid
         )
+        # with reordering what a slot without a query sums up is never looked at
+        alone = not self.params.techniques.reordered_attention
         words = [
-            self._slot(m, slot, taken, chunk, first[slot]) for slot in range(self.params.queries)
+            self._slot(m, slot, taken & valid[slot] if alone else taken, chunk, first[slot])
+            for slot in range(self.params.queries)
         ]
         chosen: Value = words[0]
         for slot, word in enumerate(words[1:], start=1):

@@ -8,6 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from archsim.config.edgemoe_params import EdgeMoeParams
+from hdl.lib.small_fifo import SmallFifo
 
 
 def queued_layout(params: EdgeMoeParams) -> data.StructLayout:
@@ -20,6 +21,11 @@ def queued_layout(params: EdgeMoeParams) -> data.StructLayout:
             "last": 1,
         }
     )
+
+
+def _streams(params: EdgeMoeParams) -> dict[str, wiring.Member]:
+    word = stream.Signature(queued_layout(params))
+    return {"i": In(word), "o": Out(word)}
 
 
 class ExpertQueues(wiring.Component):
@@ -39,17 +45,14 @@ class ExpertQueues(wiring.Component):
     def __init__(self, params: EdgeMoeParams, *, passes: int = 2) -> None:
         self.params = params
         self.passes = passes
-        super().__init__(
-            {
-                "i": In(stream.Signature(queued_layout(params))),
-                "o": Out(stream.Signature(queued_layout(params))),
-            }
-        )
+        super().__init__(_streams(params))
         self.lengths = [
             Signal(range(params.tokens + 1), name=f"length_{n}") for n in range(params.experts)
         ]
         self.emptying = Signal()
         self.expert = Signal(max(1, (params.experts - 1).bit_length()))
+        self.pending = Signal(params.experts)
+        """Experts that have tokens."""
         self.more = Signal()
         """Whether an expert after the current one has tokens."""
 
@@ -68,6 +71,7 @@ class ExpertQueues(wiring.Component):
         length = Signal.like(self.lengths[0])
         m.d.comb += [
             self.i.ready.eq(~self.emptying),
+            self.pending.eq(Cat(counter != 0 for counter in self.lengths)),
             write.en.eq(self.i.valid & self.i.ready),
             write.addr.eq(Cat(length[:token_bits], x.expert)),
             write.data.eq(Cat(x.token, x.score)),
@@ -119,3 +123,43 @@ class ExpertQueues(wiring.Component):
                     m.d.sync += self.expert.eq(target)
                     with m.If(~self.more):
                         m.d.sync += [self.emptying.eq(0), *(c.eq(0) for c in self.lengths)]
+
+
+class TokenQueue(wiring.Component):
+    """Without expert by expert: chosen experts leave as they came, token by token.
+
+    Ports as ``ExpertQueues``; each word leaves ``passes`` times in a row and is the ``last`` of its
+    expert.
+    """
+
+    def __init__(self, params: EdgeMoeParams, *, passes: int = 2) -> None:
+        self.params = params
+        self.passes = passes
+        super().__init__(_streams(params))
+        self.pending = Signal(params.experts)
+        """Experts that have tokens: any may."""
+
+    def elaborate(self, _platform: object) -> Module:
+        """Build the logic."""
+        m = Module()
+        width = len(Value.cast(self.i.payload))
+        m.submodules.words = words = SmallFifo(
+            width=width, depth=self.params.tokens * self.params.top_k
+        )
+        number = Signal(range(max(2, self.passes)))
+        final = number == self.passes - 1
+        m.d.comb += [
+            words.i.payload.eq(Value.cast(self.i.payload)), words.i.valid.eq(self.i.valid),
+            self.i.ready.eq(words.i.ready), self.pending.eq(~0),
+            self.o.payload.eq(words.o.payload), self.o.payload.last.eq(1),
+            self.o.valid.eq(words.o.valid), words.o.ready.eq(self.o.ready & final),
+        ]  # fmt: skip
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += number.eq(Mux(final, 0, number + 1))
+        return m
+
+
+def make_queues(params: EdgeMoeParams, *, passes: int = 2) -> ExpertQueues | TokenQueue:
+    """Return the queues of ``params``."""
+    kind = ExpertQueues if params.techniques.expert_by_expert else TokenQueue
+    return kind(params, passes=passes)

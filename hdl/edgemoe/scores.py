@@ -9,8 +9,9 @@ from amaranth.lib.wiring import In, Out
 
 from archsim.config.edgemoe_params import EdgeMoeParams
 from hdl.edgemoe.pipeline import RigidUnit, later, registered
+from hdl.edgemoe.plain_softmax import PlainSoftmax, make_softmax
 from hdl.edgemoe.softmax import OnlineSoftmax, sum_layout
-from hdl.edgemoe.walk import SlotWalk, steps
+from hdl.edgemoe.walk import make_walk, steps
 from hdl.lib.small_fifo import SmallFifo
 
 SUM_CYCLES = 3
@@ -43,7 +44,7 @@ class ScoreArray(RigidUnit):
         self.params = params
         word = params.lanes * params.formats.activation.bits
         super().__init__(data.StructLayout({"key": word, "query": word}), score_layout(params))
-        self.walk = SlotWalk(params)
+        self.walk = make_walk(params)
         self.wants = self.walk.loads
 
     def elements(self, word: Value) -> list[Value]:
@@ -97,8 +98,8 @@ class AttentionScores(wiring.Component):
     """Scores of all queries with all keys, and their softmax sums, a key streamed for all slots.
 
     As ``functional.edgemoe.Attention.scores`` and ``Softmax.reduce`` with the order of the
-    reordered loop. A chunk of ``lanes`` elements a cycle; needs ``queries <= head_dim / lanes``,
-    so that one softmax unit keeps up.
+    reordered loop, or without it (``walk.PlainWalk``). A chunk of ``lanes`` elements a cycle; needs
+    ``queries <= head_dim / lanes``, so that one softmax unit keeps up.
 
     Ports:
 
@@ -131,7 +132,9 @@ class AttentionScores(wiring.Component):
         """Build the logic."""
         m = Module()
         m.submodules.array = array = ScoreArray(self.params)
-        m.submodules.softmax = softmax = OnlineSoftmax(self.params, rows=self.rows)
+        m.submodules.softmax = softmax = make_softmax(
+            self.params, rows=self.rows, numbers=self.params.tokens
+        )
         width = len(Value.cast(array.o.payload))
         m.submodules.kept = kept = SmallFifo(width=width, depth=2)
         there = Signal()
@@ -152,7 +155,7 @@ class AttentionScores(wiring.Component):
         self._serialise(m, kept, softmax)
         return m
 
-    def _serialise(self, m: Module, kept: SmallFifo, softmax: OnlineSoftmax) -> None:
+    def _serialise(self, m: Module, kept: SmallFifo, softmax: OnlineSoftmax | PlainSoftmax) -> None:
         """Give the softmax slot after slot of a word; a slot without a query takes its cycle."""
         p = self.params
         slot = Signal(range(max(2, p.queries)))

@@ -102,10 +102,10 @@ class Sequencer(wiring.Component):
                     with m.If(self.queued.payload.last):
                         m.next = "plan"
             with m.State("plan"):
-                m.d.comb += plan.eq(left > self.layout.params.tile_in)
+                m.d.comb += plan.eq(left > self.layout.params.tile_rows)
                 with m.If(plan):
                     m.d.sync += [
-                        left.eq(left - self.layout.params.tile_in), self.tiles.eq(self.tiles + 1),
+                        left.eq(left - self.layout.params.tile_rows), self.tiles.eq(self.tiles + 1),
                     ]  # fmt: skip
                 with m.Else():
                     m.d.sync += self.last_rows.eq(left)

@@ -68,6 +68,8 @@ class EdgeMoeTop(wiring.Component):
         connect(m, fetcher.payload, datapath.payload)
         connect(m, fetcher.step, sequencer.steps)
         connect(m, datapath.queued, sequencer.queued)
+        if not self.params.techniques.expert_by_expert:
+            connect(m, datapath.choice, fetcher.choice)
         self._steps(m, fetcher, sequencer, datapath)
         self._store(m, writer, sequencer, datapath)
         failed = fetcher.failed | (writer.o.valid & writer.o.payload)

@@ -1,4 +1,4 @@
-"""From tokens in rows to the linear unit's operands: one element of ``tile_in`` tokens a word."""
+"""From tokens in rows to the linear unit's operands: one element of ``tile_rows`` tokens a word."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hdl.lib.counting import increment
 
 
 class Transposer(wiring.Component):
-    """Reads tiles of ``tile_in`` rows by ``width`` elements and gives them column by column.
+    """Reads tiles of ``tile_rows`` rows by ``width`` elements and gives them column by column.
 
     Two sets of registers: one is filled, a row a read, while the other is shifted out; a word a
-    cycle where ``width >= tile_in``. Rows from ``rows`` on hold anything.
+    cycle where ``width >= tile_rows``. Rows from ``rows`` on hold anything.
 
     Ports:
 
@@ -24,7 +24,7 @@ class Transposer(wiring.Component):
       row to row), ``gather`` (1: row r is the token that the table's entry r names), in, stable.
     * ``index`` (out), ``entry`` (in): the table's.
     * ``address``: stream of addresses, out; ``word``: stream of what lies there, in.
-    * ``o``: stream of ``tile_in`` elements, out: tile by tile, element by element.
+    * ``o``: stream of ``tile_rows`` elements, out: tile by tile, element by element.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -43,7 +43,7 @@ class Transposer(wiring.Component):
                 "entry": In(entry_layout(layout)),
                 "address": Out(stream.Signature(bits)),
                 "word": In(stream.Signature(layout.width * ELEMENT_BITS)),
-                "o": Out(stream.Signature(p.tile_in * ELEMENT_BITS)),
+                "o": Out(stream.Signature(p.tile_rows * ELEMENT_BITS)),
             }
         )
 
@@ -57,7 +57,7 @@ class Transposer(wiring.Component):
     def _ask(self, m: Module) -> None:
         """Walk through tiles, chunks of ``width`` elements, and rows."""
         layout, bits = self.layout, self.layout.address_bits
-        rows = layout.params.tile_in
+        rows = layout.params.tile_rows
         m.submodules.bases = bases = Memory(shape=bits, depth=max(2, rows), init=[])
         read, write = bases.read_port(domain="comb"), bases.write_port()
         busy, fresh = Signal(), Signal()  # fresh: the tile's first chunk
@@ -93,7 +93,7 @@ class Transposer(wiring.Component):
 
     def _gather(self, m: Module) -> tuple[list[Signal], Signal, Signal]:
         """Fill the first set of registers; return it, whether it is full, and that it moves on."""
-        rows = self.layout.params.tile_in
+        rows = self.layout.params.tile_rows
         bits = self.layout.width * ELEMENT_BITS
         held = [Signal(bits, name=f"held_{n}", reset_less=True) for n in range(rows)]
         row = Signal(range(max(2, rows)))

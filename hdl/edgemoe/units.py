@@ -11,7 +11,7 @@ from hdl.edgemoe.gate import Gate
 from hdl.edgemoe.linear import LinearUnit
 from hdl.edgemoe.mix import AttentionMix
 from hdl.edgemoe.norm import LayerNorm
-from hdl.edgemoe.queues import ExpertQueues
+from hdl.edgemoe.queues import make_queues
 from hdl.edgemoe.scores import AttentionScores
 from hdl.matrix.job import JOB
 
@@ -81,7 +81,7 @@ def make_unit(params: EdgeMoeParams, name: str) -> wiring.Component:
         "scores": AttentionScores,
         "mix": AttentionMix,
         "gate": Gate,
-        "queues": ExpertQueues,
+        "queues": make_queues,
     }
     made: wiring.Component = kinds[name](params)
     return made

@@ -1,6 +1,8 @@
-"""The order of the reordered attention: which key meets which query slot, step by step."""
+"""The order of the attention: which key meets which query slot, step by step."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
@@ -11,9 +13,30 @@ from hdl.lib.counting import increment
 
 
 def steps(params: EdgeMoeParams) -> int:
-    """Return the steps of a pass, a key each: until the last slot has met all keys."""
+    """Return the steps of a pass, a key each: until the last slot has met all keys.
+
+    Without reordering each slot loads its own keys, one after another through the same port.
+    """
+    if not params.techniques.reordered_attention:
+        return params.tokens * params.tokens
     full, extra = divmod(params.tokens + params.queries - 1, params.queries)
     return full * params.tokens + extra
+
+
+def keys(params: EdgeMoeParams) -> Iterator[int]:
+    """Return the key of every step."""
+    n, p = params.tokens, params.queries
+    if params.techniques.reordered_attention:
+        yield from (step % n for step in range(steps(params)))
+        return
+    for block in range(0, n, p):
+        for key in range(n):
+            yield from [key] * min(p, n - block)
+
+
+def make_walk(params: EdgeMoeParams) -> SlotWalk:
+    """Return the walk of ``params``."""
+    return SlotWalk(params) if params.techniques.reordered_attention else PlainWalk(params)
 
 
 class SlotWalk(wiring.Component):
@@ -111,3 +134,50 @@ class SlotWalk(wiring.Component):
                 ]
         with m.If(self.ends):
             m.d.sync += [self.key.eq(0), self.step.eq(0), self.loaded.eq(0), self.active.eq(0)]
+
+
+class PlainWalk(SlotWalk):
+    """The walk without reordering: block by block of queries, key by key, slot by slot.
+
+    Every slot loads the key for itself, so that one slot works at a time. Ports as ``SlotWalk``;
+    exactly one bit of ``valid`` is high.
+    """
+
+    def __init__(self, params: EdgeMoeParams) -> None:
+        super().__init__(params)
+        self.final = Signal()
+        """The last slot of the block is at work."""
+
+    def elaborate(self, _platform: object) -> Module:
+        """Build the logic; ``loaded`` counts the queries of the blocks before."""
+        m = Module()
+        p = self.params
+        place = Signal(range(max(2, self.of_head)))
+        slot = Signal(range(max(2, p.queries)))
+        last_key, last_slot = Signal(), self.final
+        final = (slot == p.queries - 1) | (self.loaded + slot == p.tokens - 1)
+        mine = [slot == n for n in range(p.queries)]
+        m.d.comb += [
+            last_key.eq(self.key == p.tokens - 1), last_slot.eq(final),
+            self.valid.eq(Cat(mine)),
+            self.first.eq(Mux(self.key == 0, self.valid, 0)),
+            self.last.eq(Mux(last_key, self.valid, 0)),
+            self.loads.eq(self.key == 0),
+            self.query.eq(Cat((self.loaded + n)[: self.query_bits] for n in range(p.queries))),
+            self.head_first.eq(place == 0), self.head_last.eq(place == self.of_head - 1),
+            self.ends.eq(
+                last_key & (self.loaded + slot == p.tokens - 1) & (self.chunk == self.chunks - 1)
+            ),
+        ]  # fmt: skip
+        with m.If(self.go):
+            m.d.sync += place.eq(Mux(self.head_last, 0, place + 1))
+            with m.If(self.head_last):
+                m.d.sync += self.head.eq(Mux(self.head == p.heads - 1, 0, self.head + 1))
+            m.d.sync += self.chunk.eq(self.chunk + 1)
+            with m.If(self.chunk == self.chunks - 1):
+                m.d.sync += [self.chunk.eq(0), slot.eq(slot + 1)]
+                with m.If(last_slot):
+                    m.d.sync += [slot.eq(0), self.key.eq(increment(self.key, p.tokens))]
+                    with m.If(last_key):
+                        m.d.sync += self.loaded.eq(Mux(self.ends, 0, self.loaded + p.queries))
+        return m

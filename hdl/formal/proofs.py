@@ -261,11 +261,11 @@ PROOFS = [
     ],
     Proof("Sequencer", "a step runs once and to its end; plans; experts without tokens left out",
           SequencerCheck, "bmc", 10),
-    Proof("Fetcher", "steps in order with their payloads; beats where they belong; quiet at the end",
-          FetcherCheck, "bmc", 18),
+    Proof("Fetcher", "steps in order with their payloads; beats go where they belong; ends",
+          FetcherCheck, "bmc", 12),
     *[
         Proof(f"BeatFifo depth {d}", "equals a queue; skips what it says", lambda d=d: SkipCheck(d),
-              "bmc", 12)
+              "bmc", 8)
         for d in (2, 3)
     ],
 ]  # fmt: skip

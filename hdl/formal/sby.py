@@ -40,6 +40,7 @@ def check(
 ) -> Outcome:
     """Check all assertions and covers of ``top``; ``mode`` is bmc, prove (k-induction) or cover.
 
+    Where ``top`` has a ``script``, those Yosys commands follow its preparation.
     ``models``: Verilog of the cells that ``top`` instantiates; equal logic is then merged. After
     ``limit_s`` seconds of wall time (0: no limit) the status is TIMEOUT.
     """
@@ -48,7 +49,7 @@ def check(
     (folder / "top.il").write_text(rtlil.convert(top, ports=ports, name="top", emit_src=False))
     timeout = f"timeout {limit_s}\n" if limit_s else ""
     (folder / "models.v").write_text(models)
-    script = "read_rtlil top.il\nprep -top top\n"
+    script = f"read_rtlil top.il\nprep -top top\n{getattr(top, 'script', '')}"
     if models:
         script = f"read_verilog models.v\nread_rtlil top.il\n{_MERGE}"
     (folder / "run.sby").write_text(

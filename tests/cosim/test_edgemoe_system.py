@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from archsim.config import load_device
 from archsim.config.edgemoe_layout import END, LINEAR, TASK, Layout, descriptor
-from archsim.config.edgemoe_params import SMALL
+from archsim.config.edgemoe_params import SMALL, Techniques
 from archsim.functional.edgemoe import Encoder, draw, quantise
 from archsim.mapping.edgemoe_program import Program, block_program, build
 from archsim.models.edgemoe.controller import Bus, predict
@@ -127,10 +127,12 @@ def test_the_model_needs_no_rtl():
     assert slow - fast == pytest.approx(3 * beats, abs=72)
 
 
-def test_the_driver_writes_the_same_program(tmp_path, weights):
+@pytest.mark.parametrize("overrides", [[], ["techniques.expert_by_expert=false"]])
+def test_the_driver_writes_the_same_program(tmp_path, weights, overrides):
     from hdl.generate import generate
 
-    manifest = generate(load_device("edgemoe/small"), tmp_path)
+    device = load_device("edgemoe/small", overrides)
+    manifest = generate(device, tmp_path)
     assert manifest.top == "edgemoe_top"
     assert {"cycles_cycles", "weights_cycles", "expert_cycles"} <= set(manifest.counters)
     spec = importlib.util.spec_from_file_location("driver", tmp_path / "software" / "driver.py")
@@ -138,11 +140,27 @@ def test_the_driver_writes_the_same_program(tmp_path, weights):
     spec.loader.exec_module(driver)
     pixels = np.random.default_rng(4).integers(0, 256, (3, 16, 32))
     images = ((pixels, 1), (255 - pixels, 0))
-    program = build(SMALL, weights, images)
+    program = build(device.params, weights, images)
     content, start, results = driver.program(dict(weights.arrays), images, 0)
     assert (content, start, tuple(results)) == (
         program.image, program.list_address, program.results,
     )  # fmt: skip
+
+
+EACH = tuple(field.name for field in fields(Techniques))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [EACH, *((name,) for name in EACH)])
+def test_without_techniques_bits_are_exact_and_cycles_predicted(names, weights):
+    params = replace(SMALL, techniques=Techniques(**dict.fromkeys(names, False)))
+    system = System(params)
+    for case in default_cases(params, weights, 7)[:2]:
+        _, rows = simulate(system, case, replace(QUICK, wait_limit=1_000_000))
+        assert rows[0].mismatches == 0
+        for row in rows:
+            assert row.model_cycles == pytest.approx(row.rtl_cycles, rel=0.01), row.name
+            assert row.rtl_cycles >= row.bound_cycles
 
 
 @pytest.mark.slow
@@ -162,8 +180,8 @@ def test_full_size_blocks_are_exact_through_axi(name):
         program = block_program(params, weights, block, seen[start], 0)
         found = system.run(program, MemoryAgent(beats_per_cycle=beats))
         assert (found.tokens[0] == seen[f"blocks.{block}.output"]).all()
-        fields = [step.fields for step in program.steps]
-        predicted = predict(params, fields, [counts.tolist()], Bus(64, beats))
+        listed = [step.fields for step in program.steps]
+        predicted = predict(params, listed, [counts.tolist()], Bus(64, beats))
         for unit, cycles in predicted.counters().items():
             if unit not in ("fetch", "weights"):
                 assert cycles == pytest.approx(found.counters[unit], rel=0.01), unit

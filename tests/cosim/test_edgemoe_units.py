@@ -100,7 +100,10 @@ def test_what_makes_no_sense_is_refused(small, request_, words):
         ),
         ({"lanes": 8}, r"queries must be at most head dimension / attention.lanes \(2\) for RTL"),
         ({"experts": 8}, r"device.encoder.experts must be at most linear.tile_out \(4\) for RTL"),
-        ({"techniques": Techniques(gelu_table=False)}, "techniques must be all on for RTL"),
+        (
+            {"techniques": Techniques(unified_linear=False), "tile_in": 2},
+            "linear.tile_in must be a multiple of 4 for RTL, not 2",
+        ),
     ],
 )
 def test_designs_without_rtl_are_refused_in_one_sentence(change, words):

@@ -11,13 +11,22 @@ from streams import field, part, run
 
 from archsim.config.edgemoe_params import SMALL
 from archsim.functional.edgemoe.attention import Attention, first_keys
-from cosim.edgemoe_words import packed, slots_at
+from archsim.models.edgemoe.passes import meetings
+from cosim.edgemoe_words import packed
 from hdl.edgemoe import mix
 from hdl.edgemoe.scores import AttentionScores, cycles, score_layout
 from hdl.edgemoe.softmax import sum_layout
 from hdl.edgemoe.walk import steps
 
 ONE = 1 << 22
+
+
+def slots_at(params, step):
+    """Slot, query, and whether it meets its first and last key, of a step."""
+    met = list(meetings(params))[step]
+    return [(m.slot, m.query, m.first, m.last) for m in met]
+
+
 CASES = {
     "9 tokens, 4 slots": SMALL,
     "9 tokens, 3 slots": replace(SMALL, queries=3),

@@ -10,10 +10,13 @@ import pytest
 
 from archsim.app.running import evaluate_run
 from archsim.config import load_device
+from archsim.config.edgemoe_layout import Layout
 from archsim.errors import ConfigError, UnsupportedOperatorError
 from archsim.mapping.edgemoe import Phase, attention_steps, lower
+from archsim.mapping.edgemoe_steps import step_list
 from archsim.metrics.checks import check_point
 from archsim.models.edgemoe import EdgeMoeModel
+from archsim.models.edgemoe.controller import Bus, predict
 from archsim.models.edgemoe.resources import brams, dsp, dsp_of, resources
 from archsim.models.edgemoe.timing import run
 from archsim.models.edgemoe.trace import timeline
@@ -89,6 +92,7 @@ def test_published_figures_are_met():
     calibrated = {k for k, v in verdicts.items() if v == "calibrated"}
     assert calibrated == {
         "step_unified_linear", "step_gelu_table", "step_expert_by_expert", "a6000_latency",
+        "cpu_latency",
     }  # fmt: skip
     assert sum(r.spec.counted for r in validation.rows) == 16
 
@@ -181,6 +185,23 @@ def test_the_fast_design_fits_and_takes_at_most_10_ms(graph):
     assert EdgeMoeModel(fast).evaluate(graph).metrics["latency_us"] <= 10_000
     assert float(fast.memory.bandwidth_bytes_per_s) <= 9.6e9
     assert resources(fast)["fill"] <= 0.8
+
+
+@pytest.mark.parametrize("routing", ["balanced", "zipf", "one"])
+def test_experts_take_what_compute_or_weights_need(routing):
+    """Within 5 % of the larger of the engine's cycles and those of loading the weights."""
+    fast = device(name="edgemoe_fast")
+    found = step_list(build("m3vit", routing=routing), fast)
+    fields = [f for _, f in found.steps]
+    rate = float(fast.memory.bandwidth_bytes_per_s) / float(fast.clock.frequency_hz)
+    beats = rate / Layout(fast.params).port_bytes
+    predicted = predict(fast.params, fields, found.routings, Bus(64, beats))
+    load, gates = 0.0, -1
+    for f in fields:
+        gates += f.get("gate", 0)
+        if f.get("gather") or f.get("scatter"):
+            load += f["beats"] / beats if found.routings[gates][f["expert"]] else 0.0
+    assert predicted.units["expert"] <= 1.05 * max(predicted.bounds["expert"], load)
 
 
 def test_routings_place_every_token():

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from archsim.config.edgemoe_params import EdgeMoeParams
 from archsim.functional.arrays import Ints
 from archsim.functional.edgemoe.attention import Attention
+from archsim.functional.edgemoe.erf import ErfGelu
 from archsim.functional.edgemoe.fixed import narrow
 from archsim.functional.edgemoe.layers import LayerNorm, Linear, PatchEmbedding, add
 from archsim.functional.edgemoe.routing import Gate, Routing
@@ -108,10 +109,7 @@ class Block:
 
 
 def _gelu(params: EdgeMoeParams) -> Callable[[Ints], Ints]:
-    """Return the activation: by the table, or by the error function, truncated."""
+    """Return the activation: by the table, or by the error function."""
     if params.techniques.gelu_table:
         return Gelu(gelu_params(params))
-    from archsim.functional.edgemoe.reference import gelu
-
-    scale = 2.0**params.formats.activation.fraction_bits
-    return lambda x: np.floor(gelu(x / scale) * scale).astype(np.int64)
+    return ErfGelu(params)

@@ -99,11 +99,15 @@ def step_cycles(params: EdgeMoeParams, f: Fields, rows: int) -> StepCycles:
         return steps.gate(params)
     expert = f.get("gather") or f.get("scatter")
     found = steps.linear(
-        params, rows if expert else f["rows"], f["k"], f["n_tiles"] * params.tile_out
+        params,
+        rows if expert else f["rows"],
+        f["k"],
+        f["n_tiles"] * params.tile_out,
+        bool(f.get("gelu")),
     )
     if not expert:
         return found
-    tiles = -(-rows // params.tile_in)
+    tiles = -(-rows // params.tile_rows)
     extra = rows if f.get("gather") else -tiles  # the table is filled; the plan is kept
     moved = (found.first + extra, found.last + extra)
     return StepCycles(found.total + extra, found.bound, *moved, found.compute)
@@ -137,6 +141,7 @@ class _List:
         self.loaded = 0  # bytes of payload asked for so far
         self.taken: list[tuple[float, float, int]] = []  # intervals in which bytes left the FIFO
         self.result = Prediction()
+        self.chosen = 0  # choices of the last gate that were taken
 
     def run(self, fields: Sequence[Fields], routings: Sequence[Sequence[int]]) -> Prediction:
         """Walk through the list."""
@@ -160,13 +165,19 @@ class _List:
                 break
             if f.get("gate"):
                 counts = pending.pop(0)
-            rows = counts[f["expert"]] if f.get("gather") or f.get("scatter") else f.get("rows", 0)
-            absent = bool(f.get("gather") or f.get("scatter")) and rows == 0
+            expert = bool(f.get("gather") or f.get("scatter"))
+            if expert and not self.params.techniques.expert_by_expert:
+                rows = 1
+                self._choose(f, known)
+            else:
+                rows = counts[f["expert"]] if expert else f.get("rows", 0)
+            absent = expert and rows == 0
             asked = max(self.decoded, self.accepts)
             begin, end = self._payload(f, absent and known <= asked)
             self._step(f, rows, absent, begin, end)
             if f.get("gate"):
                 known = self.now
+                self.chosen = 0
         start = max(self.now, round(self.decoded + 1))
         found.fetch += start - self.now
         found.cycles = start + 1
@@ -178,6 +189,15 @@ class _List:
         self.channel = max(self.channel, asked + self.bus.latency)
         self.arrivals += [self.channel + (n + 1) * self.descriptor for n in range(GROUP)]
         self.channel += GROUP * self.descriptor
+
+    def _choose(self, f: Fields, known: int) -> None:
+        """A layer's payload is found when the gate has chosen the token's expert."""
+        p = self.params
+        if f.get("gather"):
+            behind = p.tokens - 1 - self.chosen // p.top_k  # tokens that the gate had still to do
+            self.decoded = max(self.decoded, known - steps.QUEUED - behind * steps.token_cycles(p))
+            self.chosen += 1
+        self.decoded += 1
 
     def _payload(self, f: Fields, left_out: bool) -> tuple[float, float]:
         """Return when a step's payload begins to arrive, and when all of it has."""

@@ -13,6 +13,7 @@ from archsim.config.edgemoe_layout import ELEMENT_BITS, Layout
 from archsim.config.edgemoe_params import EdgeMoeParams, engine_params
 from archsim.mapping.array import plan
 from archsim.models.array.timing import engine_cycles
+from archsim.models.edgemoe.passes import CALL, MIX, ROW, SUM, WEIGHT, passes
 
 TAKE = 2
 """Taking a step, and starting its units (cycle 0 of the unit)."""
@@ -29,15 +30,13 @@ EPILOGUE = 8
 SOFTMAX = 13
 """From a row's last number to its sum's reciprocal."""
 
-WEIGHT = 7
-"""From a score to its weight."""
+ERF_CALL = 31
+"""Of GELU by the error function, an element."""
 
 QUEUED = 2
 """From a token's last choice to the end of the gate's step."""
 
 RECURRENCE = 3
-SUM = 3
-MIX = 3
 NORM_STATISTICS, NORM_OUTPUT = 12, 7
 
 
@@ -88,16 +87,23 @@ def attention(params: EdgeMoeParams) -> StepCycles:
     """Both passes: the second follows the first by the keys that a query meets before its sum."""
     p = params
     of_head, chunks = p.head_dim // p.lanes, p.dim // p.lanes
+    reordered = p.techniques.reordered_attention
     full, extra = divmod(p.tokens + p.queries - 1, p.queries)
-    steps = full * p.tokens + extra
-    first_sum = READ + (p.tokens - 1) * chunks + of_head - 1 + SUM + 1 + SOFTMAX + 1
+    steps = full * p.tokens + extra if reordered else p.tokens**2
+    bound = p.tokens * p.tokens // (p.queries if reordered else 1) * chunks
+    if not p.techniques.single_pass_softmax:
+        return StepCycles(TAKE + READ + passes(p)[1], bound)
+    last_key = (p.tokens - 1) * (1 if reordered else p.queries)  # of the first query
+    first_sum = READ + last_key * chunks + of_head - 1 + SUM + 1 + SOFTMAX + 1
     first_weights = first_sum + p.queries - 1 + WEIGHT + 1
     total = TAKE + first_weights + steps * chunks - 1 + MIX
-    return StepCycles(total, p.tokens * p.tokens // p.queries * chunks)
+    return StepCycles(total, bound)
 
 
 @cache
-def linear(params: EdgeMoeParams, rows: int, k: int, outputs: int) -> StepCycles:
+def linear(
+    params: EdgeMoeParams, rows: int, k: int, outputs: int, gelu: bool = False
+) -> StepCycles:
     """A layer of ``rows`` tokens that lie in a scratchpad, its weights in the FIFO."""
     layout, p = Layout(params), params
     engine = engine_params(p)
@@ -105,8 +111,10 @@ def linear(params: EdgeMoeParams, rows: int, k: int, outputs: int) -> StepCycles
     found = engine_cycles(engine, job)
     words = job.n_tiles * (k + 1)
     first, _ = supply(layout, 16 * p.tile_out, words)
-    begin = max(0, p.tile_in - 3, first - LOADER)  # operands come so much later than a stream's
+    begin = max(0, p.tile_rows - 3, first - LOADER)  # operands come so much later than a stream's
     ends = found.cycles + EPILOGUE + begin
+    if gelu and not p.techniques.gelu_table:
+        ends += serial(p, rows, k, outputs) - found.cycles
     ahead = TAKE + job.m_tiles
     # the last column tile's weights have come when its first row tile is issued
     last = ends - EPILOGUE - _drain(p) - job.m_tiles * k + 1
@@ -119,9 +127,20 @@ def linear(params: EdgeMoeParams, rows: int, k: int, outputs: int) -> StepCycles
     return StepCycles(ahead + ends, bound, ahead, ahead + max(last, first), bound)
 
 
+def serial(params: EdgeMoeParams, rows: int, k: int, outputs: int) -> int:
+    """Return when the engine's last row has been through GELU by the error function."""
+    p = params
+    engine = engine_params(p)
+    each = p.tile_out * ERF_CALL + 2
+    tile = min(rows, p.tile_rows)
+    first = engine_cycles(engine, plan(engine, tile, p.tile_out, k)).cycles - (tile - 1)
+    last = engine_cycles(engine, plan(engine, rows, outputs, k)).cycles
+    return max(last + each, first + rows * -(-outputs // p.tile_out) * each) - 1
+
+
 def _drain(params: EdgeMoeParams) -> int:
     """Cycles from a layer's last operands to its last row behind the engine."""
-    return 2 + params.tile_in + params.tile_out - 2 + 4 + 2 + 3 + params.tile_in - 1
+    return 2 + params.tile_rows + params.tile_out - 2 + 4 + 2 + 3 + params.tile_rows - 1
 
 
 @cache
@@ -129,31 +148,40 @@ def gate(params: EdgeMoeParams) -> StepCycles:
     """Logits by the linear unit, then softmax and ranking, a logit in three cycles."""
     p = params
     layer = linear(p, p.tokens, p.dim, p.tile_out)
-    tiles = -(-p.tokens // p.tile_in)
+    tiles = -(-p.tokens // p.tile_rows)
     leave: list[int] = []  # rows at the engine's output
     for tile in range(tiles):
-        rows = min(p.tokens, (tile + 1) * p.tile_in)
+        rows = min(p.tokens, (tile + 1) * p.tile_rows)
         last = linear(p, rows, p.dim, p.tile_out).total - 1 + tiles - tile - 1 - EPILOGUE
-        leave += range(last - (rows - tile * p.tile_in) + 1, last + 1)
-    last_row = _stalled(leave, RECURRENCE * p.experts)
-    scores = (p.experts - 1) * RECURRENCE + SOFTMAX + 1 + p.top_k - 1 + WEIGHT
+        leave += range(last - (rows - tile * p.tile_rows) + 1, last + 1)
+    every = token_cycles(p)
+    logits = (p.experts - 1) * (RECURRENCE if p.techniques.single_pass_softmax else 1)
+    last_row = _stalled(leave, every, logits)
+    summed = SOFTMAX if p.techniques.single_pass_softmax else p.experts * CALL + ROW
+    scores = logits + summed + 1 + p.top_k - 1 + WEIGHT
     total = last_row + scores + QUEUED
-    bound = p.tokens * p.experts * RECURRENCE
+    bound = p.tokens * every
     return StepCycles(total, bound, layer.first, layer.last, layer.compute)
 
 
-def _stalled(ready: list[int], interval: int) -> int:
+def token_cycles(params: EdgeMoeParams) -> int:
+    """Return the cycles from one token's logits to the next's: its softmax must keep up."""
+    e = params.experts
+    return e * RECURRENCE if params.techniques.single_pass_softmax else e + e * CALL + ROW
+
+
+def _stalled(ready: list[int], interval: int, stands: int) -> int:
     """Return when the last row begins to leave the epilogue, a rigid pipeline.
 
     Row n may enter in cycle ``ready[n]``. Rows begin to leave ``interval`` cycles apart or more,
-    and stand at the output, where nothing moves, until ``RECURRENCE - 1`` cycles less.
+    and stand ``stands`` cycles at the output, where nothing moves.
     """
     stages = [False] * EPILOGUE
     at, now, started, leaves = 0, ready[0], ready[0] - interval, -1
     while at < len(ready) or any(stages):
         if stages[-1] and leaves < now:
             started = max(now, started + interval)
-            leaves = started + interval - RECURRENCE
+            leaves = started + stands
         if not stages[-1] or now == leaves:
             enters = at < len(ready) and ready[at] <= now
             stages = [enters, *stages[:-1]]
