@@ -282,7 +282,7 @@ def render_published(
         table.add_row(
             Text(row.spec.id),
             number(row.spec.value),
-            number(None if row.ours is None else float(f"{row.ours:.4g}")),
+            number(_shown(row.ours)),
             Text(row.spec.unit),
             "–" if row.ratio is None else f"{row.ratio:.3f}",
             f"{100 * row.spec.tolerance:.0f}",
@@ -307,3 +307,8 @@ def render_published(
     if ranges:
         foot += f", {len(ranges)} calibrated constants"
     return Group(_title(validation.source), table, *lines, Text(foot))
+
+
+def _shown(value: float | None) -> float | None:
+    """Return ``value`` with four digits; a whole number, a count, stays as it is."""
+    return value if value is None or value.is_integer() else float(f"{value:.4g}")

@@ -176,3 +176,7 @@ def test_models_sustained_and_published_print_their_rows():
     assert "0.500" in text
     assert "no such device" in text
     assert "2 of 2 rows counted, 2 missed" in text
+    counts = PublishedValidation("p.yaml", (RowResult(row, 16641.0), RowResult(row, 35861.2)))
+    text = text_of(render_published(counts))
+    assert "16 641" in text  # a count keeps its digits
+    assert "35 860" in text
