@@ -1,11 +1,13 @@
 """Accuracy and speed of the instruction-level SM on the suite of ordinary kernels.
 
 python benchmarks/bench_sm_timing.py [--suite kernels|kernels_judge|hopper] [--only NAME]
-                                     [--json FILE]
+                                     [--json FILE] [--sampling]
 
 Compares with ``workloads/measured/h200_sm_kernels.json`` (or the judge set). Constants may be
 fitted on the cases whose name hashes to the fit half; the other half judges them. Speed is timed
 warp instructions over the CPU seconds of the timing core; memory is the process's high-water mark.
+``--sampling`` times every sampled launch once more with all its SMs and CTAs instead: the error of
+the sample alone.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ def main() -> None:
     parser.add_argument("--suite", choices=tuple(MEASURED), default="kernels")
     parser.add_argument("--only", default="", help="part of the names to run")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--sampling", action="store_true", help="compare the sample with --exact")
     given = parser.parse_args()
     text = (resources.files("workloads.measured") / MEASURED[given.suite]).read_text()
     measured = {case["name"]: case["us"] for case in json.loads(text)["cases"]}
@@ -53,18 +56,29 @@ def main() -> None:
     for case in cases(np.random.default_rng(SEED)):
         if given.only not in case.name:
             continue
+        if not rows:  # compiles the simulator
+            _time(case, device, exact=False)
         start = time.process_time()
-        found = time_launch(
-            case.kernel, case.grid, case.block, case.args, device,
-            cluster=case.options.get("cluster", 1),
-            dynamic_smem_bytes=case.options.get("dynamic_smem_bytes", 0),
-        )  # fmt: skip
-        rows.append(_row(case.name, found, measured[case.name], time.process_time() - start))
+        found = _time(case, device, exact=False)
+        us = measured[case.name]
+        if given.sampling:
+            if found.sampled_ctas == found.grid_ctas:
+                continue
+            us = _time(case, device, exact=True).us
+        rows.append(_row(case.name, found, us, time.process_time() - start))
         print(*(f"{v:<12.4g}" if isinstance(v, float) else f"{v!s:<30}" for v in rows[-1].values()))
     summary = _summary(rows)
     print(json.dumps(summary, indent=1))
     if given.json:
         given.json.write_text(json.dumps({"summary": summary, "cases": rows}, indent=1))
+
+
+def _time(case: Any, device: Any, exact: bool) -> Any:
+    return time_launch(
+        case.kernel, case.grid, case.block, case.args, device,
+        cluster=case.options.get("cluster", 1),
+        dynamic_smem_bytes=case.options.get("dynamic_smem_bytes", 0), exact=exact,
+    )  # fmt: skip
 
 
 def _row(name: str, found: Any, us: float, seconds: float) -> dict[str, Any]:
@@ -79,6 +93,8 @@ def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in ("fit", "check"):
         own = [row for row in rows if row["half"] == part]
+        if not own:
+            continue
         found[f"mape_{part}"] = round(statistics.mean(abs(r["error"]) for r in own), 4)
         found[f"cases_{part}"] = len(own)
         if len(own) > 1:
@@ -86,7 +102,8 @@ def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
                 float(np.corrcoef([r["us"] for r in own], [r["measured_us"] for r in own])[0, 1]), 4
             )
     rates = [r["rate"] for r in rows if r["warp_instructions"] >= SLOW_ENOUGH]
-    found["rate_median"], found["rate_worst"] = statistics.median(rates), min(rates)
+    if rates:
+        found["rate_median"], found["rate_worst"] = statistics.median(rates), min(rates)
     found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return found
 

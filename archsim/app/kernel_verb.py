@@ -127,6 +127,12 @@ def record(case: KernelCase, found: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _stalls(shares: dict[str, float]) -> str:
+    """The largest reasons for clocks without an issue, in per cent."""
+    found = sorted((share, name) for name, share in shares.items() if name != "issued")[::-1]
+    return ", ".join(f"{name} {100 * share:.0f}" for share, name in found[:4] if share >= 0.005)
+
+
 def _print(rows: list[dict[str, Any]], device: str) -> None:
     shown = []
     for row in rows:
@@ -142,3 +148,9 @@ def _print(rows: list[dict[str, Any]], device: str) -> None:
             line["check"] = row["check"]
         shown.append(line)
     print_table(f"kernels on {device}", shown)
+    stalls = [
+        {"case": row["name"], "clocks of the sub-cores without an issue, %": _stalls(row["stalls"])}
+        for row in rows
+        if "error" not in row
+    ]
+    print_table("stalls", stalls)

@@ -200,3 +200,16 @@ class SmTiming(Group):
     mma_switch_factor: Constant = constant(
         "1", minimum=0, doc="the same of the tensor core's synchronous products"
     )
+    dsmem_atomic_cycles: Constant = constant(
+        "clk", minimum=0, doc="a lane's atomic on its way to another SM's shared memory"
+    )
+    dsmem_join_cycles: Constant = constant(
+        "clk", minimum=0, doc="the same of a word next to that of the lane before, in one sector"
+    )
+    dsmem_request_cycles: Constant = constant(
+        "clk", minimum=0, doc="least for an instruction that sends atomics to other SMs"
+    )
+    dsmem_alone_cycles: Constant = constant(
+        "clk", minimum=0, doc="a remote atomic at its target, all from one SM"
+    )
+    dsmem_turn_cycles: Constant = constant("clk", minimum=0, doc="the same where several SMs send")

@@ -32,20 +32,31 @@ def _cache_folder() -> Path:
 setattr(numba_config, "CACHE_DIR", str(_cache_folder()))  # noqa: B010  # not in numba's stubs
 
 
+_MATHS: dict[str, Any] = {"fastmath": False, "error_model": "numpy"}
+# Numba counts the references to each array that a function gets, with an atomic instruction for
+# every field where arrays come in a tuple. With many arrays that costs more than the functions do;
+# what makes no arrays and keeps none needs no counts. Numba's stubs do not know these options.
+_UNCOUNTED: dict[str, Any] = {**_MATHS, "_nrt": False}
+_INNER: dict[str, Any] = {**_UNCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
 def njit(function: F) -> F:
     """Compile ``function`` to machine code on first use and keep the code on disk."""
-    compiled: Any = numba.njit(cache=True, fastmath=False, error_model="numpy")(function)
+    compiled: Any = numba.njit(cache=True, **_MATHS)(function)
     return cast("F", compiled)
 
 
-# Options for functions without an entry from Python; numba's stubs do not know them.
-_INNER: dict[str, Any] = {
-    "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "fastmath": False, "error_model": "numpy",
-}  # fmt: skip
+def lean(function: F) -> F:
+    """Like `njit`, for functions of many arrays that make none themselves: they go uncounted.
+
+    All that such a function calls must be `inner`, `inlined` or `fused`.
+    """
+    compiled: Any = numba.njit(cache=True, **_UNCOUNTED)(function)
+    return cast("F", compiled)
 
 
 def inner(function: F) -> F:
-    """Compile ``function`` for compiled callers only: no entry from Python, no cache of its own.
+    """Compile ``function`` for `lean` callers only: no entry from Python, no cache of its own.
 
     The code lies in its callers; those that Python calls are cached whole.
     """

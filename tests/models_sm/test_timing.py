@@ -46,7 +46,8 @@ def run(device: Any, n: int, block: int = 128, **more: Any) -> Any:
     [(4, 4, 1), (8, 4, 2), (128, 4, 32), (12, 4, 1), (0, 4, 1), (8, 8, 2), (16, 16, 4), (0, 16, 1)],
 )
 def test_shared_wavefronts_follow_the_banks(stride: int, size: int, passes: int) -> None:
-    assert timing_access.shared_passes.py_func(ROW * stride, ALL, size) == passes
+    scratch = np.zeros((4, 160), np.int64)
+    assert timing_access.shared_passes.py_func(ROW * stride, ALL, size, scratch) == passes
 
 
 def coalesce(row: Any, mask: int, size: int) -> tuple[int, int, list[int]]:
@@ -221,7 +222,9 @@ def _check_timeline(file: Path) -> None:
         if track.startswith("sub-core") and (process, track) not in issue:
             core = issue[process, f"{track.split(':')[0]}: issue"]
             assert {name for *_, name in pieces} <= {name for *_, name in core}
-    assert any(track.startswith("warp slot") for _, track in found)
+    tracks = {track for _, track in found}
+    assert {"load-store pipe", "port to L2", "device memory"} <= tracks
+    assert any(track.startswith("warp slot") for track in tracks)
 
 
 def test_the_verb_answers_and_checks(tmp_path: Path) -> None:

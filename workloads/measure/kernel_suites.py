@@ -35,6 +35,7 @@ KERNEL_SUITES = {
 }  # fmt: skip
 RECORD_LISTS = {
     "sm_micro": "records", "sm_micro_judge": "judge_records", "sm_micro_tma": "tma_records",
+    "sm_micro_atomics": "atomic_records",
 }  # fmt: skip
 
 
@@ -242,6 +243,8 @@ def _details(record: dict[str, Any], bench: Any, table: Any, words: Any) -> dict
     if record["bench"] == "dsmem_latency":
         found = pairs(table, bench.cluster, int(record["shift"]))
         return {"pairs": [[a, b, round(clk, 2)] for (a, b), clk in found]}
+    if record["bench"] == "dsmem_atomic" and record.get("resident", 1) > 1:
+        return {"sms": table[:: bench.threads // 32, 4][:64].tolist()}
     if record["bench"] == "l2_map":
         return bench.extra["read"](table, words.cpu().numpy().view(np.uint32))
     return {}

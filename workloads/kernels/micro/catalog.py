@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from archsim.errors import ConfigError
-from workloads.kernels.micro import alu, boxes, cluster, copies, memory, tensor
+from workloads.kernels.micro import alu, atomics, boxes, cluster, copies, memory, tensor
 from workloads.kernels.micro.kernel import Bench
 
 Record = dict[str, Any]
@@ -41,6 +41,9 @@ BENCHES: dict[str, Callable[[Record], Bench]] = {
     "bulk_latency": copies.bulk,
     "bulk_throughput": copies.bulk,
     "barrier": copies.barrier,
+    "dsmem_atomic": atomics.dsmem_atomic,
+    "atomic_lines": atomics.atomic_lines,
+    "chases": atomics.chases,
     "tma_latency": boxes.tma,
     "tma_throughput": boxes.tma,
 }
@@ -115,6 +118,40 @@ def tma_records() -> Iterator[Record]:
         for ctas, depth in ((1, 1), (1, 4), (132, 1), (132, 4)):
             if depth * 4 * _product(box) < 200 << 10:
                 yield {"bench": "tma_throughput", "box": list(box), "ctas": ctas, "depth": depth}
+
+
+def atomic_records() -> Iterator[Record]:
+    """What the suite ``sm_micro_atomics`` measures: counts, chases, copies beside products."""
+    for size in (2, 4, 8, 16):
+        for held in (128, 512, 2048):
+            for spread in ("peer", "all"):
+                yield {"bench": "dsmem_atomic", "cluster": size, "spread": spread, "held": held}
+        for lanes in (1, 4, 8, 16):
+            yield {"bench": "dsmem_atomic", "cluster": size, "spread": "peer", "lanes": lanes}
+        yield {"bench": "dsmem_atomic", "cluster": size, "spread": "peer", "words": "row"}
+        for warps in (1, 4, 32):
+            yield {"bench": "dsmem_atomic", "cluster": size, "spread": "all", "warps": warps}
+    for size in (1, 2, 4, 8):
+        for held in (128, 512, 2048):
+            for spread in ("own", "all"):
+                yield {"bench": "dsmem_atomic", "cluster": size, "spread": spread, "held": held,
+                       "resident": 4}  # fmt: skip
+    for lines in (1, 32, 256, 4096):
+        for lanes in (1, 2, 4, 8, 16, 24, 32):
+            yield {"bench": "atomic_lines", "lines": lines, "lanes": lanes}
+        for lanes in (8, 16):
+            yield {"bench": "atomic_lines", "lines": lines, "lanes": lanes, "which": "first"}
+        for what in ("global_add", "global_red_f32"):
+            for lanes in (8, 32):
+                yield {"bench": "atomic_lines", "what": what, "lines": lines, "lanes": lanes}
+        yield {"bench": "atomic_lines", "lines": lines, "lanes": 8, "ctas": 16}
+    for order in ("line", "random"):
+        for ctas, lanes in ((1, 1), (1, 8), (1, 32), (33, 1), (132, 1), (132, 8), (132, 32)):
+            yield {"bench": "chases", "ctas": ctas, "lanes": lanes, "order": order}
+    for size in (4, 8, 16):
+        for warps in (8, 32):
+            for math in (0, 2, 4, 8):
+                yield {"bench": "cp_async_throughput", "bytes": size, "warps": warps, "math": math}
 
 
 def _product(box: tuple[int, ...]) -> int:

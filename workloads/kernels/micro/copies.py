@@ -10,7 +10,8 @@ from workloads.kernels.micro.text import Loop
 
 def cp_async(record: dict[str, Any]) -> Bench:
     """``cp_async_latency``: copy, commit, wait by one warp; ``cp_async_throughput``: B/clk/SM with
-    ``warps`` warps and ``depth`` copies in flight, source in L2 (cg) or L1 (ca)."""
+    ``warps`` warps and ``depth`` copies in flight, source in L2 (cg) or L1 (ca), ``math`` products
+    beside each."""
     size, warps = int(record.get("bytes", 16)), int(record.get("warps", 1))
     single = record["bench"] == "cp_async_latency"
     depth = 1 if single else int(record.get("depth", 8))
@@ -19,12 +20,16 @@ def cp_async(record: dict[str, Any]) -> Bench:
         f"mul.lo.u32 %k, %tid, {size};", "add.u32 %q, %smem, %k;", "cvt.u64.u32 %o, %k;",
         "add.u64 %p, %data, %o;",
     ]  # fmt: skip
-    body = [
-        f"cp.async.{cache}.shared.global [%q+{i * step}], [%p+{i * step}], {size};"
-        for i in range(depth)
-    ]
+    math = int(record.get("math", 0))
+    body = []
+    for i in range(depth):
+        body += [f"cp.async.{cache}.shared.global [%q+{i * step}], [%p+{i * step}], {size};"]
+        body += [f"mad.lo.u32 %m{j % 4}, %m{j % 4}, %k, %q;" for j in range(math)]
     body += ["cp.async.commit_group;", "cp.async.wait_group 0;"]
-    loop = Loop(body * 4, [".reg .b64 %p, %o;", ".reg .b32 %q, %k;"], setup)
+    sums = [f"add.u32 %sink, %sink, %m{j};" for j in range(min(4, math))]
+    setup += [f"mov.u32 %m{j}, {j};" for j in range(min(4, math))]
+    loop = Loop(body * 4, [".reg .b64 %p, %o;", ".reg .b32 %q, %k, %m0, %m1, %m2, %m3;"], setup,
+                (), sums)  # fmt: skip
     rounds, links = 16, 64
     words, smem = depth * step // 4 + 64, depth * step + 128
     if single:

@@ -6,7 +6,7 @@ from typing import Any
 
 from numba import int64, uint32
 
-from archsim.engine.jit import inlined, njit
+from archsim.engine.jit import inlined, lean
 from archsim.models.gpu.sm import columns as col
 from archsim.models.gpu.sm import control, dispatch
 from archsim.models.gpu.sm import lanes_bits as bit
@@ -202,7 +202,7 @@ def _run_warp(g: Any, log: Any, w: Any, budget: Any, force: Any) -> int:
     return st.DONE
 
 
-@njit
+@lean
 def run(g: Gang, log: Log, limit: int) -> int:
     """Run all warps; returns DONE, GROW (the log is full), FAULT, DEADLOCK or LIMIT.
 

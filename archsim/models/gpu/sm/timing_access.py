@@ -1,10 +1,8 @@
-"""Memory instructions: bank conflicts, coalescing, and the way to L1, L2, other SMs and the TMA."""
+"""Memory instructions: bank conflicts, coalescing, and the way to L1, L2 and other SMs."""
 
 from __future__ import annotations
 
 from typing import Any
-
-import numpy as np
 
 from archsim.engine.jit import fused
 from archsim.models.gpu.sm import timing_constants as c
@@ -12,25 +10,28 @@ from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
 from archsim.models.gpu.sm.state import LOCAL_WINDOW, SHARED_WINDOW
+from archsim.models.gpu.sm.timing_barriers import hold
 from archsim.models.gpu.sm.timing_memory import LANES, LINE, SECTOR, Ints, Memory
+from archsim.models.gpu.sm.timing_remote import is_remote, remote, remote_atomic
 
 
 @fused
-def shared_passes(row: Ints, mask: int, size: int) -> int:
+def shared_passes(row: Ints, mask: int, size: int, scratch: Ints) -> int:
     """Wavefronts of a shared-memory access of ``size`` bytes a lane.
 
     Lanes join a wavefront in order, in groups of 128 bytes, as long as no bank has to give two
     words; a group that conflicts with itself takes as many wavefronts as its fullest bank.
+    ``scratch`` is int64[4, 160].
     """
     group = max(1, min(32, 128 // size))
     words = max(1, size // 4)
-    first_word, count = np.empty(32, np.int64), np.zeros(32, np.int64)
-    held = np.empty(32, np.int64)  # words of the open wavefront, by bank
-    extra = np.empty(160, np.int64)  # second and later words of the banks of a group
+    first_word, count, held, extra = scratch[0], scratch[1], scratch[2], scratch[3]
+    # held: words of the open wavefront, by bank; extra: second and later words of a group's banks
     passes, opened = 0, False
     for first in range(0, 32, group):
         most, extras, joins = 0, 0, True
-        count[:] = 0
+        for bank in range(32):
+            count[bank] = 0
         for lane in range(first, first + group):
             if row[lane] < 0 or not (mask >> lane) & 1:
                 continue
@@ -126,9 +127,8 @@ def _lanes(mask: int) -> int:
 
 
 @fused
-def _words(row: Ints, mask: int) -> int:
+def _words(row: Ints, mask: int, seen: Ints) -> int:
     """Different words that lanes name by offset, in a constant bank or in their local memory."""
-    seen = np.empty(32, np.int64)
     used = 0
     for lane in range(LANES):
         if row[lane] < 0 or not (mask >> lane) & 1:
@@ -142,29 +142,6 @@ def _words(row: Ints, mask: int) -> int:
             seen[used] = row[lane] // 4
             used += 1
     return max(1, used)
-
-
-@fused
-def _remote(
-    w: ts.Work, s: ts.State, K: Any, sm: int, target: int, size: int, t: float, load: bool
-) -> float:
-    """When an access to another CTA's shared memory is done: both SMs' ports are busy, and each
-    takes its requests when it has room, so that several readers of one SM share its port.
-
-    A port whose partner in the other direction is another SM loses time (a ring), and so do ports
-    in clusters of more than two CTAs.
-    """
-    other = min(sm - sm % w.cluster + target, s.dsmem.shape[0] - 1)
-    s.peer[sm, 1] = other
-    s.peer[other, 0] = sm
-    rate = K[c.DSMEM_PORT_BYTES] if load else K[c.DSMEM_STORE_BYTES]
-    if w.cluster > 2:
-        rate *= K[c.DSMEM_SPREAD]
-    if s.peer[sm, 0] >= 0 and s.peer[sm, 0] != other:
-        rate *= K[c.DSMEM_RING]
-    s.dsmem[sm, 1] = max(t, s.dsmem[sm, 1]) + size / rate
-    s.dsmem[other, 0] = max(t, s.dsmem[other, 0]) + size / K[c.DSMEM_SOURCE_BYTES]
-    return max(s.dsmem[sm, 1], s.dsmem[other, 0]) + K[c.DSMEM_CYCLES]
 
 
 @fused
@@ -188,9 +165,8 @@ def _shared_atomic(
 
 @fused
 def memory(
-    w: ts.Work, s: ts.State, m: Memory, K: Any, q: int, slot: int, record: int, t: float,
-    sectors: Any, cover: Any,
-) -> float:  # fmt: skip
+    w: ts.Work, s: ts.State, m: Memory, K: Any, q: int, slot: int, record: int, t: float
+) -> float:
     """Result time of a memory instruction that issues at ``t``; queues and caches move on."""
     pc = w.pc[record]
     kind, size, flags = w.table[pc, tt.KIND], w.table[pc, tt.BYTES], w.table[pc, tt.FLAGS]
@@ -201,41 +177,50 @@ def memory(
     rank, extra = -1, 0.0
     if flags & tt.FLAG_GENERIC and place >= 0 and mask != 0:
         rank = _window_rank(w.address[place])
-        if rank == sm % w.cluster:  # its own shared memory
-            atomic = kind == tt.ATOMIC or kind == tt.REDUCE
+        atomic = kind == tt.ATOMIC or kind == tt.REDUCE
+        if atomic and rank >= 0 and is_remote(w.address[place], mask, sm % w.cluster):
+            mask, busy, done = remote_atomic(w, s, K, sm, w.address[place], mask, accept)
+            kind = tt.SHARED_ATOMIC if mask else tt.NOTHING
+        elif rank == sm % w.cluster:  # its own shared memory
             kind = tt.SHARED_ATOMIC if atomic else tt.SHARED_LOAD
             extra = K[c.GENERIC_CYCLES]
-    if kind == tt.SHUFFLE:
+    if kind == tt.NOTHING:
+        pass  # all its lanes have gone to other SMs
+    elif kind == tt.SHUFFLE:
         done = accept + K[c.SHUFFLE_CYCLES] + w.table[pc, tt.LATENCY]
     elif kind == tt.CONSTANT:
-        passes = _words(w.address[place], mask) if place >= 0 else 1
+        passes = _words(w.address[place], mask, s.scratch[0]) if place >= 0 else 1
         busy = 1.0 + (passes - 1) * K[c.CONSTANT_PASS_CYCLES]
         done = accept + K[c.CONSTANT_CYCLES] + busy - 1.0
     elif place < 0 or mask == 0:
         done = accept + K[c.SHARED_CYCLES]
     elif kind == tt.SHARED_LOAD or kind == tt.SHARED_STORE or kind == tt.SHARED_ATOMIC:
-        passes = shared_passes(w.address[place], mask, size)
+        passes = shared_passes(w.address[place], mask, size, s.scratch)
         m.count[mem.SHARED_PASSES] += passes
-        busy = passes
         if kind == tt.SHARED_ATOMIC:
-            busy, wait = _shared_atomic(K, w.address[place], mask, size, flags, passes)
-            done = accept + wait
+            took, wait = _shared_atomic(K, w.address[place], mask, size, flags, passes)
+            busy, done = max(busy, took), max(done, accept + wait)
         else:
+            busy = passes
             done = accept + extra + K[c.SHARED_CYCLES] + K[c.SHARED_PASS_CYCLES] * (passes - 1)
     elif (
         flags & tt.FLAG_LOCAL or rank == -2
     ):  # a word of all lanes is a line: lanes at other words need others
-        busy = _words(w.address[place], mask) * max(1.0, size / 4.0)
+        busy = _words(w.address[place], mask, s.scratch[0]) * max(1.0, size / 4.0)
         done = accept + K[c.L1_CYCLES] + busy - 1.0
     elif rank >= 0:
         load, moved = kind == tt.LOAD or kind == tt.ATOMIC, _lanes(mask) * size
-        done = _remote(w, s, K, sm, rank, moved, accept, load)
+        done = remote(w, s, K, sm, rank, moved, accept, load)
         busy = max(1.0, moved / 128.0)
     elif kind == tt.ATOMIC or kind == tt.REDUCE:
-        busy, done = mem.atomic(m, K, sm, w.address[place], mask, accept, kind == tt.ATOMIC, flags)
+        returns = kind == tt.ATOMIC
+        busy, done = mem.atomic(
+            m, K, sm, w.address[place], mask, accept, returns, flags, size, s.scratch[0]
+        )
     else:
-        count, lines = coalesce(w.address[place], mask, size, sectors, cover)
-        busy = max(lines * K[c.LINE_CYCLES], count * 0.25)
+        sectors, cover = s.sectors, s.cover
+        count, looked = coalesce(w.address[place], mask, size, sectors, cover)
+        busy = max(looked * K[c.LINE_CYCLES], count * 0.25)
         if kind == tt.COPY_ASYNC and not flags & tt.FLAG_VOLATILE_L1:
             busy += K[c.COPY_PASS_CYCLES]
         step = busy / count
@@ -253,53 +238,5 @@ def memory(
     s.mio_at[q] += 1
     barrier = w.table[pc, tt.READ]
     if barrier < 6:
-        s.warp[slot, ts.SB0 + barrier] = accept + busy + K[c.READ_RELEASE_CYCLES]
-        s.warp[slot, ts.MARK0 + barrier] = 0.0
+        hold(s, slot, barrier, accept + busy + K[c.READ_RELEASE_CYCLES], 0.0)
     return done
-
-
-@fused
-def _row(
-    m: Memory, K: Any, sm: int, first: int, size: int, inward: bool, at: float
-) -> tuple[float, float]:
-    """(clocks of the TMA engine, when the last byte has arrived) of ``size`` contiguous bytes."""
-    last, low, high = at, first // SECTOR, (first + size - 1) // SECTOR
-    for sector in range(low, high + 1):
-        t = at + (sector - low) * SECTOR / K[c.BULK_BYTES]
-        if inward:  # the engine's own way to L2
-            kept, m.port[sm] = m.port[sm], t
-            last = max(last, mem.l2_read(m, K, sm, sector, t))
-            m.port[sm] = kept
-        else:
-            begin, end = max(first, sector * SECTOR), min(first + size, (sector + 1) * SECTOR)
-            last = max(last, mem.l2_write(m, K, sm, sector, end - begin >= SECTOR, t))
-    return (high - low + 1) * SECTOR / K[c.BULK_BYTES], last
-
-
-@fused
-def bulk(w: ts.Work, s: ts.State, m: Memory, K: Any, sm: int, record: int, t: float) -> float:
-    """When a bulk copy or the box of a tensor is there: its rows go through the TMA engine.
-
-    A row costs at least ``bulk_row_cycles``, a copy at least ``bulk_interval_cycles``.
-    """
-    row = w.address[w.row[record]]
-    size, inward, tensor = max(16, row[2]), row[3] >= 0, row[4] >= 0
-    start = max(t + K[c.BULK_ISSUE_CYCLES], s.tma[sm])
-    at, last = start, start
-    if row[0] < 0:  # from the shared memory of another CTA
-        at += size / K[c.DSMEM_PORT_BYTES]
-        last = at + K[c.DSMEM_CYCLES]
-    elif not tensor:
-        busy, last = _row(m, K, sm, row[0], size, inward, at)
-        at += busy
-    elif row[4] > 0:
-        c1, c2 = (row[5] if row[6] >= 0 else 1), (row[7] if row[8] >= 0 else 1)
-        c3, c4 = (row[9] if row[10] >= 0 else 1), (row[11] if row[12] >= 0 else 1)
-        for n in range(c1 * c2 * c3 * c4):
-            first = row[0] + n % c1 * row[6] + n // c1 % c2 * row[8]
-            first += n // (c1 * c2) % c3 * row[10] + n // (c1 * c2 * c3) * row[12]
-            busy, end = _row(m, K, sm, first, row[4], inward, at)
-            at += max(busy, K[c.BULK_ROW_CYCLES])
-            last = max(last, end)
-    s.tma[sm] = max(at, start + K[c.BULK_INTERVAL_CYCLES])
-    return last + K[c.BULK_CYCLES]

@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from archsim.engine.jit import inlined, njit
+from archsim.engine.jit import inlined, lean
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
 from archsim.models.gpu.sm.timing_issue import issue, retire, start_cta
-from archsim.models.gpu.sm.timing_memory import NEVER, Memory
+from archsim.models.gpu.sm.timing_memory import HBM_QUEUE, NEVER, Memory
 
 
 @inlined
-def choose(s: ts.State, K: Any, q: int, ready: Any) -> None:
+def choose(s: ts.State, K: Any, q: int) -> None:
     """Candidate of sub-core ``q``: the warp that issues next and when."""
-    floor = s.last[q]
+    floor, ready = s.last[q], s.ready
     best, best_slot, best_age, count = NEVER, -1, NEVER, 0
     last, last_at = s.pick[q, 1], NEVER
     for unit in range(tt.MIO):
@@ -77,7 +77,7 @@ def keep(row: Any, a: float, b: float, c: float, d: float) -> None:
     row[0], row[1], row[2], row[3] = a, b, c, d
 
 
-@njit
+@lean
 def simulate(
     w: ts.Work, s: ts.State, m: Memory, r: ts.Result, K: Any, begin: Any, keep_events: bool
 ) -> float:
@@ -86,21 +86,18 @@ def simulate(
     ``begin`` float64[sms, resident]: when the first CTA of each place starts.
     """
     sms = w.queue.shape[0]
-    at_queue = np.zeros(sms, np.int64)
-    sectors, cover = np.empty(512, np.int64), np.empty(512, np.int64)
-    ready = np.zeros(tt.UNITS)
     for place in range(w.resident):
         for sm in range(sms):
-            n = at_queue[sm]
+            n = s.at_queue[sm]
             if n < w.queue.shape[1] and w.queue[sm, n] >= 0:
-                at_queue[sm] += 1
+                s.at_queue[sm] += 1
                 start_cta(w, s, r, K, sm, place, w.queue[sm, n], begin[sm, place])
     subs = sms * 4
-    now, soonest, lead = 0.0, np.zeros(sms), np.zeros(sms, np.int64)
+    now, soonest, lead = 0.0, s.soonest, s.lead
     low, high = 0, subs  # sub-cores whose candidates must be chosen again
     while True:
         for k in range(low, high):
-            choose(s, K, k, ready)
+            choose(s, K, k)
         for k in range(low // 4, (high + 3) // 4):
             first = 4 * k
             a = first if s.best[first] <= s.best[first + 1] else first + 1
@@ -132,7 +129,8 @@ def simulate(
         kind = w.table[pc, tt.KIND]
         unit = w.table[pc, tt.UNIT]
         lite, was = s.free[q, tt.FMA_LITE], s.free[q, unit]
-        issue(w, s, m, r, K, q, slot, t, sectors, cover)
+        lsu, port, hbm = m.lsu[sm], m.port[sm], m.shared[HBM_QUEUE]
+        issue(w, s, m, r, K, q, slot, t)
         s.pick[q, 1] = slot
         late = s.bank[q] - t - K[c.BANK_SLACK]
         s.last[q] = t + 1.0 + max(0.0, np.floor(late))
@@ -149,11 +147,13 @@ def simulate(
                 was = t
             keep(r.events[r.event_count[0]], q, t, pc, slot)
             keep(r.events[r.event_count[0]][4:], reason, idle_from, s.last[q], unit)
-            r.events[r.event_count[0], 8] = max(was, t)
-            r.events[r.event_count[0], 9] = s.free[q, unit]
+            row = r.events[r.event_count[0]]
+            row[8], row[9] = max(was, t), s.free[q, unit]
+            keep(row[10:], max(lsu, t), m.lsu[sm], max(port, t), m.port[sm])
+            row[14], row[15] = max(hbm, t), m.shared[HBM_QUEUE]
             r.event_count[0] += 1
         if s.where[slot, ts.AT] >= s.where[slot, ts.END] and s.warp[slot, ts.ARRIVED] == 0.0:
-            retire(w, s, r, K, slot, t, at_queue)
+            retire(w, s, r, K, slot, t)
         low, high = q, q + 1
         if kind == tt.CLUSTER_ARRIVE:
             low, high = 0, subs

@@ -1,44 +1,33 @@
-"""What an issued instruction does to its warp, its sub-core and its CTA."""
+"""What an issued instruction does to its warp, its sub-core and its CTA.
+
+What happens seldom is a function of its own (`inner`): the core stays small and compiles sooner.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from archsim.engine.jit import fused
+from archsim.engine.jit import fused, inner
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
 from archsim.models.gpu.sm.state import RANK_SLOTS
-from archsim.models.gpu.sm.timing_access import bulk, memory
+from archsim.models.gpu.sm.timing_access import memory
+from archsim.models.gpu.sm.timing_barriers import (
+    arrive,
+    cluster_release,
+    give,
+    grid_release,
+    hold,
+    mbarrier,
+    release,
+    set_next,
+)
 from archsim.models.gpu.sm.timing_memory import NEVER, Memory
+from archsim.models.gpu.sm.timing_remote import bulk
 
 
-@fused
-def set_next(w: ts.Work, s: ts.State, slot: int) -> None:
-    """Earliest issue of the warp's next record from its stall and its scoreboards; its reason."""
-    at = s.where[slot, ts.AT]
-    if at >= s.where[slot, ts.END]:
-        s.next[slot] = NEVER
-        return
-    t, reason = s.warp[slot, ts.READY], tt.FIXED
-    pc = w.pc[at]
-    s.unit[slot] = w.table[pc, tt.QUEUED_UNIT]
-    if s.unit[slot] == tt.TENSOR:
-        t = max(t, s.warp[slot, ts.TENSOR_LAST])
-    wait = w.table[pc, tt.WAIT]
-    b = 0
-    while wait:
-        if wait & 1 and s.warp[slot, ts.SB0 + b] > t:
-            t = s.warp[slot, ts.SB0 + b]
-            kind = int(s.warp[slot, ts.MARK0 + b])
-            reason = tt.LONG if kind == 1 else tt.TENSOR_WAIT if kind == 2 else tt.SHORT
-        wait >>= 1
-        b += 1
-    s.next[slot] = t
-    s.warp[slot, ts.REASON] = reason
-
-
-@fused
+@inner
 def start_cta(
     w: ts.Work, s: ts.State, r: ts.Result, K: Any, sm: int, place: int, cta: int, t: float
 ) -> None:
@@ -62,82 +51,6 @@ def start_cta(
         for k in range(2 * ts.RING):
             s.ring[slot, k // ts.RING, k % ts.RING] = 0.0
         set_next(w, s, slot)
-
-
-@fused
-def _release(w: ts.Work, s: ts.State, sm: int, place: int, t: float) -> None:
-    """All warps of the CTA have arrived at its barrier: they go on at ``t``."""
-    s.held[sm, place, ts.ARRIVALS] = 0
-    for i in range(w.warps):
-        slot = s.slot_of[sm, place, i]
-        if s.where[slot, ts.CTA] >= 0 and s.warp[slot, ts.ARRIVED] == 1.0:
-            s.warp[slot, ts.ARRIVED] = 0.0
-            s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], t)
-            set_next(w, s, slot)
-            s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
-
-
-@fused
-def _grid_release(w: ts.Work, s: ts.State, K: Any) -> None:
-    """All CTAs have arrived at the grid's barrier: they go on after its atomics and polls."""
-    arrived, live, fullest, latest = 0, 0, 0, 0.0
-    for sm in range(s.held.shape[0]):
-        here = 0
-        for place in range(w.resident):
-            arrived += s.held[sm, place, ts.CLUSTER_ARRIVALS]
-            here += s.held[sm, place, ts.LIVE]
-        live, fullest = live + here, max(fullest, here)
-    if arrived < live:
-        return
-    for slot in range(s.next.shape[0]):
-        if s.where[slot, ts.CTA] >= 0:
-            latest = max(latest, s.warp[slot, ts.WAITS])
-    latest += K[c.GRID_BARRIER_CYCLES] + K[c.ATOMIC_WORD_CYCLES] * live / w.warps / K[c.SHARE]
-    latest += K[c.GRID_BARRIER_WARP_CYCLES] * fullest
-    latest += K[c.GRID_BARRIER_CTA_CYCLES] * (fullest / w.warps - 1.0)
-    for slot in range(s.next.shape[0]):
-        if s.where[slot, ts.CTA] < 0:
-            continue
-        s.held[s.where[slot, ts.SM], s.where[slot, ts.PLACE], ts.CLUSTER_ARRIVALS] = 0
-        s.warp[slot, ts.WAITS] = latest
-        if s.warp[slot, ts.ARRIVED] == 2.0:
-            s.warp[slot, ts.ARRIVED] = 0.0
-            s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], latest)
-            set_next(w, s, slot)
-            s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
-
-
-@fused
-def _cluster_release(w: ts.Work, s: ts.State, K: Any, sm: int) -> None:
-    """Let the waiting warps of the clusters whose CTAs have all arrived go on."""
-    sms = s.held.shape[0]
-    base = (sm // w.cluster) * w.cluster
-    end = min(base + w.cluster, sms)
-    for place in range(w.resident):
-        arrived, live, latest = 0, 0, 0.0
-        for other in range(base, end):
-            arrived += s.held[other, place, ts.CLUSTER_ARRIVALS]
-            live += s.held[other, place, ts.LIVE]
-        if live == 0 or arrived < live:
-            continue
-        for other in range(base, end):
-            s.held[other, place, ts.CLUSTER_ARRIVALS] = 0
-            for i in range(w.warps):
-                slot = s.slot_of[other, place, i]
-                if s.where[slot, ts.CTA] >= 0:
-                    latest = max(latest, s.warp[slot, ts.WAITS])
-        extra = K[c.CLUSTER_BARRIER_CYCLES] + K[c.CLUSTER_BARRIER_WARP_CYCLES] * (w.warps - 1)
-        for other in range(base, end):
-            for i in range(w.warps):
-                slot = s.slot_of[other, place, i]
-                if s.where[slot, ts.CTA] < 0:
-                    continue
-                s.warp[slot, ts.WAITS] = latest + extra
-                if s.warp[slot, ts.ARRIVED] == 2.0:
-                    s.warp[slot, ts.ARRIVED] = 0.0
-                    s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], s.warp[slot, ts.WAITS])
-                    set_next(w, s, slot)
-                    s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
 
 
 @fused
@@ -186,72 +99,7 @@ def _plain(w: ts.Work, s: ts.State, K: Any, q: int, slot: int, pc: int, t: float
             s.warp[slot, ts.READY] += K[c.CALL_CYCLES] if far else K[c.BRANCH_CYCLES]
 
 
-@fused
-def _arrive(w: ts.Work, s: ts.State, K: Any, slot: int, pc: int, t: float) -> None:
-    """An arrival at the CTA's barrier."""
-    sm, place = s.where[slot, ts.SM], s.where[slot, ts.PLACE]
-    s.held[sm, place, ts.ARRIVALS] += 1
-    if w.table[pc, tt.FLAGS] & tt.FLAG_COMMIT == 0:
-        s.warp[slot, ts.ARRIVED] = 1.0
-    live = s.held[sm, place, ts.LIVE]
-    if s.held[sm, place, ts.ARRIVALS] >= live:
-        wait = K[c.BARRIER_CYCLES] + K[c.BARRIER_WARP_CYCLES] * live
-        _release(w, s, sm, place, t + wait)
-
-
-@fused
-def _give(w: ts.Work, s: ts.State, sm: int, event: int, t: float) -> None:
-    """A contribution to a phase of an mbarrier at ``t``; the last one lets its waiters go on."""
-    w.done[event] = max(w.done[event], t)
-    w.pending[event] -= 1
-    if w.pending[event] > 0:
-        return
-    base = sm - sm % w.cluster
-    for other in range(base, min(base + w.cluster, s.held.shape[0])):
-        for place in range(w.resident):
-            for i in range(w.warps):
-                slot = s.slot_of[other, place, i]
-                waits = s.where[slot, ts.CTA] >= 0 and s.warp[slot, ts.ARRIVED] == 3.0
-                if waits and s.warp[slot, ts.EVENT] == event:
-                    pc = w.pc[s.where[slot, ts.AT] - 1]
-                    barrier = w.table[pc, tt.WRITE]
-                    if barrier < 6:
-                        s.warp[slot, ts.SB0 + barrier] = w.done[event] + w.table[pc, tt.LATENCY]
-                    s.warp[slot, ts.ARRIVED] = 0.0
-                    s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], w.done[event])
-                    set_next(w, s, slot)
-                    s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
-
-
-@fused
-def _mbarrier(
-    w: ts.Work, s: ts.State, K: Any, slot: int, pc: int, record: int, t: float, latency: float
-) -> float:
-    """Arrivals at mbarriers and waits for their phases; returns the result's time."""
-    sm, done = s.where[slot, ts.SM], t + latency
-    if w.row[record] < 0 or w.mask[record] == 0:
-        return done
-    row = w.address[w.row[record]]
-    if w.table[pc, tt.KIND] == tt.MBAR_ARRIVE:
-        at = done
-        if w.table[pc, tt.FLAGS] & tt.FLAG_COMMIT:
-            at = max(at, s.warp[slot, ts.COPY_DONE] + K[c.COPY_CYCLES])
-        for lane in range(32):
-            if row[lane] >= 0 and (w.mask[record] >> lane) & 1:
-                _give(w, s, sm, row[lane], at)
-        return done
-    for lane in range(32):
-        if row[lane] < 0 or not (w.mask[record] >> lane) & 1:
-            continue
-        if w.pending[row[lane]] > 0:
-            s.warp[slot, ts.ARRIVED], s.warp[slot, ts.EVENT] = 3.0, row[lane]
-            return NEVER
-        done = max(done, w.done[row[lane]] + latency)
-        s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], w.done[row[lane]])
-    return done
-
-
-@fused
+@inner
 def _asynchronous(
     w: ts.Work, s: ts.State, m: Memory, K: Any, q: int, slot: int, pc: int, t: float
 ) -> float:
@@ -265,9 +113,9 @@ def _asynchronous(
         s.held[sm, place, ts.CLUSTER_ARRIVALS] += 1
         s.warp[slot, ts.WAITS] = max(t, s.warp[slot, ts.STORES_DONE])
         if w.grid:
-            _grid_release(w, s, K)
+            grid_release(w, s, K)
         else:
-            _cluster_release(w, s, K, sm)
+            cluster_release(w, s, K, sm)
     elif kind == tt.CLUSTER_WAIT:
         if s.held[sm, place, ts.CLUSTER_ARRIVALS] > 0:
             s.warp[slot, ts.ARRIVED] = 2.0
@@ -278,11 +126,11 @@ def _asynchronous(
             row, end = w.address[w.row[record]], bulk(w, s, m, K, sm, record, t)
             for n in range(RANK_SLOTS, 32):
                 if row[n] >= 0:
-                    _give(w, s, sm, row[n], end)
+                    give(w, s, sm, row[n], end)
             if row[3] < 0:
                 s.warp[slot, ts.STORES_DONE] = max(s.warp[slot, ts.STORES_DONE], end)
     elif kind == tt.MBAR_ARRIVE or kind == tt.MBAR_WAIT:
-        done = _mbarrier(w, s, K, slot, pc, record, t, latency)
+        done = mbarrier(w, s, K, slot, pc, record, t, latency)
     elif kind == tt.WGMMA:
         s.warp[slot, ts.TENSOR_DONE] = s.free[q, tt.TENSOR] + latency
         if w.table[pc, tt.FLAGS] & tt.FLAG_COMMIT:
@@ -310,9 +158,8 @@ def _asynchronous(
 
 @fused
 def issue(
-    w: ts.Work, s: ts.State, m: Memory, r: ts.Result, K: Any, q: int, slot: int, t: float,
-    sectors: Any, cover: Any,
-) -> None:  # fmt: skip
+    w: ts.Work, s: ts.State, m: Memory, r: ts.Result, K: Any, q: int, slot: int, t: float
+) -> None:
     """Issue the next record of the warp in ``slot`` at ``t`` and set when its next one may go."""
     record = s.where[slot, ts.AT]
     pc = w.pc[record]
@@ -325,11 +172,11 @@ def issue(
         _plain(w, s, K, q, slot, pc, t)
         marks = 2.0 if unit == tt.TENSOR else 0.0
     elif unit == tt.MIO and kind < tt.BULK:
-        done = memory(w, s, m, K, q, slot, record, t, sectors, cover)
+        done = memory(w, s, m, K, q, slot, record, t)
         marks = 1.0 if kind in (tt.LOAD, tt.ATOMIC, tt.COPY_ASYNC) else 0.0
         if kind == tt.COPY_ASYNC:
             s.warp[slot, ts.COPY_DONE] = max(done, s.warp[slot, ts.COPY_DONE])
-        if kind in (tt.STORE, tt.REDUCE):
+        if kind in (tt.STORE, tt.REDUCE, tt.ATOMIC):
             s.warp[slot, ts.STORES_DONE] = max(s.warp[slot, ts.STORES_DONE], done)
     elif kind == tt.CLOCK:
         n = r.clock_count[0]
@@ -338,23 +185,20 @@ def issue(
             r.clocks[n, 2] = s.where[slot, ts.CTA]
             r.clock_count[0] += 1
     elif kind == tt.BARRIER:
-        _arrive(w, s, K, slot, pc, t)
+        arrive(w, s, K, slot, pc, t)
     else:
         done = _asynchronous(w, s, m, K, q, slot, pc, t)
     barrier = w.table[pc, tt.WRITE]
     if barrier < 6:
-        s.warp[slot, ts.SB0 + barrier] = done
-        s.warp[slot, ts.MARK0 + barrier] = marks
+        hold(s, slot, barrier, done, marks)
     if s.warp[slot, ts.ARRIVED] > 0.0:
         s.next[slot] = NEVER
     else:
         set_next(w, s, slot)
 
 
-@fused
-def retire(
-    w: ts.Work, s: ts.State, r: ts.Result, K: Any, slot: int, t: float, at_queue: Any
-) -> None:
+@inner
+def retire(w: ts.Work, s: ts.State, r: ts.Result, K: Any, slot: int, t: float) -> None:
     """The warp has issued its last record: when its CTA is done, the SM's next CTA starts."""
     sm, place, cta = s.where[slot, ts.SM], s.where[slot, ts.PLACE], s.where[slot, ts.CTA]
     last = max(t, s.warp[slot, ts.STORES_DONE])
@@ -365,7 +209,7 @@ def retire(
     live = s.held[sm, place, ts.LIVE]
     if live > 0:
         if s.held[sm, place, ts.ARRIVALS] >= live:
-            _release(w, s, sm, place, t + K[c.BARRIER_CYCLES])
+            release(w, s, sm, place, t + K[c.BARRIER_CYCLES])
         return
     first = sm - sm % w.cluster
     last_sm = min(first + w.cluster, s.held.shape[0])
@@ -373,8 +217,8 @@ def retire(
         if s.held[other, place, ts.LIVE] > 0:
             return
     for other in range(first, last_sm):
-        n = at_queue[other]
+        n = s.at_queue[other]
         if n < w.queue.shape[1] and w.queue[other, n] >= 0:
-            at_queue[other] += 1
+            s.at_queue[other] += 1
             begin = max(t + K[c.CTA_CYCLES], K[c.CTA_RATE] * (n + 0.5))
             start_cta(w, s, r, K, other, place, w.queue[other, n], begin)

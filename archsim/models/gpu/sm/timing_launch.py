@@ -77,7 +77,7 @@ class LaunchTiming:
     kernel: str
     clocks: NDArray[np.float64]
     ctas: list[int]
-    events: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, ts.EVENT)))
+    events: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, ts.KEPT)))
     sampled_clocks: float = 0.0
     core_seconds: float = 0.0
     instructions: tuple[Any, ...] = ()

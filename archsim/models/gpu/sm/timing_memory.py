@@ -236,15 +236,24 @@ def _atomic_passes(row: Ints, mask: int, line: int) -> tuple[int, int, int]:
 
 @fused
 def atomic(
-    m: Memory, K: Floats, sm: int, row: Ints, mask: int, t: float, returns: bool, flags: int
+    m: Memory,
+    K: Floats,
+    sm: int,
+    row: Ints,
+    mask: int,
+    t: float,
+    returns: bool,
+    flags: int,
+    size: int,
+    lines: Ints,
 ) -> tuple[float, float]:
     """(clocks of the SM's port, when the last lane is done or, without a return, has left).
 
-    Lanes go line by line. Integers for one word join at L2; floats and compare-and-swap, and
-    lanes that share some of a line's words, go one after the other. A slice takes a request at a
-    time; its queue counts for the SMs outside the sample, too.
+    Lanes go line by line, a line that they do not cover sector by sector. Integers for one word
+    join at L2; floats and compare-and-swap, and lanes that share some of a line's words, go one
+    after the other. A slice takes a request at a time; its queue counts for the SMs outside the
+    sample, too. ``lines`` is int64[32] of scratch.
     """
-    lines = np.empty(32, np.int64)
     used, done, first = 0, t, max(t, m.port[sm])
     for lane in range(LANES):
         if row[lane] < 0 or not (mask >> lane) & 1:
@@ -259,6 +268,8 @@ def atomic(
     for i in range(used):
         distinct, most, sectors = _atomic_passes(row, mask, lines[i])
         busy = K[c.ATOMIC_LINE_CYCLES]
+        if distinct * size < LINE:
+            busy = K[c.ATOMIC_WORD_CYCLES] * sectors
         if flags & tt.FLAG_CAS:
             busy = max(busy, K[c.ATOMIC_WORD_CYCLES] * most)
         elif distinct == 1 and (most == 1 or not flags & tt.FLAG_FLOAT):

@@ -15,7 +15,8 @@ from archsim.models.gpu.sm import timing_table as tt
 from archsim.models.gpu.sm.timing_launch import LaunchTiming
 
 _US = 1e-3  # microseconds of the file for a clock
-SUB, AT, PC, SLOT, REASON, IDLE, NEXT, UNIT, BUSY, FREE = range(10)
+SUB, AT, PC, SLOT, REASON, IDLE, NEXT, UNIT, BUSY, FREE, LSU, _, L2, _, HBM, _ = range(16)
+SHARED = (("load-store pipe", LSU), ("port to L2", L2), ("device memory", HBM))
 ISSUE = "issue"
 
 
@@ -51,6 +52,10 @@ def _of_sm(
         slices += units
         tracks += [issue, *dict.fromkeys(piece.track for piece in units)]
         groups.append((issue,))
+    for track, column in SHARED:
+        pieces = list(_shared(track, column, timing, events, end))
+        slices += pieces
+        tracks += [track] if pieces else []
     warps = list(_warps(timing, events, end))
     slices += warps
     tracks += dict.fromkeys(piece.track for piece in warps)
@@ -86,6 +91,19 @@ def _units(
         start, until = float(row[BUSY]), min(float(row[FREE]), end)
         if until > start and int(row[UNIT]) not in (tt.NONE, tt.MIO):
             track = f"{head}: {tt.UNIT_NAMES[int(row[UNIT])]}"
+            name = timing.instructions[int(row[PC])].opcode
+            yield Slice(track, name, start * _US, until * _US)
+
+
+def _shared(
+    track: str, column: int, timing: LaunchTiming, events: NDArray[np.float64], end: float
+) -> Iterator[Slice]:
+    """How long a queue that all warps share is busy with what an instruction put into it."""
+    done = 0.0
+    for row in events:
+        start, until = max(float(row[column]), done), min(float(row[column + 1]), end)
+        if until > start:
+            done = until
             name = timing.instructions[int(row[PC])].opcode
             yield Slice(track, name, start * _US, until * _US)
 

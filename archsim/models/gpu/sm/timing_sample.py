@@ -102,8 +102,11 @@ def _plan_clusters(
         most = int(np.clip(fitting, min(per_slot, resident), per_slot))
     queues: list[list[int]] = []
     traces: dict[int, Trace] = {}
-    for n in range(chosen):
-        own = _spread(int((n + 0.5) * slots / chosen) if chosen < slots else n, groups, slots, most)
+    places = [int((n + 0.5) * slots / chosen) if chosen < slots else n for n in range(chosen)]
+    if groups % slots and most == per_slot:
+        places[0] = 0  # a slot that gets one cluster more than the others
+    for place in places:
+        own = _spread(place, groups, slots, most)
         found = run([g * cluster for g in own if g])
         numbers = [g * cluster + rank for g in own for rank in range(cluster)]
         traced = list(first.values()) if 0 in own else []

@@ -68,7 +68,13 @@ class State(NamedTuple):
     place; ``lost`` float64 issue slots lost to fetches; ``owner`` int64[subs, units] the slot that
     used a unit last. By SM: ``held`` int64[sms, resident, 4];
     ``tma`` float64[sms] next free time of the TMA engine; ``dsmem``
-    float64[sms, 2] ports that give and take, ``peer`` int64[sms, 2] their last partners.
+    float64[sms, 2] ports that give and take, ``peer`` int64[sms, 2] their last partners;
+    ``atomics`` float64[sms, 2] next free times for remote atomics of the two parts of its shared
+    memory, ``source`` int64[sms, 2] who sent the last, ``mixed`` float64[sms, 2] until when several
+    do;
+    ``at_queue`` int64 next CTA of its queue; ``soonest`` float64 and ``lead`` int64 its next issue
+    and the sub-core. Scratch: ``ready`` float64[units], ``sectors`` and ``cover`` int64[512],
+    ``scratch`` int64[4, 160].
     """
 
     next: Any
@@ -95,17 +101,28 @@ class State(NamedTuple):
     code: Any
     lost: Any
     owner: Any
+    atomics: Any
+    source: Any
+    mixed: Any
+    at_queue: Any
+    soonest: Any
+    lead: Any
+    ready: Any
+    sectors: Any
+    cover: Any
+    scratch: Any
 
 
-EVENT = 10
+KEPT = 16
 """Columns of a kept event."""
 
 
 class Result(NamedTuple):
     """``start``, ``finish`` float64[ctas]; ``reasons`` float64[subs, reasons] clocks; ``issued``
     int64[1]; ``units`` float64[units] busy clocks; ``clocks`` float64[n, 3]: warp, time, CTA;
-    ``events`` float64[n, EVENT]: sub-core, clock of issue, instruction, slot; why the sub-core
-    issued nothing before, since when, when it may issue again; unit, from when to when busy."""
+    ``events`` float64[n, KEPT]: sub-core, clock of issue, instruction, slot; why the sub-core
+    issued nothing before, since when, when it may issue again; unit, from when to when busy; the
+    same of the load-store pipe, the port to L2 and HBM (equal where it is not used)."""
 
     start: Any
     finish: Any
@@ -149,6 +166,9 @@ def new_state(sms: int, resident: int, warps: int) -> State:
         np.zeros(sms), np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64),
         np.full((subs, CODE_LINES + 1), -1, np.int64), np.zeros(subs),
         np.full((subs, tt.UNITS), -1, np.int64),
+        np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64), np.zeros((sms, 2)),
+        np.zeros(sms, np.int64), np.zeros(sms), np.zeros(sms, np.int64), np.zeros(tt.UNITS),
+        np.zeros(512, np.int64), np.zeros(512, np.int64), np.zeros((4, 160), np.int64),
     )  # fmt: skip
 
 
@@ -157,5 +177,5 @@ def new_result(ctas: int, subs: int, warps: int, events: int) -> Result:
     return Result(
         np.zeros(ctas), np.zeros(ctas), np.zeros((subs, len(tt.REASONS))), np.zeros(1, np.int64),
         np.zeros(tt.UNITS), np.zeros((16 * warps + 16, 3)), np.zeros(1, np.int64),
-        np.zeros((events, EVENT)), np.zeros(1, np.int64),
+        np.zeros((events, KEPT)), np.zeros(1, np.int64),
     )  # fmt: skip

@@ -1,0 +1,133 @@
+"""What leaves an SM beside its caches: other SMs' shared memory, bulk copies of the TMA engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archsim.engine.jit import fused, inner
+from archsim.models.gpu.sm import timing_constants as c
+from archsim.models.gpu.sm import timing_memory as mem
+from archsim.models.gpu.sm import timing_state as ts
+from archsim.models.gpu.sm.timing_memory import LANES, SECTOR, Ints, Memory
+
+MIXED_CYCLES = 1000.0  # requests of several SMs within this time alternate at their target
+SENT_AHEAD_CYCLES = 64.0  # how far an SM's pipe runs ahead of what it sends to other SMs
+
+
+@fused
+def remote(
+    w: ts.Work, s: ts.State, K: Any, sm: int, target: int, size: int, t: float, load: bool
+) -> float:
+    """When an access to another CTA's shared memory is done: both SMs' ports are busy, and each
+    takes its requests when it has room, so that several readers of one SM share its port.
+
+    A port whose partner in the other direction is another SM loses time (a ring), and so do ports
+    in clusters of more than two CTAs.
+    """
+    other = min(sm - sm % w.cluster + target, s.dsmem.shape[0] - 1)
+    s.peer[sm, 1] = other
+    s.peer[other, 0] = sm
+    rate = K[c.DSMEM_PORT_BYTES] if load else K[c.DSMEM_STORE_BYTES]
+    if w.cluster > 2:
+        rate *= K[c.DSMEM_SPREAD]
+    if s.peer[sm, 0] >= 0 and s.peer[sm, 0] != other:
+        rate *= K[c.DSMEM_RING]
+    s.dsmem[sm, 1] = max(t, s.dsmem[sm, 1]) + size / rate
+    s.dsmem[other, 0] = max(t, s.dsmem[other, 0]) + size / K[c.DSMEM_SOURCE_BYTES]
+    return max(s.dsmem[sm, 1], s.dsmem[other, 0]) + K[c.DSMEM_CYCLES]
+
+
+@fused
+def is_remote(row: Any, mask: int, own: int) -> bool:
+    """Whether a lane names the shared memory of another CTA."""
+    for lane in range(32):
+        if (mask >> lane) & 1 and row[lane] >= 0 and (row[lane] >> 24) & 15 != own:
+            return True
+    return False
+
+
+@inner
+def remote_atomic(
+    w: ts.Work, s: ts.State, K: Any, sm: int, row: Ints, mask: int, t: float
+) -> tuple[int, float, float]:
+    """(lanes of the own shared memory, clocks of the pipe, when it is done) of an atomic on shared
+    memories of the cluster.
+
+    Every lane is a request of its own, but for neighbours of a sector, which join. The SM sends
+    one after the other; the target takes each kilobyte's in turn (of two), more slowly when they
+    come from several SMs.
+    """
+    base, own = sm - sm % w.cluster, 0
+    spread = K[c.DSMEM_SPREAD] if w.cluster > 2 else 1.0
+    start = max(t, s.dsmem[sm, 1])
+    sent, done, before = start, t, -2
+    for lane in range(LANES):
+        if row[lane] < 0 or not (mask >> lane) & 1:
+            continue
+        rank = (row[lane] >> 24) & 15
+        if rank == sm % w.cluster:
+            own |= 1 << lane
+            continue
+        joins = row[lane] == before + 4 and row[lane] % SECTOR != 0
+        before = row[lane]
+        sent += (K[c.DSMEM_JOIN_CYCLES] if joins else K[c.DSMEM_ATOMIC_CYCLES]) / spread
+        target, part = min(base + rank, s.dsmem.shape[0] - 1), (row[lane] >> 10) & 1
+        if s.source[target, part] != sm:
+            if s.source[target, part] >= 0:
+                s.mixed[target, part] = sent + MIXED_CYCLES
+            s.source[target, part] = sm
+        takes = K[c.DSMEM_JOIN_CYCLES]
+        if not joins:
+            alone = s.mixed[target, part] < sent
+            takes = K[c.DSMEM_ALONE_CYCLES] if alone else K[c.DSMEM_TURN_CYCLES]
+        s.atomics[target, part] = max(sent, s.atomics[target, part]) + takes
+        done = max(done, s.atomics[target, part] + K[c.DSMEM_CYCLES])
+    s.dsmem[sm, 1] = max(sent, start + K[c.DSMEM_REQUEST_CYCLES])
+    return own, max(1.0, s.dsmem[sm, 1] - t - SENT_AHEAD_CYCLES), done
+
+
+@inner
+def _row(
+    m: Memory, K: Any, sm: int, first: int, size: int, inward: bool, at: float
+) -> tuple[float, float]:
+    """(clocks of the TMA engine, when the last byte has arrived) of ``size`` contiguous bytes."""
+    last, low, high = at, first // SECTOR, (first + size - 1) // SECTOR
+    for sector in range(low, high + 1):
+        t = at + (sector - low) * SECTOR / K[c.BULK_BYTES]
+        if inward:  # the engine's own way to L2
+            kept, m.port[sm] = m.port[sm], t
+            last = max(last, mem.l2_read(m, K, sm, sector, t))
+            m.port[sm] = kept
+        else:
+            begin, end = max(first, sector * SECTOR), min(first + size, (sector + 1) * SECTOR)
+            last = max(last, mem.l2_write(m, K, sm, sector, end - begin >= SECTOR, t))
+    return (high - low + 1) * SECTOR / K[c.BULK_BYTES], last
+
+
+@inner
+def bulk(w: ts.Work, s: ts.State, m: Memory, K: Any, sm: int, record: int, t: float) -> float:
+    """When a bulk copy or the box of a tensor is there: its rows go through the TMA engine.
+
+    A row costs at least ``bulk_row_cycles``, a copy at least ``bulk_interval_cycles``.
+    """
+    row = w.address[w.row[record]]
+    size, inward, tensor = max(16, row[2]), row[3] >= 0, row[4] >= 0
+    start = max(t + K[c.BULK_ISSUE_CYCLES], s.tma[sm])
+    at, last = start, start
+    if row[0] < 0:  # from the shared memory of another CTA
+        at += size / K[c.DSMEM_PORT_BYTES]
+        last = at + K[c.DSMEM_CYCLES]
+    elif not tensor:
+        busy, last = _row(m, K, sm, row[0], size, inward, at)
+        at += busy
+    elif row[4] > 0:
+        c1, c2 = (row[5] if row[6] >= 0 else 1), (row[7] if row[8] >= 0 else 1)
+        c3, c4 = (row[9] if row[10] >= 0 else 1), (row[11] if row[12] >= 0 else 1)
+        for n in range(c1 * c2 * c3 * c4):
+            first = row[0] + n % c1 * row[6] + n // c1 % c2 * row[8]
+            first += n // (c1 * c2) % c3 * row[10] + n // (c1 * c2 * c3) * row[12]
+            busy, end = _row(m, K, sm, first, row[4], inward, at)
+            at += max(busy, K[c.BULK_ROW_CYCLES])
+            last = max(last, end)
+    s.tma[sm] = max(at, start + K[c.BULK_INTERVAL_CYCLES])
+    return last + K[c.BULK_CYCLES]

@@ -1,0 +1,96 @@
+"""Laws of the timing core one by one, in plain Python."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from archsim.app.sm_device import sm_device
+from archsim.models.gpu.sm import timing_barriers, timing_launch, timing_remote
+from archsim.models.gpu.sm import timing_constants as c
+from archsim.models.gpu.sm import timing_memory as mem
+from archsim.models.gpu.sm import timing_sample as sample
+from archsim.models.gpu.sm import timing_state as ts
+from archsim.models.gpu.sm.state import SHARED_WINDOW
+
+ALL = 0xFFFFFFFF
+DEVICE = sm_device("h200")
+K = timing_launch.constants(DEVICE, 1.0, 1.0)
+
+
+def test_a_scoreboard_waits_for_the_last_of_its_instructions() -> None:
+    state = ts.new_state(1, 1, 4)
+    timing_barriers.hold.py_func(state, 0, 2, 700.0, 1.0)
+    timing_barriers.hold.py_func(state, 0, 2, 30.0, 0.0)
+    assert state.warp[0, ts.SB0 + 2] == 700.0 and state.warp[0, ts.MARK0 + 2] == 1.0
+
+
+def _remote(rows: list[Any], senders: list[int], cluster: int = 4) -> tuple[ts.State, list[Any]]:
+    state = ts.new_state(cluster, 1, 4)
+    work: Any = SimpleNamespace(cluster=cluster)
+    send = timing_remote.remote_atomic.py_func
+    return state, [
+        send(work, state, K, sm, np.asarray(row, np.int64), ALL, 0.0)
+        for row, sm in zip(rows, senders, strict=True)
+    ]
+
+
+def _to(rank: int, words: Any) -> Any:
+    return (SHARED_WINDOW << 32) + (rank << 24) + 4 * np.asarray(words)
+
+
+def test_remote_atomics_go_lane_by_lane_and_neighbours_join() -> None:
+    spread = _to(1, np.random.default_rng(1).permutation(256)[:32])
+    _, [(own, _, apart)] = _remote([spread], [0])
+    _, [(_, _, together)] = _remote([_to(1, np.arange(32))], [0])
+    rate = K[c.DSMEM_SPREAD] / K[c.DSMEM_ATOMIC_CYCLES]
+    assert own == 0 and apart - K[c.DSMEM_CYCLES] == pytest.approx(32 / rate, rel=0.1)
+    assert together - K[c.DSMEM_CYCLES] < 0.5 * (apart - K[c.DSMEM_CYCLES])
+
+
+def test_lanes_of_the_own_shared_memory_stay() -> None:
+    row = np.where(np.arange(32) % 2, _to(0, np.arange(32)), _to(1, np.arange(32)))
+    _, [(own, _, _)] = _remote([row], [0])
+    assert own == 0xAAAAAAAA
+
+
+def test_a_target_of_several_senders_is_slower() -> None:
+    row = _to(0, 8 * np.arange(32))
+    state, _ = _remote([row, row, row], [1, 2, 3])
+    turns = 32 * K[c.DSMEM_ATOMIC_CYCLES] / K[c.DSMEM_SPREAD] + 64 * K[c.DSMEM_TURN_CYCLES]
+    assert state.atomics[0, 0] == pytest.approx(turns, rel=0.05)
+
+
+def test_a_line_that_lanes_do_not_cover_goes_sector_by_sector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("_hash", "_place", "_scale", "_atomic_passes"):
+        monkeypatch.setattr(mem, name, getattr(mem, name).py_func)
+    tenth = timing_launch.constants(DEVICE, 0.1, 1.0)  # ten SMs want the same line
+
+    def spent(mask: int) -> float:
+        memory = mem.new_memory(1, 1 << 17, 10, np.zeros(1, np.int64), np.array([[1.0, 0.0]]))
+        memory.owner[:] = -2
+        row, lines = 4096 + 4 * np.arange(32), np.zeros(32, np.int64)
+        for _ in range(64):
+            mem.atomic.py_func(memory, tenth, 0, row, mask, 0.0, False, 0, 4, lines)
+        return float(memory.slices.max())
+
+    assert spent(0x7FFFFFFF) > 1.5 * spent(ALL)
+    assert spent(0x00000003) < 0.5 * spent(0x03030303)
+
+
+def test_the_sample_of_clusters_has_the_slot_with_one_more() -> None:
+    trace: Any = SimpleNamespace(pc=np.zeros(1000))
+
+    def run(numbers: list[int]) -> list[Any]:
+        return [trace] * (4 * len(numbers))
+
+    def count(numbers: list[int]) -> list[int]:
+        return [1000] * len(numbers)
+
+    plan = sample.plan(run, count, 528, 128, 4, 4, False)
+    assert max(len(queue) for queue in plan.queues) == -(-528 // 128)

@@ -1,0 +1,146 @@
+"""Atomics as irregular kernels make them: random bins of a cluster, lines that few lanes touch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from workloads.kernels.micro.kernel import Bench, cycles
+from workloads.kernels.micro.text import Loop
+
+_CLUSTER = ("barrier.cluster.arrive.release.aligned;", "barrier.cluster.wait.acquire.aligned;")
+_ALONE = 120 << 10  # bytes of shared memory that only one CTA an SM can have
+SMS, UNROLL, ROUNDS = 132, 4, 32
+
+
+def _seed(of: str) -> list[str]:
+    """``%k`` a mixed number that depends on ``of`` and the CTA."""
+    return [
+        "mov.u32 %k, %ctaid.x;", "shl.b32 %k, %k, 11;", f"add.u32 %k, %k, {of};",
+        "add.u32 %k, %k, 1;", "mul.lo.u32 %k, %k, 2654435769;", "shr.u32 %t, %k, 15;",
+        "xor.b32 %k, %k, %t;", "mul.lo.u32 %k, %k, 2246822519;", "shr.u32 %t, %k, 13;",
+        "xor.b32 %k, %k, %t;", "or.b32 %k, %k, 1;",
+    ]  # fmt: skip
+
+
+def _random(name: str) -> list[str]:
+    """The next number of a xorshift in ``name``."""
+    steps = (("shl.b32", 13), ("shr.u32", 17), ("shl.b32", 5))
+    return [
+        line
+        for op, n in steps
+        for line in (f"{op} %t, %{name}, {n};", f"xor.b32 %{name}, %{name}, %t;")
+    ]
+
+
+def dsmem_atomic(record: dict[str, Any]) -> Bench:
+    """Counts of ``lanes`` of each warp into shared memories of the cluster: of the next CTA
+    (``spread`` peer), of any (all) or of the own one (own); at random among ``held`` words a CTA
+    or at the lane's own word (``words`` row). Lanes an SM a clock; ``resident`` CTAs an SM."""
+    size, warps = int(record["cluster"]), int(record.get("warps", 16))
+    held, lanes = int(record.get("held", 1024)), int(record.get("lanes", 32))
+    spread, resident = record.get("spread", "all"), int(record.get("resident", 1))
+    setup = [*_seed("%tid"), f"setp.lt.u32 %live, %lane, {lanes};",
+             "mov.u32 %rank, %cluster_ctarank;"]  # fmt: skip
+    if spread == "peer":
+        setup += ["add.u32 %rank, %rank, 1;", f"rem.u32 %rank, %rank, {size};"]
+    setup += ["mapa.shared::cluster.u32 %q, %smem, %rank;"]
+    step = _random("k")
+    if record.get("words", "random") == "row":
+        step += ["shl.b32 %o, %lane, 2;"]
+    else:
+        step += ["shr.u32 %o, %k, 8;", f"and.b32 %o, %o, {held - 1};", "shl.b32 %o, %o, 2;"]
+    if spread == "all":
+        step += ["shr.u32 %rank, %k, 3;", f"and.b32 %rank, %rank, {size - 1};",
+                 "mapa.shared::cluster.u32 %q, %smem, %rank;"]  # fmt: skip
+    step += ["add.u32 %o, %o, %q;", "@%live red.shared::cluster.add.u32 [%o], 1;"]
+    loop = Loop(
+        step * UNROLL, [".reg .b32 %rank, %q, %k, %o, %t;", ".reg .pred %live;"], setup,
+        _CLUSTER, _CLUSTER, before=_CLUSTER,
+    )  # fmt: skip
+    amount = float(lanes * warps * UNROLL * ROUNDS * resident)
+
+    def value(clocks: np.ndarray, us: float) -> float:
+        return amount / float(np.mean(cycles(clocks, warps)))
+
+    ctas = size * (SMS // size) * resident
+    smem = _ALONE if resident == 1 else 4 * held
+    return Bench(record, loop, ctas, 32 * warps, ROUNDS, "lanes/clk/SM", value, cluster=size,
+                 smem_bytes=smem)  # fmt: skip
+
+
+_RED = {
+    "global_red": "red.global.add.u32 [%a], 1;",
+    "global_add": "atom.global.add.u32 %v, [%a], 1;",
+    "global_red_f32": "red.global.add.f32 [%a], 0f3F800000;",
+}
+
+
+def atomic_lines(record: dict[str, Any]) -> Bench:
+    """Warps count into random ones of ``lines`` lines, each lane into its own word; of a warp
+    ``lanes`` take part: the ``first`` ones or a ``random`` set. Warp requests a clock."""
+    what, lines = record.get("what", "global_red"), int(record["lines"])
+    lanes, warps = int(record["lanes"]), int(record.get("warps", 8))
+    ctas = int(record.get("ctas", SMS))
+    setup = [
+        "mov.u32 %v, 0;", "shr.u32 %w, %tid, 5;", *_seed("%w"), "mov.u32 %u, %k;", *_seed("%tid"),
+        "shl.b32 %t, %lane, 2;", "cvt.u64.u32 %o, %t;", "add.u64 %p, %data, %o;",
+        f"setp.lt.u32 %live, %lane, {lanes};",
+    ]  # fmt: skip
+    step = [*_random("u"), "shr.u32 %t, %u, 9;", f"and.b32 %t, %t, {lines - 1};",
+            "mul.wide.u32 %o, %t, 128;", "add.u64 %a, %p, %o;"]  # fmt: skip
+    if record.get("which", "random") == "random" and lanes < 32:
+        step += [*_random("k"), "shr.u32 %t, %k, 27;", f"setp.lt.u32 %live, %t, {lanes};"]
+    step += [f"@%live {_RED[what]}"]
+    if what == "global_add":
+        step += ["xor.b32 %sink, %sink, %v;"]
+    loop = Loop(
+        step * UNROLL, [".reg .b64 %p, %o, %a;", ".reg .b32 %k, %t, %u, %v, %w;",
+                        ".reg .pred %live;"],
+        setup, ("bar.sync 0;",), ["xor.b32 %sink, %sink, %v;"],
+    )  # fmt: skip
+    amount = float(warps * UNROLL * ROUNDS * ctas)
+
+    def value(clocks: np.ndarray, us: float) -> float:
+        return amount / float(np.mean(cycles(clocks, warps)))
+
+    return Bench(record, loop, ctas, 32 * warps, ROUNDS, "requests/clk", value,
+                 words=32 * lines + 64)  # fmt: skip
+
+
+NODES, LINE, FOOTPRINT = 128, 128, 512 << 20
+
+
+def chases(record: dict[str, Any]) -> Bench:
+    """Cold chases of ``lanes`` threads of one warp in each of ``ctas`` CTAs, every one over its own
+    128 lines: neighbours (``order`` line) or anywhere in 512 MB (random). Clocks a load."""
+    ctas, lanes = int(record.get("ctas", 1)), int(record.get("lanes", 1))
+    threads = ctas * lanes
+    space = int(record.get("bytes", FOOTPRINT))
+
+    def fill(data: np.ndarray, address: int) -> None:
+        rng = np.random.default_rng(7)
+        if record.get("order", "random") == "line":
+            lines = np.arange(threads * NODES)
+        else:
+            lines = rng.choice(space // LINE - 1, threads * NODES, replace=False)
+        lines = lines.astype(np.uint64).reshape(threads, NODES)
+        places = (lines + np.uint64(threads * 8 // LINE + 1)) * np.uint64(LINE)
+        words = data.view(np.uint64)
+        words[(places // np.uint64(8)).astype(np.int64)] = np.roll(places, -1, 1) + np.uint64(
+            address)  # fmt: skip
+        words[:threads] = places[:, 0] + np.uint64(address)
+
+    setup = ["mov.u32 %k, %ctaid.x;", f"mad.lo.u32 %k, %k, {lanes}, %lane;",
+             "mul.wide.u32 %o, %k, 8;", "add.u64 %p, %data, %o;",
+             "ld.global.cg.u64 %p, [%p];"]  # fmt: skip
+    loop = Loop(["ld.global.cg.u64 %p, [%p];"] * 32, [".reg .b64 %p, %o;", ".reg .b32 %k;"], setup,
+                (), ["cvt.u32.u64 %sink, %p;"])  # fmt: skip
+
+    def value(clocks: np.ndarray, us: float) -> float:
+        return float((clocks[:, 1] - clocks[:, 0]).mean()) / NODES
+
+    words = (space if record.get("order", "random") == "random" else threads * NODES * LINE) // 4
+    return Bench(record, loop, ctas, lanes, NODES // 32, "clk", value,
+                 words=words + 32 * (threads * 8 // LINE + 2), fill=fill)  # fmt: skip
