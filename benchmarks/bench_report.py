@@ -2,8 +2,8 @@
 
 Pages of 10^3, 10^4 and 10^5 designs in headless Chromium: CPU seconds until the page says that it
 is ready and two frames have been painted, of the page's main thread and of all the browser's
-processes (``SystemInfo.getProcessInfo``), and of a page that has Plotly and no design, the floor. ``--write``
-puts the table into ``docs/benchmarks/report.md``.
+processes (``SystemInfo.getProcessInfo``), and of a page that has Plotly and no design, the floor.
+``--write`` puts the table into ``docs/benchmarks/report.md``.
 """
 
 import argparse

@@ -18,6 +18,12 @@ Task = Callable[[str, Sequence[Item]], Batch]
 
 BATCH_SECONDS = 0.05
 """Work aimed at per task: far above the cost of a task (0.3 ms), short enough to lose little."""
+INLINE_SECONDS = 0.01
+"""The same in the driver itself: what a kill can undo, for a batch is stored as one."""
+CLUSTER_SECONDS = 0.2
+"""The same on a cluster, whose tasks cost a worker and the scheduler about 4 ms each."""
+CLUSTER_WORKER_SECONDS = 0.01
+"""Added per worker of a large cluster: its one scheduler answers all of them."""
 MAX_BATCH = 512
 GROWTH = 4
 WINDOW = 3
@@ -34,16 +40,22 @@ class WorkersError(ArchsimError):
     """The worker processes could not start."""
 
 
-class BatchSize:
-    """How many points make a task, from the measured seconds per point."""
+def cluster_seconds(workers: int) -> float:
+    """Return the work aimed at per task of a cluster of ``workers``."""
+    return max(CLUSTER_SECONDS, CLUSTER_WORKER_SECONDS * workers)
 
-    def __init__(self, limit: int) -> None:
+
+class BatchSize:
+    """How many points make a task of ``seconds``, from the measured seconds per point."""
+
+    def __init__(self, seconds: float, limit: int = MAX_BATCH) -> None:
+        self._seconds = seconds
         self._limit = limit
         self.points = 1
 
     def learn(self, points: int, seconds: float) -> None:
         """Adapt to a batch of ``points`` that took ``seconds`` in the worker."""
-        ideal = self._limit if seconds <= 0 else int(BATCH_SECONDS * points / seconds)
+        ideal = self._limit if seconds <= 0 else int(self._seconds * points / seconds)
         self.points = max(1, min(ideal, self.points * GROWTH, self._limit))
 
 
@@ -53,6 +65,9 @@ class Crew:
     def __init__(self, factory: ExecutorFactory, setup: WorkerSetup, workers: int) -> None:
         self.workers = workers
         self.inline = factory is local_executor and workers == 1
+        self.batch_seconds = INLINE_SECONDS if self.inline else BATCH_SECONDS
+        if factory is not local_executor:
+            self.batch_seconds = cluster_seconds(workers)
         self._factory = factory
         self._setup = setup
         self._executor: Executor | None = None
@@ -125,7 +140,7 @@ def dispatch(
     ``total`` is the number of points, used to spread the last batches evenly. ``lose`` is called
     for a point whose worker died each time it was tried.
     """
-    size = BatchSize(1 if crew.inline else MAX_BATCH)
+    size = BatchSize(crew.batch_seconds)
     window = 1 if crew.inline else WINDOW * crew.workers
     queue = _Queue(points, total)
     flying: dict[Future[Batch], list[Item]] = {}

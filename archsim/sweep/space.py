@@ -20,9 +20,13 @@ class Absent(Enum):
 ABSENT: Final = Absent.ABSENT
 
 
+# made once: json.dumps makes an encoder for every text
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def canonical(value: object) -> str:
     """Return the one JSON text of plain data (sorted keys, no spaces, no NaN)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 class Space:

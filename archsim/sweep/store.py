@@ -1,9 +1,9 @@
 """The crash-safe store of finished points: one SQLite file in WAL mode, one writer.
 
-Every point is one transaction, so that a process killed at any moment leaves each point either
-wholly in the store or not at all. A file that is damaged, foreign or in use is refused with one
-sentence and never touched. Which points belong to the present run stands in temporary tables,
-so memory and the cost per point stay flat.
+Points that arrive together are one transaction, so that a process killed at any moment leaves each
+point either wholly in the store or not at all. A file that is damaged, foreign or in use is refused
+with one sentence and never touched. Which points belong to the present run stands in temporary
+tables, so memory and the cost per point stay flat.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INSERT = """INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET overrides = excluded.overrides, status = excluded.status,
     metrics = excluded.metrics, error = excluded.error, reason = excluded.reason,
     crc = excluded.crc, detail = excluded.detail WHERE status = 'lost'"""
-DETAIL = "INSERT INTO details (detail) VALUES (?)"
+DETAIL = "INSERT INTO details VALUES (?, ?)"
 RUN = """INSERT INTO run VALUES (?, ?)
     ON CONFLICT (key) DO UPDATE SET idx = min(idx, excluded.idx)"""
 TODO = """INSERT INTO todo SELECT idx, key FROM run LEFT JOIN points USING (key)
@@ -79,6 +79,7 @@ class Store:
                 check_pages(self._db, path)
                 self._db.executescript(CREATE_RUN)
                 self.fresh = self._db.execute("SELECT 1 FROM points LIMIT 1").fetchone() is None
+                self._last_detail = self._count("SELECT coalesce(max(id), 0) FROM details")
         except BaseException:
             self.close()
             raise
@@ -99,20 +100,38 @@ class Store:
         self._db.close()
         self._lock.release()
 
-    def commit(self, record: Record) -> bool:
-        """Write one finished point in one transaction; return whether it is new."""
-        execute = self._db.execute
-        with guard(self.path):
-            execute("BEGIN IMMEDIATE")
-            try:
-                detail = execute(DETAIL, (record.detail,)).lastrowid if record.detail else None
-                new = execute(INSERT, (*record[1:7], record.crc, detail)).rowcount > 0
-                execute("COMMIT" if new else "ROLLBACK")
-            except BaseException:
-                if self._db.in_transaction:
-                    execute("ROLLBACK")
-                raise
+    def commit(self, records: Sequence[Record]) -> int:
+        """Write finished points in one transaction; return how many of them are new."""
+        first = self._last_detail + 1
+        rows = [(*r[1:7], r.crc, i if r.detail else None) for i, r in enumerate(records, first)]
+        details = [(i, r.detail) for i, r in enumerate(records, first) if r.detail]
+        with guard(self.path), self._transaction():
+            new = self._db.executemany(INSERT, rows).rowcount
+            if new == len(records):
+                self._db.executemany(DETAIL, details)
+            else:  # which of them are new is not known: one by one
+                self._db.execute("ROLLBACK")
+                self._db.execute("BEGIN IMMEDIATE")
+                new = sum(self._insert(row, r.detail) for row, r in zip(rows, records, strict=True))
+        self._last_detail += len(records)
         return new
+
+    def _insert(self, row: tuple[Any, ...], detail: bytes) -> bool:
+        new = self._db.execute(INSERT, row).rowcount > 0
+        if new and detail:
+            self._db.execute(DETAIL, (row[-1], detail))
+        return new
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
     def add_to_run(self, pairs: Iterable[tuple[str, int]]) -> None:
         """Count ``(key, index)`` pairs to this run; of equal keys the lowest index stays."""

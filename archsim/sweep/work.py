@@ -84,7 +84,9 @@ class Work(ABC):
         try:
             self._work()
             self._flush()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
+            if isinstance(stop, worker.BatchInterrupted):
+                self._finish(stop.results)
             self._crew.close(kill=True)
             done = 0 if self._phase == "identify" else self._done
             raise SweepInterrupted(done, self._total) from None
@@ -107,8 +109,8 @@ class Work(ABC):
         dispatch(self._crew, worker.evaluate_batch, points, count, self._finish, self._lose)
 
     def _finish(self, records: list[Record]) -> None:
+        self._new += self._store.commit(records)
         for record in records:
-            self._new += self._store.commit(record)
             self._belongs(record.key, record.place)
             self._done += 1
             if record.status != OK:

@@ -20,9 +20,9 @@ def main(folder, workers, seconds=SECONDS):
     log = os.open(folder / "acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     commit = Store.commit
 
-    def acknowledged(store, record):
-        new = commit(store, record)
-        os.write(log, f"{record.key} {record.status}\n".encode())
+    def acknowledged(store, records):
+        new = commit(store, records)
+        os.write(log, "".join(f"{r.key} {r.status}\n" for r in records).encode())
         return new
 
     Store.commit = acknowledged

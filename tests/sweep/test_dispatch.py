@@ -8,7 +8,7 @@ from archsim.sweep.executor import InlineExecutor
 
 
 def test_batches_grow_to_the_aimed_time_and_shrink_at_once():
-    size, seen = BatchSize(MAX_BATCH), []
+    size, seen = BatchSize(BATCH_SECONDS), []
     for _ in range(6):
         size.learn(size.points, size.points * 0.001)
         seen.append(size.points)
@@ -18,7 +18,7 @@ def test_batches_grow_to_the_aimed_time_and_shrink_at_once():
 
 
 def test_cheap_points_stay_within_the_largest_batch():
-    size = BatchSize(MAX_BATCH)
+    size = BatchSize(BATCH_SECONDS)
     for _ in range(10):
         size.learn(size.points, 0.0)
     assert size.points == MAX_BATCH

@@ -31,10 +31,10 @@ def run_rows(store, pairs):
 def test_points_survive_closing_and_come_sorted(path):
     with Store(path) as store:
         assert store.fresh
-        assert store.commit(record("b", 0)) and store.commit(record("a", 1))
+        assert store.commit([record("b", 0)]) and store.commit([record("a", 1)])
     with Store(path) as store:
         assert not store.fresh
-        assert not store.commit(record("a", 1))
+        assert not store.commit([record("a", 1)])
         assert run_rows(store, [("b", 0), ("a", 1)]) == [(1, "a", "ok"), (0, "b", "ok")]
     assert sorted(p.name for p in path.parent.iterdir()) == ["store.sqlite", "store.sqlite.lock"]
 
@@ -42,7 +42,7 @@ def test_points_survive_closing_and_come_sorted(path):
 def test_only_points_of_this_run_are_seen_and_the_lowest_index_stays(path):
     with Store(path) as store:
         for key in "abc":
-            store.commit(record(key))
+            store.commit([record(key)])
         assert run_rows(store, [("b", 7), ("b", 2), ("b", 9), ("c", 1)]) == [
             (2, "b", "ok"),
             (1, "c", "ok"),
@@ -52,14 +52,14 @@ def test_only_points_of_this_run_are_seen_and_the_lowest_index_stays(path):
 
 def test_missing_and_lost_points_are_planned_by_index(path):
     with Store(path) as store:
-        store.commit(record("done"))
-        store.commit(record("bad", status="failed"))
-        store.commit(lost_record(3, "lost", {"x": 1}))
+        store.commit([record("done")])
+        store.commit([record("bad", status="failed")])
+        store.commit([lost_record(3, "lost", {"x": 1})])
         store.add_to_run([("done", 1), ("lost", 3), ("bad", 4), ("new", 0)])
         assert store.plan() == 2
         assert list(store.todo()) == [(0, "new"), (3, "lost")]
         assert store.counts() == (1, 2)
-        assert store.commit(record("lost", 3))
+        assert store.commit([record("lost", 3)])
         assert store.counts() == (2, 1)
 
 
@@ -70,8 +70,32 @@ def test_details_are_kept_once_and_read_without_the_lock(path, sweep):
         expected = {"operators": [{"name": "gemm", "us": 50.1}] * 3}
         assert store.detail(key) == read_detail(path, key) == expected
         assert read_detail(path, "other") is None
-        assert not store.commit(record(key, detail=b"again"))
+        assert not store.commit([record(key, detail=b"again")])
         assert store._db.execute("SELECT count(*) FROM details").fetchone() == (1,)
+
+
+def test_a_batch_with_points_that_are_stored_keeps_the_new_ones_alone(path):
+    first = [record("a", detail=b"of a"), record("b"), record("c", detail=b"of c")]
+    with Store(path) as store:
+        assert store.commit(first) == 3
+        store.commit([lost_record(3, "lost", {})])
+    with Store(path) as store:
+        mixed = [record("c", detail=b"again"), record("d", detail=b"of d"), record("lost")]
+        assert store.commit([*mixed, record("d", detail=b"twice")]) == 2
+        assert store.commit([record("e", detail=b"of e")]) == 1
+        kept = store._db.execute(
+            "SELECT key, details.detail FROM points JOIN details ON id = points.detail ORDER BY key"
+        ).fetchall()
+        assert kept == [(key, f"of {key}".encode()) for key in "acde"]
+        assert store._db.execute("SELECT count(*) FROM details").fetchone() == (4,)
+
+
+def test_a_batch_that_cannot_be_stored_leaves_nothing_of_it(path):
+    with Store(path) as store:
+        with pytest.raises(ConfigError, match="undamaged SQLite file"):
+            store.commit([record("a", detail=b"x"), record("b", status="no such status")])
+        assert store._db.execute("SELECT count(*) FROM points").fetchone() == (0,)
+        assert store.commit([record("b", detail=b"y")]) == 1
 
 
 def test_details_are_read_from_a_folder_that_cannot_be_written(path, sweep):
@@ -182,7 +206,7 @@ def test_flipped_bytes_never_change_results_silently(path, sweep, results):
 def test_a_log_left_by_a_deleted_store_is_not_replayed(path, sweep, tmp_path):
     sweep(SPACE, store_path=path)
     with Store(path) as store:
-        store.commit(record("old"))
+        store.commit([record("old")])
         log = path.with_name("store.sqlite-wal")
         shutil.copy(log, tmp_path / "wal")
     path.unlink()
