@@ -43,8 +43,10 @@ def dsp(device: EdgeMoeDevice) -> dict[str, int]:
     interval = max(device.encoder.dim // attention.lanes, RECURRENCE)
     exponentials = -(-attention.queries * device.encoder.heads // interval)
     lanes = vector.words * device.memory.word_bytes // ACTIVATION_BYTES
-    if has_rtl(device):
+    chooses, controls = power + product, 0
+    if has_rtl(device):  # a sum and a weight of its own, with a reciprocal; the fetcher's address
         lanes = Layout(device.params).norm_lanes
+        chooses, controls = 2 * (power + product) + 4, dsp_of(32, 8)
     weight = formats.weight.bits
     arrays = 1 if attention.shared else 2
     norm = lanes * (dsp_of(wide, wide) * 2 + dsp_of(wide, formats.norm.bits))
@@ -57,8 +59,9 @@ def dsp(device: EdgeMoeDevice) -> dict[str, int]:
         "softmax": 2 * exponentials * (power + product) + 4,
         "gelu": linear.tile_out * dsp_of(18, 18),
         "norm": norm + 2 * dsp_of(50, 24) + 4,
-        "gate": gates * dsp_of(wide, weight) + power + product,
+        "gate": gates * dsp_of(wide, weight) + chooses,
         "embed": embeds * dsp_of(16, 9),
+        "control": controls,
     }
 
 
