@@ -12,13 +12,15 @@ from archsim.config.edgemoe_params import SMALL, Techniques
 from archsim.functional.edgemoe.attention import Attention, first_keys
 from archsim.functional.edgemoe.erf import ErfGelu as ExactGelu
 from archsim.functional.edgemoe.reference import gelu
+from archsim.functional.edgemoe.routing import Gate as ExactGate
 from archsim.functional.edgemoe.softmax import Softmax
-from cosim.edgemoe_words import attention_cases
+from cosim.edgemoe_words import attention_cases, gate_case, queue_case, queues_of
 from hdl.edgemoe.erf import CALL_CYCLES, ErfGelu, row_cycles
+from hdl.edgemoe.gate import Gate
 from hdl.edgemoe.mix import AttentionMix
 from hdl.edgemoe.plain_softmax import PlainSoftmax
 from hdl.edgemoe.plain_softmax import row_cycles as softmax_row_cycles
-from hdl.edgemoe.queues import TokenQueue, queued_layout
+from hdl.edgemoe.queues import TokenQueue
 from hdl.edgemoe.scores import AttentionScores
 from hdl.edgemoe.softmax import number_layout, sum_layout
 
@@ -105,12 +107,24 @@ def test_attention_passes_without_a_technique(names):
     assert (Softmax(p).reduce(exact, first_keys(p))[1] == other[1]).all()  # the same maxima
 
 
+def test_a_gate_without_the_running_maximum():
+    p = without("single_pass_softmax")
+    logits = np.random.default_rng(1).integers(-(2 << 22), 2 << 22, (5, p.experts))
+    case = gate_case(p, "gate", logits, ExactGate(p).choose(logits))
+    expected = list(case.expected["gate_o"])
+    found, cycle = run(Gate(p), {"i": list(case.words["gate_i"])}, {"o": len(expected)})
+    assert found["o"] == expected
+    assert cycle == case.cycles
+
+
 def test_chosen_experts_leave_token_by_token():
     p = without("expert_by_expert")
-    layout = queued_layout(p)
-    words = [
-        field(layout, expert=(3 * n) % 4, token=n // 2, score=n, last=n == 17) for n in range(18)
-    ]
-    found, _ = run(TokenQueue(p, passes=2), {"i": words}, {"o": 36})
-    last = 1 << layout["last"].offset
-    assert found["o"] == [w | last for w in words for _ in range(2)]
+    logits = np.random.default_rng(1).integers(-(2 << 22), 2 << 22, (p.tokens, p.experts))
+    case = queue_case(p, "queues", ExactGate(p).choose(logits))
+    expected = list(case.expected["queues_o"])
+    found, cycle = run(TokenQueue(p), {"i": list(case.words["queues_i"])}, {"o": len(expected)})
+    assert found["o"] == expected
+    assert cycle == case.cycles
+    assert [q.expert for q in queues_of(p, expected)] == list(
+        ExactGate(p).choose(logits).experts.ravel()
+    )
