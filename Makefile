@@ -13,13 +13,14 @@ ifdef PIP_CERT
 export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 
-.PHONY: demo test test-full prove mutate lint types schemas docs notebooks kills lock clean help
+.PHONY: demo test test-full prove mutate lint types schemas docs notebooks kills benchmarks lock clean help
 
 help:
 	@echo "make demo       set up, run the quickstart, print the table and where the report lies"
 	@echo "make test       set up, then lint, types and the tests"
 	@echo "make test-full  everything, slow exhaustive runs included; goes on where it was stopped"
 	@echo "                (SHARD=2/8: every eighth shard; MINUTES=30: begin none after half an hour)"
+	@echo "make benchmarks the tables of docs/benchmarks again, peers included (most of an hour)"
 	@echo "make prove      prove the stream components (docs/proofs.md)"
 	@echo "make mutate     score the hardware tests by mutation (docs/mutation.md)"
 	@echo "make schemas    write the JSON Schemas of configuration files again (docs/editor.md)"
@@ -78,6 +79,13 @@ notebooks: $(DEV)
 kills: $(DEV)  # hours on a busy machine; KILLS=5 for a look
 	$(BIN)/python benchmarks/kill9.py --kills $(or $(KILLS),100)
 	$(BIN)/python benchmarks/kill_cluster.py --kills $(or $(KILLS),100)
+
+benchmarks: $(DEV)  # the tables of docs/benchmarks, peers included; most of an hour
+	$(BIN)/python benchmarks/bench_array.py --write --repeat 5
+	$(BIN)/python benchmarks/bench_faults.py --write
+	$(BIN)/python benchmarks/bench_sweep.py --write
+	$(BIN)/python benchmarks/bench_report.py --write
+	$(BIN)/python benchmarks/bench_cluster.py --write
 
 schemas: $(RUN)
 	$(BIN)/archsim schema --output configs/schemas

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NoReturn
 
 from archsim.errors import CheckError
 from archsim.metrics.result import KernelResult, OperatorResult, PointResult
@@ -25,51 +26,56 @@ def check_operator(
     ``cold`` says that no input lay in a cache; then its kernels move at least
     ``compulsory_bytes`` of device memory, which is only checked where given.
     """
-    us = 0.0
+    us = done = moved = 0.0
     for kernel in op.kernels:
         _check_kernel(op.name, kernel)
         us += kernel.us
-    _require(op.kernels != (), op.name, "launch at least one kernel", "none")
-    _require(_near(us, op.us), op.name, f"take the time of its kernels, {us!r} us", op.us)
-    _require(math.isfinite(op.energy_j) and op.energy_j >= 0, op.name, "use energy", op.energy_j)
-    _require(
-        op.low_us <= op.us * (1 + TOLERANCE) and op.us <= op.high_us * (1 + TOLERANCE),
-        op.name, f"lie in its range {op.low_us!r} to {op.high_us!r} us", op.us,
-    )  # fmt: skip
-    done = sum(kernel.flops for kernel in op.kernels)
-    _require(done >= op.flops * (1 - TOLERANCE), op.name, f"do all of {op.flops} operations", done)
-    if cold and compulsory_bytes is not None:
-        moved = sum(kernel.hbm_bytes for kernel in op.kernels)
-        _require(
-            moved >= compulsory_bytes * (1 - TOLERANCE),
-            op.name, f"move at least {compulsory_bytes} B of device memory", moved,
-        )  # fmt: skip
+        done += kernel.flops
+        moved += kernel.hbm_bytes
+    # sentences are put together for an answer that fails alone: every point passes here
+    if not op.kernels:
+        _fail(op.name, "launch at least one kernel", "none")
+    if not _near(us, op.us):
+        _fail(op.name, f"take the time of its kernels, {us!r} us", op.us)
+    if not (math.isfinite(op.energy_j) and op.energy_j >= 0):
+        _fail(op.name, "use energy", op.energy_j)
+    if not (op.low_us <= op.us * (1 + TOLERANCE) and op.us <= op.high_us * (1 + TOLERANCE)):
+        _fail(op.name, f"lie in its range {op.low_us!r} to {op.high_us!r} us", op.us)
+    if not done >= op.flops * (1 - TOLERANCE):
+        _fail(op.name, f"do all of {op.flops} operations", done)
+    if cold and compulsory_bytes is not None and not moved >= compulsory_bytes * (1 - TOLERANCE):
+        _fail(op.name, f"move at least {compulsory_bytes} B of device memory", moved)
 
 
 def _check_kernel(operator: str, kernel: KernelResult) -> None:
     """Check one kernel's terms and bounds."""
-    who = f"{operator}: {kernel.name}"
     total = 0.0
     for term in kernel.terms_us:
-        _require(term >= 0.0 and term != math.inf, who, "have finite terms from 0", term)
+        if not 0.0 <= term < math.inf:
+            _fail(f"{operator}: {kernel.name}", "have finite terms from 0", term)
         total += term
-    _require(kernel.us > 0.0, who, "take time", kernel.us)
-    _require(_near(total, kernel.us), who, f"take the sum of its terms, {total!r} us", kernel.us)
+    us = kernel.us
+    if not us > 0.0:
+        _fail(f"{operator}: {kernel.name}", "take time", us)
+    if not _near(total, us):
+        _fail(f"{operator}: {kernel.name}", f"take the sum of its terms, {total!r} us", us)
     for resource, bound in kernel.bound_us.items():
-        _require(
-            kernel.us >= bound * (1 - TOLERANCE),
-            who, f"take at least the {resource} bound of {bound!r} us", kernel.us,
-        )  # fmt: skip
-    _require(kernel.hbm_bytes >= 0 and kernel.l2_bytes >= 0, who, "move bytes", kernel.hbm_bytes)
+        if not us >= bound * (1 - TOLERANCE):
+            rule = f"take at least the {resource} bound of {bound!r} us"
+            _fail(f"{operator}: {kernel.name}", rule, us)
+    if not (kernel.hbm_bytes >= 0 and kernel.l2_bytes >= 0):
+        _fail(f"{operator}: {kernel.name}", "move bytes", kernel.hbm_bytes)
 
 
 def check_point(point: PointResult) -> None:
     """Raise ``CheckError`` unless every metric is finite and every operator can be true."""
     for name, value in point.metrics.items():
-        _require(math.isfinite(value) and value >= 0, f"metric {name}", "be finite", value)
+        if not (math.isfinite(value) and value >= 0):
+            _fail(f"metric {name}", "be finite", value)
     for op in point.operators:
         check_operator(op)
-        _require(op.count >= 1, op.name, "occur", op.count)
+        if not op.count >= 1:
+            _fail(op.name, "occur", op.count)
 
 
 def check_monotone(
@@ -87,18 +93,17 @@ def check_monotone(
 
     """
     for i in range(1, len(values)):
-        _require(
-            answers_us[i] <= answers_us[i - 1] * (1 + slack + TOLERANCE),
-            what, f"not slow down from {values[i - 1]:g} to {values[i]:g}",
-            f"{answers_us[i - 1]!r} us to {answers_us[i]!r} us",
-        )  # fmt: skip
+        if not answers_us[i] <= answers_us[i - 1] * (1 + slack + TOLERANCE):
+            _fail(
+                what, f"not slow down from {values[i - 1]:g} to {values[i]:g}",
+                f"{answers_us[i - 1]!r} us to {answers_us[i]!r} us",
+            )  # fmt: skip
 
 
 def _near(a: float, b: float) -> bool:
     return abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
 
 
-def _require(good: bool, who: str, rule: str, value: object) -> None:
-    if not good:
-        shown = repr(value) if isinstance(value, float) else value
-        raise CheckError(f"self-check: {who} must {rule}, not {shown}")
+def _fail(who: str, rule: str, value: object) -> NoReturn:
+    shown = repr(value) if isinstance(value, float) else value
+    raise CheckError(f"self-check: {who} must {rule}, not {shown}")

@@ -7,6 +7,7 @@ microsecond attributed to the one resource that bounded it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 TERMS = ("launch", "compute", "shared", "l2", "hbm", "exposed")
@@ -35,7 +36,7 @@ class KernelResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; ``terms_us`` as a dictionary."""
-        data = {name: getattr(self, name) for name in _KERNEL_FIELDS}
+        data = dict(zip(_KERNEL_FIELDS, _kernel_values(self), strict=True))
         data["terms_us"] = dict(zip(TERMS, self.terms_us, strict=True))
         return data
 
@@ -65,11 +66,16 @@ class OperatorResult:
     @property
     def terms_us(self) -> tuple[float, ...]:
         """Attribution over ``TERMS``, summed over the kernels."""
-        return tuple(sum(k.terms_us[i] for k in self.kernels) for i in range(len(TERMS)))
+        return tuple(map(sum, zip(*(k.terms_us for k in self.kernels), strict=True)))
+
+    def counted(self, name: str, count: int) -> OperatorResult:
+        """Return the same result under another name, ``count`` times."""
+        _, kind, _, *rest = _operator_values(self)
+        return OperatorResult(name, kind, count, *rest)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; ``terms_us`` as a dictionary."""
-        data = {name: getattr(self, name) for name in _OPERATOR_FIELDS}
+        data = dict(zip(_OPERATOR_FIELDS, _operator_values(self), strict=True))
         data["terms_us"] = dict(zip(TERMS, self.terms_us, strict=True))
         data["kernels"] = [kernel.to_dict() for kernel in self.kernels]
         return data
@@ -104,3 +110,5 @@ class PointResult:
 # ``dataclasses.asdict`` copies deeply, which takes longer than pricing the operator.
 _KERNEL_FIELDS = tuple(f.name for f in fields(KernelResult))
 _OPERATOR_FIELDS = tuple(f.name for f in fields(OperatorResult))
+_kernel_values = attrgetter(*_KERNEL_FIELDS)
+_operator_values = attrgetter(*_OPERATOR_FIELDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from math import prod
 from typing import ClassVar
 
@@ -72,6 +73,10 @@ class OpSpec:
 
     def __str__(self) -> str:
         """The kind and every field that is not left at its default, for people."""
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         chosen = (
             f"{f.name}={getattr(self, f.name)}"
             for f in fields(self)

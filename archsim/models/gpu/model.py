@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from archsim.config.gpu import GpuDevice
@@ -67,7 +66,7 @@ class GpuModel:
         shares = (uses.reads.found(*spans), uses.writes.found(*spans))
         priced = self._price_all([(*row, True) for row in zip(uses.specs, *shares, strict=True)])
         counted = tuple(
-            replace(result, count=n, name=name)
+            result.counted(name, n)
             for result, n, name in zip(priced, uses.counts, graph.first_names, strict=True)
         )
         return summarise(graph, counted, self.device, execution, self._variants.rows[0])
