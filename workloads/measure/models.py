@@ -16,10 +16,14 @@ from workloads.measure.timing import NAME_CHARS, SETUP, Timer, span_us, split, t
 
 Runs = list[list[dict[str, Any]]]
 
-RUNS, REPLAYS = 5, 20
+RUNS, REPLAYS, CAPTURES = 5, 20, 5
+BUSY_CYCLES = 2_000_000  # a spin of ~1 ms: longer than the host takes to launch a graph
 METHOD = (
     "eager inference with random weights, warm caches: kernel_sum_us is the median of {runs} runs "
-    "of the summed CUPTI kernel durations; graph_us the median of {replays} CUDA-graph replays; "
+    "of the summed CUPTI kernel durations; graph_us the median of {replays} CUDA-graph replays, of "
+    "{captures} captures the median one (graph_us_min, graph_us_max: the extreme ones); "
+    "graph_queued_us the same where the GPU is still busy when the host launches the graph, "
+    "graph_host_us the host's time of that launch; "
     "graph_sum_us and graph_span_us from CUPTI over replays; sequence is every kernel in order of "
     "start as [name index, us (median over the runs), grid, threads a block, us in the graph]"
 )
@@ -31,6 +35,8 @@ TRANSFORMERS = (
     "swin_tiny_patch4_window7_224",
 )  # fmt: skip
 LLAMAS: dict[str, tuple[int, int, int, int]] = {
+    "llama32_3b_2layers": (3072, 8192, 24, 8),
+    "llama2_70b_2layers": (8192, 28672, 64, 8),
     "llama2_7b_2layers": (4096, 11008, 32, 32),
     "llama3_8b_2layers": (4096, 14336, 32, 8),
     "llama32_1b_2layers": (2048, 8192, 32, 8),
@@ -57,12 +63,44 @@ JUDGE_LLAMAS = (
 )  # fmt: skip
 
 
-def judge_cases() -> Iterator[Case]:
-    """Models and sizes that no constant was fitted to."""
-    for name, batch in JUDGE_IMAGES:
-        yield _image_case(name, batch)
-    for name, batch, seq in JUDGE_LLAMAS:
-        yield _llama_case(name, batch, seq)
+BLIND_IMAGES = (
+    ("resnet18", 32), ("resnet50", 16), ("resnet101", 1), ("resnet152", 8),
+    ("mobilenetv2_100", 4), ("convnext_small", 1), ("convnext_base", 8),
+    ("swin_small_patch4_window7_224", 16), ("swin_base_patch4_window7_224", 1),
+    ("vit_large_patch16_224", 4), ("vit_base_patch32_224", 32), ("vit_small_patch16_224", 32),
+    ("deit_tiny_patch16_224", 2), ("deit_base_patch16_224", 24),
+)  # fmt: skip
+BLIND_LLAMAS = (
+    ("llama2_7b_2layers", 1, 1024), ("llama2_7b_2layers", 32, 1), ("llama2_13b_2layers", 1, 1),
+    ("llama3_8b_2layers", 16, 1), ("llama3_8b_2layers", 4, 128), ("llama32_1b_2layers", 4, 1),
+    ("llama32_1b_2layers", 1, 128), ("llama32_3b_2layers", 1, 1), ("llama32_3b_2layers", 2, 256),
+    ("llama2_70b_2layers", 1, 512),
+)  # fmt: skip
+REPEATED_IMAGES = (
+    ("convnext_tiny", 1), ("resnet34", 4), ("deit_tiny_patch16_224", 1), ("resnet18", 1),
+    ("resnet50", 1), ("deit_tiny_patch16_224", 8), ("swin_tiny_patch4_window7_224", 1),
+    ("mobilenetv2_100", 1),
+)  # fmt: skip
+REPEATED_LLAMAS = (
+    ("llama2_7b_2layers", 16, 1), ("llama32_1b_2layers", 1, 1), ("llama3_8b_2layers", 1, 1),
+    ("llama3_8b_2layers", 1, 64),
+)  # fmt: skip
+OTHERS = {
+    "models_judge": (JUDGE_IMAGES, JUDGE_LLAMAS),
+    "models_blind": (BLIND_IMAGES, BLIND_LLAMAS),
+    "models_repeat": (REPEATED_IMAGES, REPEATED_LLAMAS),
+}
+"""Images, then language models, of the suites that judge: two of models and sizes that no constant
+was fitted to, and small models of the other suites again, for the spread of the measurement."""
+
+
+def judge_cases(name: str = "models_judge") -> Iterator[Case]:
+    """The models of a judging suite."""
+    images, llamas = OTHERS[name]
+    for model, batch in images:
+        yield _image_case(model, batch)
+    for model, batch, seq in llamas:
+        yield _llama_case(model, batch, seq)
 
 
 def cases() -> Iterator[Case]:
@@ -130,18 +168,18 @@ def suite(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
     """Measure every model into ``store`` until ``deadline``.
 
     The suite ``models_tuned`` lets cuDNN time its candidates (``cudnn.benchmark``), vision only;
-    ``models_judge`` takes other sizes and models.
+    the suites of ``OTHERS`` judge.
     """
     import torch
 
     torch.backends.cudnn.benchmark = name == "models_tuned"
-    store.meta["method"] = METHOD.format(runs=RUNS, replays=REPLAYS)
+    store.meta["method"] = METHOD.format(runs=RUNS, replays=REPLAYS, captures=CAPTURES)
     store.meta["cudnn_benchmark"] = torch.backends.cudnn.benchmark
     for package in ("timm", "transformers"):
         store.meta[package] = importlib.import_module(package).__version__
     timer = Timer(RUNS, RUNS)
-    if name == "models_judge":
-        store.meta["purpose"], todo = "judge", list(judge_cases())
+    if name in OTHERS:
+        store.meta["purpose"], todo = "judge", list(judge_cases(name))
     else:
         todo = [case for case in cases() if "layout" in case or name == "models"]
     for done, case in enumerate(todo):
@@ -178,16 +216,23 @@ def measure(case: Case, timer: Timer, torch: Any) -> Case:
 
 def _graph(timer: Timer, launch: Launch, torch: Any) -> tuple[Case, Runs]:
     """Times of the captured graph and the events of its replays; none where capture fails."""
+    times: list[float] = []
     try:
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            launch()
-        graph_us = replay_us(torch, graph, REPLAYS)
+        for _ in range(CAPTURES):
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                launch()
+            times.append(replay_us(torch, graph, REPLAYS))
+        queued_us = replay_us(torch, graph, REPLAYS, BUSY_CYCLES)
     except RuntimeError as error:
         return {"graph_error": str(error).splitlines()[0][:160]}, []
     replays, _ = _runs(timer, graph.replay, RUNS)
     return {
-        "graph_us": round(graph_us, 3),
+        "graph_us": round(statistics.median(times), 3),
+        "graph_us_min": round(min(times), 3),
+        "graph_us_max": round(max(times), 3),
+        "graph_queued_us": round(queued_us, 3),
+        "graph_host_us": round(_host_us(torch, graph, REPLAYS), 3),
         "graph_sum_us": round(statistics.median(total_us(run) for run in replays), 3),
         "graph_span_us": round(statistics.median(span_us(run) for run in replays), 3),
     }, replays
@@ -208,18 +253,35 @@ def _runs(timer: Timer, launch: Launch, count: int) -> tuple[Runs, int]:
     return [runs[0, "run", run] for run in range(count)], clock
 
 
-def replay_us(torch: Any, graph: Any, count: int) -> float:
-    """Median time of a graph replay by events, in microseconds."""
+def replay_us(torch: Any, graph: Any, count: int, busy_cycles: int = 0) -> float:
+    """Median time of a graph replay by events, in microseconds.
+
+    With ``busy_cycles`` a kernel that spins so long runs before, so that the GPU need not wait for
+    the host.
+    """
     graph.replay()
     torch.cuda.synchronize()
     times: list[float] = []
     for _ in range(count):
         start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        if busy_cycles:
+            torch.cuda._sleep(busy_cycles)
         start.record()
         graph.replay()
         stop.record()
         stop.synchronize()
         times.append(1e3 * start.elapsed_time(stop))
+    return statistics.median(times)
+
+
+def _host_us(torch: Any, graph: Any, count: int) -> float:
+    """Median time that the host takes to launch a graph on an idle GPU, in microseconds."""
+    times: list[float] = []
+    for _ in range(count):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        graph.replay()
+        times.append(1e6 * (time.perf_counter() - start))
     return statistics.median(times)
 
 

@@ -143,6 +143,11 @@ def judge_suite(seed: int = 2027, scale: float = 0.26) -> list[Case]:
     return suite(seed, scale)
 
 
+def blind_suite(seed: int = 40961, scale: float = 0.3) -> list[Case]:
+    """A further judge with its own seed, measured when ``judge`` had been looked at."""
+    return suite(seed, scale)
+
+
 def choice_suite(seed: int = 3, scale: float = 1.0) -> list[Case]:
     """More cases of the classes whose libraries choose among many kernels; short ones only."""
     return _mixed(seed, CHOICE_GEMM, CHOICE, scale, MAX_FLOPS / 10)

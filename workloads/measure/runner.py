@@ -47,7 +47,7 @@ def main(names: Sequence[str], out: Path, budget_s: float = 600.0) -> list[Path]
 def _operators(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
     cases, repeats = suites.OPERATOR_SUITES[name](), suites.REPEATS.get(name, REPEATS)
     store.meta["method"] = METHOD.format(repeats=repeats)
-    if name.endswith(("judge", "holdout")):
+    if name.endswith(("judge", "holdout", "blind")):
         store.meta["purpose"] = "judge"  # archsim calibrate refuses it, validate splits it not
     if name not in suites.IN_ORDER:
         cases = sorted(cases, key=lambda case: case["flops"] > HEAVY_FLOPS)

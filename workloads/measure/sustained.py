@@ -22,7 +22,8 @@ METHOD = (
     "within the loop, joules = watts x us (one iteration); "
     "sm_mhz the median and sm_mhz_mean the mean of NVML readings over the loop, which another "
     "process takes; reasons: the clock event reasons seen (4: power cap); idle: nothing runs; "
-    "host_us: the host's launch times, as a device's launch constants name them"
+    "host_us: the host's launch times, as a device's launch constants name them, mean of those "
+    "before and after the loops (host_us_first, host_us_last)"
 )
 
 
@@ -74,10 +75,10 @@ def suite(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
     import torch
 
     store.meta["method"] = METHOD.format(loop=LOOP_S, preheat=PREHEAT_S)
-    store.meta["host_us"] = host_times(torch)
     store.add([idle(nvml)])
     todo = [counted(case) for case in cases()]
     with Sampler() as sampler:
+        first = store.meta["host_us"] = _host(torch, sampler)
         for done, case in enumerate(todo):
             store.meta["unmeasured"] = len(todo) - done
             if time.monotonic() > deadline:
@@ -86,8 +87,19 @@ def suite(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
                 store.add([{**case, **steady(build(case), torch, nvml, sampler)}])
             except Exception as error:
                 store.add([{**case, "error": f"{type(error).__name__}: {str(error)[:160]}"}])
+        last = _host(torch, sampler)
+    store.meta["host_us"] = {k: round(0.5 * (us + last.get(k, us)), 3) for k, us in first.items()}
+    store.meta["host_us_first"], store.meta["host_us_last"] = first, last
     store.meta["unmeasured"] = 0
     store.add([idle(nvml)])
+
+
+def _host(torch: Any, sampler: Sampler) -> dict[str, float]:
+    """Return the host's launch times as in the loops: reading the board slows them."""
+    sampler.start()
+    found = host_times(torch)
+    sampler.stop()
+    return found
 
 
 def idle(nvml: Nvml, seconds: float = 2.0) -> Case:

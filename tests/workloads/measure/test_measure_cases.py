@@ -7,7 +7,7 @@ from importlib import resources
 
 import pytest
 
-from workloads.measure import conv_launches, names_suite, random_suite, structured, suites
+from workloads.measure import conv_launches, models, names_suite, random_suite, structured, suites
 from workloads.measure.counts import counted
 from workloads.measure.operators import BUILDERS
 
@@ -94,3 +94,15 @@ def test_launches_are_written_once_each() -> None:
         [1, 0, [4, 1, 1]],
         [0, 1, [4, 1, 1]],
     ]
+
+
+def test_the_blind_suites_share_nothing_with_the_others() -> None:
+    names = ("operators", "holdout", "judge")
+    earlier = [case for name in names for case in suites.OPERATOR_SUITES[name]()]
+    shared = [c for c in suites.OPERATOR_SUITES["blind"]() if c in earlier]
+    assert len(shared) < 5  # small choices of sizes repeat
+    blind = list(models.judge_cases("models_blind"))
+    others = [*models.cases(), *models.judge_cases()]
+    assert len(blind) == 24
+    assert not [case for case in blind if case in others]
+    assert all(case in others for case in models.judge_cases("models_repeat"))

@@ -19,8 +19,27 @@ TIMED = (
 )  # fmt: skip
 
 
-def load(name: str) -> dict:
-    return json.loads((resources.files("workloads.measured") / f"h200_{name}.json").read_text())
+H100 = ("blind", "models_blind", "models_repeat", "sustained", "sustained_again")
+
+
+def load(name: str, device: str = "h200") -> dict:
+    file = resources.files("workloads.measured") / f"{device}_{name}.json"
+    return json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("name", H100)
+def test_sets_named_after_a_card_come_from_it(name: str) -> None:
+    meta = load(name, "h100")["meta"]
+    assert "H100" in meta["device"]
+    assert meta["method"]
+    assert meta.get("unmeasured") == 0
+
+
+def test_graphs_were_captured_and_replayed_several_times() -> None:
+    for model in load("models_repeat", "h100")["cases"]:
+        assert model["graph_us_min"] <= model["graph_us"] <= model["graph_us_max"]
+        assert model["graph_queued_us"] > 0
+        assert model["graph_host_us"] > 0
 
 
 @pytest.mark.parametrize("name", FILES)
