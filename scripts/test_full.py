@@ -1,11 +1,11 @@
 """Every test, the slow ones too, in shards that go on where they were stopped.
 
-Usage: scripts/test_full.py [--shard I/N] [--minutes 30]. A shard is a test file, or one part of the
-co-simulation campaign; each runs in a process of its own. What passed is kept in build/test-full
-under the digest of all tracked files, a file a shard, so that several may run side by side: run
-again after a stop, only the rest runs; any change of a file begins anew. No shard begins after
---minutes (0: no limit). Compiled simulations are kept by their Verilog, so that each distinct RTL
-is compiled once, whatever shard needs it.
+Usage: scripts/test_full.py [--shard I/N] [--minutes 30]. A shard is a test file, or one case of
+``LONG``, the co-simulation campaigns; each runs in a process of its own. What passed is kept in
+build/test-full under the digest of all tracked files, a file a shard, so that several may run side
+by side: run again after a stop, only the rest runs; any change of a file begins anew. No shard
+begins after --minutes (0: no limit). Compiled simulations are kept by their Verilog, so that each
+distinct RTL is compiled once, whatever shard needs it.
 
 Exit code 0: everything chosen has passed; 1: a shard failed; 3: shards are left, run it again.
 """
@@ -13,6 +13,8 @@ Exit code 0: everything chosen has passed; 1: a shard failed; 3: shards are left
 import argparse
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,8 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SHARD_SECONDS = 30 * 60
 NO_TESTS = 5
-CAMPAIGN = "test_campaign["
-"""Tests of which each is a shard."""
+LONG = ("test_campaign", "test_a_million_positions")
+"""Tests of which each case is a shard."""
 
 
 def digest():
@@ -43,8 +45,8 @@ def shards(lines):
     for line in lines:
         file, marker, test = line.partition("::")
         if marker:
-            name = line if CAMPAIGN in test else file
-            extra = [] if name == line else [f"--deselect={name}::{CAMPAIGN.rstrip('[')}"]
+            name = line if test.partition("[")[0] in LONG else file
+            extra = [] if name == line else [f"--deselect={name}::{test}" for test in LONG]
             found.setdefault(name, [name, *extra])
     return found
 
@@ -79,13 +81,17 @@ def run(name, arguments):
     """Run one shard; return whether it passed, and its seconds."""
     began = time.monotonic()
     print(f"== {name}", flush=True)
+    shard = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "-m", "not gpu", *arguments],
+        cwd=ROOT, start_new_session=True,
+    )  # fmt: skip
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-m", "not gpu", *arguments],
-            cwd=ROOT, timeout=SHARD_SECONDS, check=False,
-        )  # fmt: skip
-        passed = done.returncode in (0, NO_TESTS)
-    except subprocess.TimeoutExpired:
+        passed = shard.wait(SHARD_SECONDS) in (0, NO_TESTS)
+    except BaseException as error:
+        os.killpg(shard.pid, signal.SIGKILL)  # with the simulations it started
+        shard.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
         print(f"{name}: longer than {SHARD_SECONDS // 60} minutes", flush=True)
         passed = False
     return passed, round(time.monotonic() - began, 1)

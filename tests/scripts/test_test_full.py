@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,25 @@ def test_what_passed_does_not_run_again(project):
     kept = [list(state.glob("*.json")) for state in (folder / "build/test-full").iterdir()]
     assert [len(files) for files in kept] == [6, 6]
     assert all(json.loads(file.read_text())["seconds"] >= 0 for files in kept for file in files)
+
+
+def test_a_shard_over_its_time_is_killed_with_what_it_started(module, project, monkeypatch):
+    folder, _ = project
+    child = f"import subprocess; subprocess.run(['sleep', '3600'], env={{'MARK': '{folder}'}})"
+    (folder / "tests/test_a.py").write_text(f"def test_long():\n    {child}\n")
+    monkeypatch.setattr(module, "SHARD_SECONDS", 5)
+    assert module.run("long", ["tests/test_a.py"])[0] is False
+    mark = f"MARK={folder}".encode()
+    until = time.monotonic() + 20
+    while [p for p in Path("/proc").glob("[0-9]*/environ") if mark in environment(p)]:
+        assert time.monotonic() < until
+
+
+def environment(file):
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def test_wrong_shards_are_refused(module):
