@@ -57,11 +57,17 @@ AROUND = (
 DEPTHWISE = (
     *(
         f"{kind}_{field}"
-        for kind in ("specialized", "generic", "floats", "tiled", "native", "planes")
+        for kind in ("specialized", "floats", "tiled", "native", "planes")
         for field in ("us", "load_clk", "tap_clk", "strided_clk", "chain_clk")
     ),
     "direct_us", "direct_load_clk", "direct_tap_clk", "direct_chain_clk",
-    "generic_strided_chain_clk", "depthwise_cold_us", "generic_cold_us", "floats_cold_us",
+    *(
+        f"generic_{field}" for field in (
+            "us", "tap_clk", "tap_power", "strided_clk", "strided_power", "chain_clk",
+            "chain_power", "strided_chain_clk", "strided_chain_power", "alone_fraction",
+        )
+    ),
+    "depthwise_cold_us", "generic_cold_us", "floats_cold_us",
 )  # fmt: skip
 KINDS = (
     "SliceC", "Transform", "ToNhwc", "ToNchw", "AddPadding", "convertTensor",
@@ -77,6 +83,7 @@ ALONE = {
 """Kernels that compute a convolution alone, by label: part of the recorded name."""
 BOUNDS = {
     "hbm_fraction": (1e-3, 1.0), "crowd_most": (1.0, 8.0), "xmma_factor": (1.0, 10.0),
+    "generic_alone_fraction": (1e-3, 0.9),
     **dict.fromkeys(("xmma_overlap_power", "overlap_power", "step_power"), (1.0, 30.0)),
 }  # fmt: skip
 WARM_BYTES = 40e6

@@ -35,6 +35,7 @@ SETS = ("models_full", "models_judge")
 M = "memory_kernels."
 GROUPS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "code": ("vectorized_elementwise", (M + "stream.code_us", M + "stream.remainder_us"), ()),
+    "spread": ("elementwise_kernel<", (M + "stream.code_spread_us",), ()),
     "batchnorm": ("batch_norm_transform", (M + "batchnorm.*",), ("batchnorm",)),
     "cast": ("unrolled_elementwise_kernel<cast>", (M + "stream.cast_us",), ("cast",)),
 }

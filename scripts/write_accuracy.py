@@ -13,6 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 
 import accuracy_calibration
+import accuracy_h100
 from accuracy_plot import scatter
 from accuracy_sets import SETS, check_cases, holdout_cases, judge, model, validation
 
@@ -303,7 +304,7 @@ def page() -> str:
         "judge": judged(), "warm": warm(), "folds": "",
         "choices": choices(), "convolutions": convolutions(),
         "models": whole_models(), "sustained": sustained(),
-        "published": published(),
+        "h100": accuracy_h100.section(table, digit), "published": published(),
         "calibration": calibrations(), "limits": "", "peers": peers(),
     }  # fmt: skip
     parts = [text(name).rstrip() + "\n\n" + body for name, body in sections.items()]

@@ -114,7 +114,10 @@ class Launch(Group):
     code_us: Constant = constant(
         "us", minimum=0, doc="instruction fetch of a kernel that did not run just before"
     )
-    graph_start_us: Constant = constant("us", minimum=0, doc="replay to the first kernel")
+    graph_start_us: Constant = constant("us", minimum=0, doc="replay of one node to its kernel")
+    graph_node_us: Constant = constant(
+        "us", minimum=0, doc="host time to launch one more node of a CUDA graph"
+    )
     graph_gap_us: Constant = constant("us", minimum=0, doc="gap between kernels of a CUDA graph")
     graph_memset_us: Constant = constant("us", minimum=0, doc="further gaps around a memset node")
     graph_host_copy_us: Constant = constant(

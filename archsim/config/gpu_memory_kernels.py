@@ -16,6 +16,11 @@ class Stream(Group):
     code_us: Constant = constant(
         "us", minimum=0, doc="fetching its few instructions after other kernels ran"
     )
+    code_spread_us: Constant = constant(
+        "us",
+        minimum=0,
+        doc="that without vector loads, each doubling of the SMs at work",
+    )
     remainder_us: Constant = constant(
         "us", minimum=0, doc="further time of a last CTA that is not full: element by element"
     )
@@ -24,6 +29,7 @@ class Stream(Group):
     )
     copy_us: Constant = constant("us", minimum=0, doc="device-to-device copy")
     copy_tail_us: Constant = constant("us", minimum=0, doc="copy that ends inside a 4 KiB page")
+    copy_tail_held_us: Constant = constant("us", minimum=0, doc="the same where L2 holds it all")
     copy_small_bytes_per_s: Constant = constant("B/s", above=0, doc="copies below 1 MB")
 
 

@@ -99,6 +99,12 @@ class Graph:
         """How often each distinct operator occurs, in order of first occurrence."""
         return Counter(op.spec for op in self.ops)
 
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """The place of each operator in ``counts``, in execution order."""
+        places = {spec: i for i, spec in enumerate(self.counts)}
+        return tuple(places[op.spec] for op in self.ops)
+
     @property
     def macs(self) -> int:
         """Multiply-accumulates of all operators."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from archsim.graph.ops import (
+    Attention,
+    Conv2d,
     Copy,
     Elementwise,
+    Embedding,
     Gather,
     LayerNorm,
     Pool2d,
@@ -15,6 +20,7 @@ from archsim.graph.ops import (
     Softmax,
     Transpose,
 )
+from archsim.models.gpu import GpuModel
 from archsim.models.gpu.lower import lower
 from archsim.models.gpu.vector import variants
 
@@ -115,3 +121,29 @@ def test_layernorm_of_odd_rows_takes_two_kernels(dev):
 def test_pointwise_kernels(spec, name, dev):
     (kernel,) = lower(spec, dev)
     assert kernel.name == name
+
+
+def test_one_query_on_one_key_runs_flash_attention(h200):
+    dev = variants(h200).rows[0]
+    decode = Attention(b=16, h=32, h_kv=32, sq=1, skv=1, d=128, dtype="bf16")
+    (kernel,) = lower(decode, dev)
+    assert kernel.name == "pytorch_flash::flash_fwd_kernel"
+    (kernel,) = lower(replace(decode, skv=512), dev)
+    assert "cudnn" in kernel.name
+
+
+@pytest.mark.parametrize(("n", "us"), [(1, 2.11), (4, 3.78), (8, 6.34), (16, 11.3)])
+def test_few_embeddings_are_read_one_after_the_other(n, us, h200):
+    """Times in Llama layers with that many sequences of one token."""
+    spec = Embedding(table=32000, width=4096, n=n, dtype="bf16", index_dtype="int64")
+    (kernel,) = lower(spec, variants(h200).rows[0])
+    assert kernel.name == "indexSelectSmallIndex"
+    assert kernel.config == {"grid": 32, "block": 128}
+    assert GpuModel(h200).price(spec).us == pytest.approx(us, rel=0.2)
+
+
+def test_products_of_convolutions_clear_no_counters(h200):
+    dev = variants(h200).rows[0]
+    conv = Conv2d(n=64, cin=64, cout=256, h=56, w=56, r=1, s=1, dtype="fp16")
+    (kernel,) = lower(conv, dev)
+    assert kernel.name.startswith("nvjet")

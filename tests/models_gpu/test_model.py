@@ -53,8 +53,9 @@ def test_execution_modes_differ_by_their_gaps(h200_model, h200):
     alone = h200_model.evaluate(graph, "kernels").metrics["latency_us"]
     replay = h200_model.evaluate(graph, "graph").metrics["latency_us"]
     eager = h200_model.evaluate(graph, "eager").metrics["latency_us"]
-    gaps = float(h200.launch.graph_start_us) + 10 * float(h200.launch.graph_gap_us)
-    assert replay == pytest.approx(alone + gaps)
+    launch = h200.launch
+    gaps = 10 * (float(launch.graph_gap_us) + float(launch.graph_node_us))
+    assert replay == pytest.approx(alone + gaps + float(launch.graph_start_us))
     assert eager == pytest.approx(10 * float(h200.launch.stream_us))
     with pytest.raises(ValueError, match="execution must be graph, eager or kernels, not 'fast'"):
         h200_model.evaluate(graph, "fast")

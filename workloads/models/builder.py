@@ -250,9 +250,13 @@ class GraphBuilder:
         spec = Copy(n=elements(shape), pattern=pattern, dtype=x.dtype)
         return self.emit("copy", spec, (x,), shape, x.dtype)
 
-    def concat(self, xs: tuple[Tensor, ...], *shape: int) -> Tensor:
-        """Write ``xs`` one after the other into a new tensor of ``shape``."""
-        spec = Copy(n=elements(shape), pattern="concat", dtype=xs[0].dtype)
+    def concat(self, xs: tuple[Tensor, ...], *shape: int, aligned: bool = False) -> Tensor:
+        """Write ``xs`` one after the other into a new tensor of ``shape``.
+
+        ``aligned`` parts are whole and begin at multiples of 16 bytes.
+        """
+        pattern = "concat_aligned" if aligned else "concat"
+        spec = Copy(n=elements(shape), pattern=pattern, dtype=xs[0].dtype)
         return self.emit("cat", spec, xs, shape, xs[0].dtype)
 
     def embedding(self, ids: Tensor, table: Tensor, name: str = "embed") -> Tensor:

@@ -51,7 +51,7 @@ def _positions(b: GraphBuilder, run: Pass) -> Tensor:
     with b.scope("positions"):
         made = b.unary("copy", b.input("cache_position", (run.seq, 1), "int64"), "arange")
         places = b.unary("add", made)
-        shifted = b.concat((places, places), run.seq, 1)
+        shifted = b.concat((places, places), run.seq, 1, aligned=run.batch == 1)
         step = b.unary("compare", b.binary("sub", places, shifted))
         count = b.unary("add", b.unary("add", b.cast(step, "int64")), "scan")
         b.copy(b.unary("compare", count), run.seq, 1, pattern="host")
@@ -68,17 +68,21 @@ def _rotary_tables(b: GraphBuilder, size: _Sizes) -> tuple[Tensor, Tensor]:
         where = b.cast(places, "fp32")
         inverse = b.input("rotary_emb.inv_freq", (d // 2, 1), "fp32")
         angle = b.bmm(where, inverse, "freqs", b_=1, m=run.seq, n=d // 2, k=1)
-        angle = b.concat((angle, angle), run.seq, d)
+        angle = b.concat((angle, angle), run.seq, d, aligned=run.seq == 1)
         tables = [b.cast(b.unary("mul", b.unary(f, angle)), b.dtype) for f in ("cos", "sin")]
         return tables[0], tables[1]
 
 
 def _rotate(b: GraphBuilder, x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """Eager's ``x * cos + rotate_half(x) * sin``; ``x`` has its heads and positions swapped."""
+    """Eager's ``x * cos + rotate_half(x) * sin``; ``x`` has its heads and positions swapped.
+
+    With one position the swap changes nothing in memory, so that the sum is of plain vectors.
+    """
     straight = b.binary("mul", x, tables[0], strided=True)
     half = b.part(x, *x.shape[:-1], x.shape[-1] // 2)
     turned = b.concat((b.unary("neg", half, strided=True), x), *x.shape)
-    return b.binary("add", straight, b.binary("mul", turned, tables[1]), strided=True)
+    swapped = x.shape[1] > 1
+    return b.binary("add", straight, b.binary("mul", turned, tables[1]), strided=swapped)
 
 
 def _qkv(

@@ -28,6 +28,8 @@ LARGEST_HEAD = 256
 def lower_attention(spec: Attention, dev: Any) -> list[Plan]:
     """Return the kernels of one scaled dot-product attention."""
     hopper = bool(dev["tensor_kernels_wgmma"])
+    if spec.impl == "auto" and spec.sq == spec.skv == 1:  # PyTorch does not offer this to cuDNN
+        return _flash(spec, int(dev["sm_count"]))
     if hopper and spec.d <= LARGEST_HEAD and spec.impl in ("cudnn", "auto"):
         return _cudnn(spec, int(dev["sm_count"]))
     return _flash(spec, int(dev["sm_count"]))

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any
 
 from archsim.engine.jit import njit
-from archsim.models.gpu.common import attribute, hbm_us, overlap, traffic
+from archsim.models.gpu.common import attribute, hbm_us, log2, overlap, traffic
 from archsim.models.gpu.plan import (
     BOUND_COMPUTE_US,
     COMPUTE,
@@ -28,6 +28,10 @@ C_TAPS, C_STRIDE, C_CTAS, C_SLOTS, C_TILE, C_VARIANT, C_COVER = 4, 5, 6, 7, 8, 9
 GENERIC, SPECIALIZED, TILED, DIRECT, NATIVE, PLANES, FLOATS = 0, 1, 2, 3, 4, 5, 6  # depthwise
 C_OTHERS, C_OTHER_CTAS = 7, 8  # of kernels on fp32 units
 C_PADDED, C_PASSES = 4, 5  # of a transform: elements with padding, passes over the data
+NARROW_TAPS = 9.0
+"""Taps of the narrowest filter."""
+CROWDED = 32.0
+"""CTAs from which the loads of each other no longer grow slower."""
 DEPTHWISE, SLICE, PACK, UNPACK, TRANSPOSE, CLEAR, PAD = 0, 1, 2, 3, 4, 5, 6
 SGEMM, SMALL, COMMON, CONVERT, FIRST = 7, 8, 9, 10, 11
 
@@ -142,9 +146,9 @@ def depthwise(dev: Any, p: Any, out: Any) -> float:
     (its ``COVER``).
     """
     us = 1e6 / dev.clock_boost_hz
+    if p[C_VARIANT] == GENERIC:
+        return few_images(dev, p, out)
     fixed, load, tap, strided, link = depthwise_kind(dev, p[C_VARIANT])
-    if p[C_VARIANT] == GENERIC and p[C_STRIDE] > 1.0:
-        link = dev.tensor_kernels_conv_generic_strided_chain_clk
     each = strided * p[C_TAPS] if p[C_STRIDE] > 1.0 else load + tap * p[C_TAPS]
     cover = p[C_COVER]
     if p[C_VARIANT] == DIRECT:
@@ -163,24 +167,46 @@ def depthwise(dev: Any, p: Any, out: Any) -> float:
     out[BOUND_COMPUTE_US] = 2.0 * p[C_ELEMENTS] * p[C_TAPS] / peak * us
     if p[C_VARIANT] == TILED:  # its products run on tensor cores
         out[BOUND_COMPUTE_US] *= dev.sm_fp16_flop_per_clk / dev.tensor_fp16_flop_per_clk
-    cold = dev.tensor_kernels_conv_generic_cold_us * min(p[C_STRIDE], 2.0)
-    if p[C_VARIANT] == FLOATS:
-        cold = dev.tensor_kernels_conv_floats_cold_us
+    cold = dev.tensor_kernels_conv_floats_cold_us
     if p[C_VARIANT] == SPECIALIZED:
         cold = dev.tensor_kernels_conv_depthwise_cold_us * p[C_COVER]
     return float(cold * (1.0 - p[RESIDENT]))
 
 
 @njit
+def few_images(dev: Any, p: Any, out: Any) -> float:
+    """Fill in the SM time of the kernel for few images; return its exposed first loads.
+
+    The chain of loads of a CTA and the work of all CTAs of an SM add up. Wider filters cost more
+    by tap than the powers of 1 would say: their loops are not unrolled. One CTA alone finds L2
+    idle; its chain grows up to ``CROWDED`` of them.
+    """
+    us = 1e6 / dev.clock_boost_hz
+    wider = p[C_TAPS] / NARROW_TAPS
+    if p[C_STRIDE] > 1.0:
+        chain = dev.tensor_kernels_conv_generic_strided_chain_clk
+        chain *= wider**dev.tensor_kernels_conv_generic_strided_chain_power
+        each = dev.tensor_kernels_conv_generic_strided_clk
+        each *= wider**dev.tensor_kernels_conv_generic_strided_power
+    else:
+        chain = dev.tensor_kernels_conv_generic_chain_clk
+        chain *= wider**dev.tensor_kernels_conv_generic_chain_power
+        each = dev.tensor_kernels_conv_generic_tap_clk
+        each *= wider**dev.tensor_kernels_conv_generic_tap_power
+    idle = 1.0 - log2(min(p[C_CTAS], CROWDED)) / log2(CROWDED)
+    chain *= 1.0 - dev.tensor_kernels_conv_generic_alone_fraction * idle
+    busy = each * p[C_TILE] * ceil(p[C_CTAS] / dev.sm_count)
+    out[LAUNCH] = dev.tensor_kernels_conv_generic_us
+    out[COMPUTE] = NARROW_TAPS * (busy + chain) * us
+    peak = dev.sm_fp16_flop_per_clk * dev.sm_count
+    out[BOUND_COMPUTE_US] = 2.0 * p[C_ELEMENTS] * p[C_TAPS] / peak * us
+    cold = dev.tensor_kernels_conv_generic_cold_us * min(p[C_STRIDE], 2.0)
+    return float(cold * (1.0 - p[RESIDENT]))
+
+
+@njit
 def depthwise_kind(dev: Any, variant: float) -> tuple[float, float, float, float, float]:
     """Return a depthwise kernel's fixed time, loads, tap, tap at a stride, and chain."""
-    if variant == GENERIC:
-        return (
-            dev.tensor_kernels_conv_generic_us, dev.tensor_kernels_conv_generic_load_clk,
-            dev.tensor_kernels_conv_generic_tap_clk,
-            dev.tensor_kernels_conv_generic_strided_clk,
-            dev.tensor_kernels_conv_generic_chain_clk,
-        )  # fmt: skip
     if variant == TILED:
         return (
             dev.tensor_kernels_conv_tiled_us, dev.tensor_kernels_conv_tiled_load_clk,

@@ -46,6 +46,9 @@ FITTED_SMS = 132.0
 """SMs of the device that the overlap with device memory was fitted on; its norm depends on how deep
 a kernel is there, not on the device at hand: more SMs must not overlap less."""
 
+WGMMA_ROWS = 64.0
+"""Rows of wgmma's M side."""
+
 FEW_ROWS = 8
 """Rows of an operand up to which all clusters of a wave ask for the same few lines at once."""
 
@@ -135,14 +138,18 @@ def store_clk(dev: Any, p: Any, align: float) -> tuple[float, float]:
 
 @njit
 def hot_clk(dev: Any, p: Any) -> float:
-    """Return the least clocks of a step whose few rows of one operand every cluster reads."""
-    if p[BATCH] > 1.0 or min(p[M], p[N]) > FEW_ROWS:
+    """Return the least clocks of a step whose few rows of one operand every cluster reads.
+
+    Boxes of the 64 rows of wgmma's M side show this, those of fewer rows and the older kernels'
+    loads do not.
+    """
+    if p[ENGINE] == 1.0 or p[BATCH] > 1.0 or min(p[M], p[N]) > FEW_ROWS:
         return 0.0
     tiles_m, tiles_n = ceil(p[M] / p[TM]), ceil(p[N] / p[TN])
     readers = 0.0
-    if tiles_m == 1.0 and p[M] <= FEW_ROWS:
+    if tiles_m == 1.0 and p[M] <= FEW_ROWS and p[TM] >= WGMMA_ROWS:
         readers = ceil(tiles_n / p[CN])
-    if tiles_n == 1.0 and p[N] <= FEW_ROWS:
+    if tiles_n == 1.0 and p[N] <= FEW_ROWS and p[TN] >= WGMMA_ROWS:
         readers = max(readers, ceil(tiles_m / p[CM]))
     return float(min(readers, p[CTAS] / (p[CM] * p[CN])) * dev.tensor_kernels_gemm_hot_clk)
 

@@ -71,6 +71,22 @@ def lower_gather(spec: Gather, dev: Any) -> list[Plan]:
     return [plan]
 
 
+FEW_ROWS = 16
+"""Rows up to which ``index_select`` gives every thread all of them."""
+
+
+def lower_embedding(spec: Gather, dev: Any) -> list[Plan]:
+    """``index_select``: as a gather of rows, or for few rows one thread an element of all of them.
+
+    Such a thread reads an index and then the row's element, row after row.
+    """
+    if spec.n > FEW_ROWS:
+        return lower_gather(spec, dev)
+    ctas = min(ceil_div(spec.width, 128), 8 * int(dev["sm_count"]))
+    cta = Cta(ctas, 128, 32, 0, spec.n, 4, 4 * spec.n, 0, 2)
+    return [queued("indexSelectSmallIndex", "gather_rows", cta, spec)]
+
+
 def lower_scatter_add(spec: ScatterAdd, dev: Any) -> list[Plan]:
     """``index_add_``: a grid-stride loop of atomics over at most eight CTAs an SM."""
     n = spec.n * spec.width

@@ -31,7 +31,7 @@ LOWERINGS: dict[type[ops.OpSpec], Lowering] = {
     ops.Reduce: rows.lower_reduce,
     ops.Transpose: indexed.lower_transpose,
     ops.Gather: indexed.lower_gather,
-    ops.Embedding: indexed.lower_gather,
+    ops.Embedding: indexed.lower_embedding,
     ops.ScatterAdd: indexed.lower_scatter_add,
     ops.Pool2d: indexed.lower_pool2d,
     ops.MoeRouting: indexed.lower_moe_routing,

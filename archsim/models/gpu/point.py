@@ -9,6 +9,7 @@ from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph, OpSpec
 from archsim.graph.ops import SparseGemm
 from archsim.metrics import OperatorResult, PointResult
+from archsim.models.gpu.graph_launch import MEMSET, wait_us
 from archsim.models.gpu.plan import HBM
 from archsim.models.gpu.pointwise import HOST_COPY
 from archsim.models.gpu.power import Load, at_boost, replay, settle
@@ -25,7 +26,7 @@ def summarise(
     """
     kernels = sum(op.count * len(op.kernels) for op in priced)
     kernel_us = sum(op.count * op.us for op in priced)
-    gaps_us = _gaps_us(priced, kernel_us, device, execution)
+    gaps_us = _gaps_us(graph, priced, kernel_us, device, execution)
     load = _load(priced, kernel_us, gaps_us, dev)
     steady = settle(dev, load)
     state = at_boost(dev, load) if execution == "kernels" else replay(dev, load, steady)
@@ -77,13 +78,17 @@ def _load(priced: tuple[OperatorResult, ...], kernel_us: float, gaps_us: float, 
 
 
 def _gaps_us(
-    priced: tuple[OperatorResult, ...], kernel_us: float, device: GpuDevice, execution: str
+    graph: Graph,
+    priced: tuple[OperatorResult, ...],
+    kernel_us: float,
+    device: GpuDevice,
+    execution: str,
 ) -> float:
     """Time before and between kernels."""
     kernels = sum(op.count * len(op.kernels) for op in priced)
     each = gap_us(device, execution, kernels, kernel_us)
-    start = float(device.launch.graph_start_us) if execution == "graph" else 0.0
-    return start + sum(op.count * sum(each(k.name) for k in op.kernels) for op in priced)
+    wait = wait_us(graph, priced, device, each) if execution == "graph" else 0.0
+    return wait + sum(op.count * sum(each(k.name) for k in op.kernels) for op in priced)
 
 
 def gap_us(
@@ -103,7 +108,7 @@ def gap_us(
     gap = float(launch.graph_gap_us)
 
     def between(name: str) -> float:
-        return gap + memset * name.startswith("Memset") + host * (name == HOST_COPY)
+        return gap + memset * name.startswith(MEMSET) + host * (name == HOST_COPY)
 
     return between
 

@@ -32,6 +32,8 @@ PERMUTE_SLOTS = 86.0
 CAST_SLOTS = 94.0
 CAST_ELEMENTS = 4
 """Elements that each of 128 threads of a widening cast takes, one after the other."""
+INDEXED_ELEMENTS = 4
+"""Elements of at most 2 bytes that a thread of a kernel of index arithmetic takes; of 4 bytes 2."""
 CONCAT_SLOTS = 145.0
 ALIGNED_SLOTS = 60.0
 """Instructions of a warp for 16 bytes a lane; an upper limit, for memory bounds these kernels."""
@@ -48,11 +50,16 @@ def lower_elementwise(spec: Elementwise, dev: Any) -> list[Plan]:
     if spec.function == "scale_shift":
         return [_batchnorm(spec)]
     name, slots, kind = _kernel(spec)
-    ctas = -(-spec.n // CTA_ELEMENTS)
+    each = CTA_ELEMENTS
     moved = (spec.bytes_read, spec.bytes_written)
     serial = float(spec.n % CTA_ELEMENTS > 0)
     if kind == CAST:
+        each = 128 * CAST_ELEMENTS
         serial = min(-(-spec.n // 128), CAST_ELEMENTS)
+    elif kind == STRIDED:
+        serial = 2.0 if dtype_of(spec.dtype).bits >= 32 else float(INDEXED_ELEMENTS)
+        each = 128 * int(serial)
+    ctas = -(-spec.n // each)
     params = (*moved, spec.n * slots / 32, ctas, spec.arity, kind, serial)
     config = {"grid": ctas, "block": 128}
     return [Plan(f"{name}<{spec.function}>", STREAM, params, spec.flops, config)]
@@ -103,15 +110,17 @@ HOST_COPY = "Memcpy DtoH"
 def lower_copy(spec: Copy, dev: Any) -> list[Plan]:
     """A device-to-device copy; a permuted one or joined one by index arithmetic."""
     ctas = -(-spec.n // CTA_ELEMENTS)
+    indexed = -(-spec.n // (128 * INDEXED_ELEMENTS))
     moved = (spec.bytes_read, spec.bytes_written)
+    params: tuple[float, ...]
     if spec.pattern == "strided":
-        params = (*moved, spec.n * PERMUTE_SLOTS / 32, ctas, 1, STRIDED)
+        params = (*moved, spec.n * PERMUTE_SLOTS / 32, indexed, 1, STRIDED, INDEXED_ELEMENTS)
         return [Plan("elementwise_kernel<copy>", STREAM, params, 0.0)]
     if spec.pattern == "roll":
         params = (*moved, spec.n * ROLL_SLOTS / 32, ctas, 1, SIMPLE)
         return [Plan("roll_cuda_kernel", STREAM, params, 0.0)]
     if spec.pattern == "concat":
-        params = (*moved, spec.n * CONCAT_SLOTS / 32, ctas, 1, STRIDED)
+        params = (*moved, spec.n * CONCAT_SLOTS / 32, indexed, 1, STRIDED, INDEXED_ELEMENTS)
         return [Plan("CatArrayBatchedCopy", STREAM, params, 0.0)]
     if spec.pattern == "concat_aligned":
         params = (*moved, spec.bytes_read / 512 * ALIGNED_SLOTS, ctas, 1, SIMPLE)

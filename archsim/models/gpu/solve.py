@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from archsim.engine.jit import njit
+from archsim.mapping.gpu.names import REDUCE
 from archsim.models.gpu import plan as plans
 from archsim.models.gpu.attention import time_attention
 from archsim.models.gpu.conv import time_conv
 from archsim.models.gpu.fixed import time_fixed
 from archsim.models.gpu.fprop import time_fprop
 from archsim.models.gpu.gemm import time_gemm
+from archsim.models.gpu.gemm_plan import ENGINE
 from archsim.models.gpu.plan import (
     BOUND_COMPUTE_US,
     BOUND_HBM_US,
@@ -31,7 +33,7 @@ from archsim.models.gpu.plan import (
     TERMS_US,
 )
 from archsim.models.gpu.queue import time_queue
-from archsim.models.gpu.stream import time_stream
+from archsim.models.gpu.stream import code_us, time_stream
 
 STREAM = plans.STREAM
 GEMM, SPARSE, ATTENTION, CONV = plans.GEMM, plans.SPARSE, plans.ATTENTION, plans.CONV
@@ -77,6 +79,12 @@ def _hold(row: Any) -> None:
 
 
 @njit
+def _early(family: int, params: Any) -> bool:
+    """Return whether a kernel is launched before the one in front of it ends: a split-K sum."""
+    return bool(family == GEMM and params[ENGINE] == REDUCE)
+
+
+@njit
 def _solve(devices: Any, table: Any, relevant: Any, families: Any, params: Any, out: Any) -> None:
     for v in range(devices.shape[0]):
         device = devices[v]
@@ -88,8 +96,8 @@ def _solve(devices: Any, table: Any, relevant: Any, families: Any, params: Any, 
                     _hold(row)
                 row[ENERGY_J] += params[i, FLOPS] * table[v, int(params[i, OPERAND])] * 1e-12
                 if families[i] == STREAM:
-                    row[EXPOSED] += params[i, NEW_CODE] * device.memory_kernels_stream_code_us
-                elif families[i] != FIXED:
+                    row[EXPOSED] += params[i, NEW_CODE] * code_us(device, params[i])
+                elif families[i] != FIXED and not _early(families[i], params[i]):
                     row[EXPOSED] += params[i, NEW_CODE] * device.launch_code_us
                 moved = row[L2_BYTES] * device.power_l2_pj_per_byte
                 moved += row[HBM_BYTES] * device.power_hbm_pj_per_byte

@@ -1,8 +1,8 @@
 """Streaming kernels: elementwise functions, casts and copies.
 
 Parameters: 0 bytes read, 1 bytes written, 2 warp instructions, 3 CTAs, 4 inputs, 5 kind (``SIMPLE``
-to ``COPY``), 6 for a copy whether it ends inside a page, for a cast its elements a thread, for a
-vectorised kernel whether its last CTA is not full.
+to ``COPY``), 6 for a copy whether it ends inside a page, for a cast and a kernel of index
+arithmetic the elements of a thread, for a vectorised kernel whether its last CTA is not full.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from archsim.models.gpu.common import (
     dispatch_us,
     issue_us,
     l2_stream_us,
+    log2,
     overlap,
     rewritten,
     round_trip_clk,
@@ -33,8 +34,13 @@ STRIDED = 2  # operands addressed by index arithmetic
 CAST = 3  # a widening cast, element by element
 COPY = 4  # device to device, by the driver
 
-SERIAL_TRIPS = 4.5
-"""Round trips that a kernel without vector loads exposes: its loads wait for each other."""
+LAST_TRIP = 0.5
+"""Round trips that a kernel of index arithmetic exposes beside those of its loads, which wait for
+each other."""
+
+FITTED_SMS = 132.0
+"""SMs of the device that the spread of instruction fetches was fitted on: a device of more SMs must
+not be slower for it."""
 
 SMALL_COPY_BYTES = 1e6
 """Copies below this size run in a kernel of fewer CTAs."""
@@ -46,7 +52,9 @@ def _fixed_us(dev: Any, p: Any) -> float:
     kind = int(p[5])
     if kind == COPY:
         late = p[6] if p[1] > SMALL_COPY_BYTES else 0.0
-        return dev.memory_kernels_stream_copy_us + late * dev.memory_kernels_stream_copy_tail_us
+        tail = dev.memory_kernels_stream_copy_tail_us
+        tail += p[RESIDENT] * (dev.memory_kernels_stream_copy_tail_held_us - tail)
+        return dev.memory_kernels_stream_copy_us + late * tail
     us = dev.memory_kernels_stream_fixed_us
     us += (p[4] - 1.0) * dev.memory_kernels_stream_operand_us
     if kind == MATH:
@@ -62,11 +70,26 @@ def _fixed_us(dev: Any, p: Any) -> float:
 
 @njit
 def _trips(p: Any) -> float:
-    """Round trips to memory that nothing hides: a cast loads its elements one by one."""
+    """Round trips to memory that nothing hides: some kernels load their elements one by one."""
     kind = int(p[5])
     if kind == STRIDED:
-        return SERIAL_TRIPS
+        return p[6] + LAST_TRIP
     return p[6] if kind == CAST else 1.0
+
+
+@njit
+def code_us(dev: Any, p: Any) -> float:
+    """Return what fetching its instructions adds to a kernel after others.
+
+    Every SM fetches them by itself. Kernels without vector loads have many: the slowest of more
+    SMs is slower, as long as the others have nothing else to do meanwhile.
+    """
+    us = dev.memory_kernels_stream_code_us
+    if int(p[5]) in (STRIDED, CAST):
+        waiting = min(2.0 * FITTED_SMS / p[3], 1.0)
+        spread = dev.memory_kernels_stream_code_spread_us * waiting
+        us += spread * log2(min(p[3], FITTED_SMS))
+    return float(us)
 
 
 @njit
