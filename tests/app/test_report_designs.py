@@ -26,7 +26,7 @@ PROBE = """<script>setTimeout(() => {
   const picked = DATA.axes[1].index.indexOf(DATA.axes[1].values.indexOf(123456789.125));
   pick(picked);
   STATE.brushed = [0, 1, 2];
-  say("key", DATA.keys[picked]);
+  say("key", designKey(picked));
   say("design", document.getElementById("design-yaml").textContent);
   say("brush", brushedRun());
 }, 2000);</script></body>"""

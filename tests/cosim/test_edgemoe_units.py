@@ -35,7 +35,7 @@ def test_model_rtl_reference_and_gpu_agree(small):
     assert loop.close
     assert len(loop.data["golden"]) == 7
     for case in loop.data["cases"]:
-        assert abs(case["model_cycles"] - case["rtl_cycles"]) <= 0.001 * case["rtl_cycles"]
+        assert abs(case["model_cycles"] - case["rtl_cycles"]) <= 0.0015 * case["rtl_cycles"]
         assert case["bound_cycles"] <= case["rtl_cycles"]
     assert {case["unit"] for case in loop.data["cases"]} == {
         "norm", "scores", "mix", "gate", "queues", "linear", "encoder", "embed", "attention",
