@@ -104,7 +104,7 @@ def test_a_multiplier_that_differs_is_found(right, wrong, tmp_path):
     top = ProductCheck(8, 8)
     assert right in ECP5_MODEL
     model = ECP5_MODEL.replace(right, wrong)
-    outcome = check(top, top.ports, "prove", 3, tmp_path / "run", models=model)
+    outcome = check(top, top.ports, "bmc", 5, tmp_path / "run", models=model)
     assert outcome.status == "FAIL", outcome.log[-2000:]
 
 
