@@ -25,6 +25,9 @@ FLOW = "3"
 MINUTES = 30.0
 """What one placement may take; those of the shipped devices take 3 to 7 on one core."""
 
+MOST_MINUTES = 10_000
+"""A week: what the system's timers take, and more than any placement is worth."""
+
 SEARCH_MHZ = 180
 """What placement aims at; above what these designs reach."""
 
@@ -77,8 +80,8 @@ def _check(target: str, top: str, seeds: Sequence[int], minutes: float) -> None:
         raise SynthError(f"top must be one of {', '.join(TOPS)}, not {top!r}")
     if not seeds:
         raise SynthError("seeds must be one or more numbers, not none")
-    if not minutes > 0:
-        raise SynthError(f"minutes must be above 0, not {minutes:g}")
+    if not 0 < minutes <= MOST_MINUTES:
+        raise SynthError(f"minutes must be above 0 and at most {MOST_MINUTES}, not {minutes:g}")
 
 
 def _check_fit(design: str, part: Target, used: dict[str, float]) -> None:

@@ -98,7 +98,9 @@ def test_harness_connects_every_port():
         ({"target": "virtex"}, "target must be one of ecp5-85f, xcup, xc7, osu018, not 'virtex'"),
         ({"top": "pads"}, "top must be one of core, axi, not 'pads'"),
         ({"seeds": ()}, "seeds must be one or more numbers, not none"),
-        ({"minutes": 0}, "minutes must be above 0, not 0"),
+        ({"minutes": 0}, "minutes must be above 0 and at most 10000, not 0"),
+        ({"minutes": float("inf")}, "minutes must be above 0 and at most 10000, not inf"),
+        ({"minutes": float("nan")}, "minutes must be above 0 and at most 10000, not nan"),
     ],
 )
 def test_bad_choices(arguments, sentence):
