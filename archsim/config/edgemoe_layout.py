@@ -33,15 +33,17 @@ there) and of the units; ``weights`` of them lacked a payload, ``compute`` were 
 
 FIELDS: dict[str, tuple[int, int]] = {
     "opcode": (0, 4), "unit": (4, 4), "gelu": (8, 1), "add": (9, 1), "gather": (10, 1),
-    "scatter": (11, 1), "gate": (12, 1), "wide_bias": (13, 1), "expert": (16, 8), "memory": (24, 2),
-    "rows": (32, 16), "k": (48, 16), "n_tiles": (64, 16), "source": (96, 32), "target": (128, 32),
+    "scatter": (11, 1), "gate": (12, 1), "wide_bias": (13, 1), "wide_weight": (14, 1),
+    "expert": (16, 8), "memory": (24, 2), "rows": (32, 16), "k": (48, 16), "n_tiles": (64, 16),
+    "source": (96, 32), "target": (128, 32),
     "source_stride": (160, 16), "target_stride": (176, 16), "address": (192, 64),
     "beats": (256, 32), "task_stride": (288, 32),
 }  # fmt: skip
 """Lowest bit and width of each field of a descriptor.
 
 ``source``, ``target``: first granule of a row; ``*_stride``: granules from row to row.
-``address``, ``beats``: the payload in external memory (or where ``STORE`` writes);
+``wide_bias``: biases have the attention's format; ``wide_weight``: weights have 16 bits, whatever
+the others have. ``address``, ``beats``: the payload in external memory (or where ``STORE`` writes);
 ``task_stride`` bytes are added to the address for each task before the current one.
 """
 
@@ -135,6 +137,18 @@ class Layout:
     def port_bytes(self) -> int:
         """Bytes of an AXI beat: the weights of an input, for all outputs of a tile, fit."""
         return 1 << (2 * self.params.tile_out - 1).bit_length()
+
+    @property
+    def packed(self) -> int:
+        """Inputs whose weights lie in one word of a layer: 1, 2 or 4, by the weights' width."""
+        return 16 // next(bits for bits in (4, 8, 16) if bits >= self.params.formats.weight.bits)
+
+    def layer_words(self, k: int, n_tiles: int, wide: bool = False) -> int:
+        """Return the words of ``16 * tile_out`` bits of a layer of ``k`` inputs.
+
+        Each of ``n_tiles`` column tiles has its biases, then its weights; ``wide``: of 16 bits.
+        """
+        return n_tiles * (1 + -(-k // (1 if wide else self.packed)))
 
     @property
     def payload_beats(self) -> int:

@@ -149,7 +149,7 @@ class _Maker:
         weights = 0  # kept on chip, unless the linear unit does it
         if linear.embeds:
             inputs, outputs = linear.tile_in, linear.tile_out
-            bits = pixels * spec.cout * self.device.formats.weight_bits
+            bits = pixels * spec.cout * self.device.params.formats.patch_weight.bits
             weights = -(-bits // (8 * self.device.memory.word_bytes))
         steps = -(-pixels // inputs) * -(-spec.cout // outputs)
         image = -(-patches * pixels // self.device.memory.word_bytes)
@@ -195,7 +195,8 @@ class _Maker:
         else:
             compute = -(-macs // int(device.without.separate_macs_per_clk))
         results = rows * self.words(columns)
-        bits = (columns * spec.k + columns) * device.formats.weight_bits
+        formats = device.params.formats
+        bits = columns * spec.k * formats.weight.bits + columns * formats.bias.bits
         return Phase(
             op=index,
             unit="expert" if self.experts else "linear",

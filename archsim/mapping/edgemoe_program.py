@@ -77,18 +77,32 @@ class Memory:
         return address
 
 
-def layer_payload(params: EdgeMoeParams, weight: Ints, bias: Ints | None = None) -> bytes:
+def layer_payload(
+    params: EdgeMoeParams, weight: Ints, bias: Ints | None = None, wide: bool = False
+) -> bytes:
     """Return the words of a layer ``weight`` [out, in] and ``bias`` [out] as the engine takes them.
 
-    Column tile by column tile: its biases, then for each input its ``tile_out`` weights.
+    Column tile by column tile: its biases, then for each input its ``tile_out`` weights, those of
+    ``Layout.packed`` inputs in a word, the last one filled up; ``wide``: of one input.
     """
-    tile = params.tile_out
+    tile, packed = params.tile_out, 1 if wide else Layout(params).packed
     outputs, inputs = weight.shape
-    columns = -(-outputs // tile) * tile
-    full = np.zeros((columns, inputs + 1), dtype="<i2")
-    full[:outputs, 1:] = weight
-    full[:outputs, 0] = 0 if bias is None else bias
-    return full.reshape(columns // tile, tile, inputs + 1).swapaxes(1, 2).tobytes()
+    tiles, words = -(-outputs // tile), -(-inputs // packed)
+    biases = np.zeros(tiles * tile, dtype=np.int64)
+    biases[:outputs] = 0 if bias is None else bias
+    full = np.zeros((tiles * tile, words * packed), dtype=np.int64)
+    full[:outputs, :inputs] = weight
+    by_input = full.reshape(tiles, tile, words * packed).swapaxes(1, 2).reshape(tiles, -1)
+    parts = (_fields(biases.reshape(tiles, tile), 16), _fields(by_input, 16 // packed))
+    return np.concatenate(parts, axis=1).tobytes()
+
+
+def _fields(values: Ints, bits: int) -> NDArray[np.uint8]:
+    """Return the rows of ``values`` as fields of 4, 8 or 16 bits, the first lowest."""
+    if bits == 4:
+        low, high = values[:, ::2] & 15, values[:, 1::2] & 15
+        return (low | high << 4).astype(np.uint8)
+    return np.ascontiguousarray(values).astype(f"<i{bits // 8}").view(np.uint8)
 
 
 def build(
@@ -172,7 +186,7 @@ class _Maker:
         self.add("pixels", opcode=PIXELS, unit=_unit("embed"), target=h, **found)
         self.layer(
             "embed", self.weights["patch.weight"], self.weights["patch.bias"], unit="embed",
-            source="h", target="x", rows=p.patches, first=1, add=1,
+            source="h", target="x", rows=p.patches, first=1, add=1, wide_weight=1,
         )  # fmt: skip
 
     def block(self, index: int) -> None:
@@ -259,7 +273,8 @@ class _Maker:
         self, name: str, weight: Ints, bias: Ints, *, unit: str = "linear", **fields: Any
     ) -> None:
         """Append a linear layer."""
-        payload = self.payload(name, layer_payload(self.params, weight, bias))
+        wide = bool(fields.get("wide_weight"))
+        payload = self.payload(name, layer_payload(self.params, weight, bias, wide))
         outputs, k = weight.shape
         self._linear(name, unit, k, outputs, **payload, **fields)
 

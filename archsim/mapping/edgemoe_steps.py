@@ -118,14 +118,14 @@ class _Maker:
         p = self.params
         self._step(index, LOAD, "embed", p.tokens * p.dim * 4)
         self._step(index, PIXELS, "embed", p.channels * p.image_height * p.image_width)
-        self._layer(index, "embed", p.patches, p.patch_pixels, p.dim)
+        self._layer(index, "embed", p.patches, p.patch_pixels, p.dim, wide_weight=1)
         built = (p.patches, p.patch_pixels, p.dim)
         return (spec.n * spec.p * spec.q, spec.cin * spec.r * spec.s, spec.cout) == built
 
     def _layer(self, index: int, unit: str, rows: int, k: int, outputs: int, **more: int) -> None:
         tile = self.params.tile_out
         tiles = -(-outputs // tile)
-        size = tiles * (k + 1) * tile * 2
+        size = self.layout.layer_words(k, tiles, bool(more.get("wide_weight"))) * tile * 2
         self._step(index, LINEAR, unit, size, rows=rows, k=k, n_tiles=tiles, **more)
 
     def _absent(self, index: int, until: int) -> None:

@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from archsim.config.edgemoe_layout import Layout
 from archsim.config.edgemoe_params import EdgeMoeParams, engine_params
 
 
@@ -19,14 +20,17 @@ class LinearFeed(wiring.Component):
 
     * ``start`` (1, in); ``tiles`` (row tiles), ``columns`` (column tiles), ``k`` (16 each, in) and
       ``wide_bias`` (1, in: biases have the attention's format), stable from ``start`` on.
-    * ``a``: stream of ``tile_rows`` activations, in; ``w``: stream of ``tile_out`` words of 16
-      bits, in: for each column tile its biases, then its weights.
+    * ``wide_weight`` (1, in; only where weights have at most 8 bits): these have 16.
+    * ``a``: stream of ``tile_rows`` activations, in; ``w``: stream of words of ``16 * tile_out``
+      bits, in: for each column tile its biases, then its weights, those of ``Layout.packed``
+      inputs in a word.
     * ``o``: the engine's stream, out. ``waits`` (1, out): it lacks a word of ``w``.
     """
 
     def __init__(self, params: EdgeMoeParams) -> None:
         self.params = params
         self.engine_params = engine_params(params)
+        self.packed = Layout(params).packed
         super().__init__(
             {
                 "start": In(1),
@@ -38,6 +42,7 @@ class LinearFeed(wiring.Component):
                 "w": In(stream.Signature(self.engine_params.b_word_bits)),
                 "o": Out(stream.Signature(8 * self.engine_params.port_bytes)),
                 "waits": Out(1),
+                **({"wide_weight": In(1)} if self.packed > 1 else {}),
             }
         )
 
@@ -55,7 +60,7 @@ class LinearFeed(wiring.Component):
                 m.d.sync += first.eq(1)
                 m.next = "bias"
             with m.State("bias"):
-                self._weights(m, self._biases())
+                self._words(m, self._biases())
                 with m.If(go):
                     m.d.sync += k.eq(self.k)
                     m.next = "weight"
@@ -66,7 +71,7 @@ class LinearFeed(wiring.Component):
                 with m.If(go):
                     m.next = "weight"
             with m.State("weight"):
-                self._weights(m, self.w.payload)
+                self._weights(m, go, block)
                 with m.If(go):
                     m.d.sync += k.eq(Mux(block, self.k, k - 1))
                     with m.If(first & ~block):
@@ -90,7 +95,24 @@ class LinearFeed(wiring.Component):
                                 m.next = "bias"
         return m
 
-    def _weights(self, m: Module, word: Value) -> None:
+    def _weights(self, m: Module, go: Signal, block: Signal) -> None:
+        """Give an input's weights; a word is done with its last input's, or the tile's."""
+        if self.packed == 1:
+            self._words(m, self.w.payload)
+            return
+        place, final = Signal(range(self.packed)), Signal()  # of the input in the word
+        slot, tile = 16 // self.packed, self.params.tile_out
+        part = self.w.payload.word_select(place, slot * tile)
+        narrow = [_extended(part.word_select(n, slot), 16) for n in range(tile)]
+        self._words(m, Mux(self.wide_weight, self.w.payload, Cat(narrow)))
+        m.d.comb += [
+            final.eq(self.wide_weight | block | (place == self.packed - 1)),
+            self.w.ready.eq(self.o.ready & final),
+        ]
+        with m.If(go):
+            m.d.sync += place.eq(Mux(final, 0, place + 1))
+
+    def _words(self, m: Module, word: Value) -> None:
         m.d.comb += [
             self.o.valid.eq(self.w.valid), self.o.payload.eq(word),
             self.w.ready.eq(self.o.ready), self.waits.eq(~self.w.valid),

@@ -69,6 +69,7 @@ def _values(device: Any, digest: str, hz: float) -> dict[str, Any]:
         "expert_by_expert": p.techniques.expert_by_expert, "units": UNITS,
         "sizes": sizes, "regions": layout.regions,
         "tile_out": p.tile_out, "granule": layout.granule, "port_bytes": layout.port_bytes,
+        "packed": layout.packed,
         "tokens": p.tokens, "patches": p.patches,
     }  # fmt: skip
 

@@ -69,6 +69,8 @@ class LinearPath(wiring.Component):
             self.waits.eq(self.running(LINEAR) & feed.waits),
             self.computed.eq(linear.counters.word_select(1, 32)),
         ]  # fmt: skip
+        if layout.packed > 1:
+            m.d.comb += feed.wide_weight.eq(step.wide_weight)
         pad = self.memories[1]
         with m.If(self.running(LINEAR)):
             m.d.comb += [

@@ -127,11 +127,15 @@ def test_the_model_needs_no_rtl():
     assert slow - fast == pytest.approx(3 * beats, abs=72)
 
 
-@pytest.mark.parametrize("overrides", [[], ["techniques.expert_by_expert=false"]])
-def test_the_driver_writes_the_same_program(tmp_path, weights, overrides):
+NARROW = ["formats.weight_bits=4", "formats.weight_integer_bits=1"]
+
+
+@pytest.mark.parametrize("overrides", [[], ["techniques.expert_by_expert=false"], NARROW])
+def test_the_driver_writes_the_same_program(tmp_path, overrides):
     from hdl.generate import generate
 
     device = load_device("edgemoe/small", overrides)
+    weights = default_weights(device.params)
     manifest = generate(device, tmp_path)
     assert manifest.top == "edgemoe_top"
     assert {"cycles_cycles", "weights_cycles", "expert_cycles"} <= set(manifest.counters)
@@ -145,6 +149,23 @@ def test_the_driver_writes_the_same_program(tmp_path, weights, overrides):
     assert (content, start, tuple(results)) == (
         program.image, program.list_address, program.results,
     )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("bits", "beats"), [(8, 1.0), (8, 0.1), (4, 1.0), (4, 0.1)])
+def test_narrow_weights_are_exact_and_take_the_predicted_cycles(bits, beats):
+    device = load_device(
+        "edgemoe/small", [f"formats.weight_bits={bits}", "formats.weight_integer_bits=1"]
+    )
+    weights = default_weights(device.params)
+    agent = replace(QUICK, beats_per_cycle=beats, wait_limit=100_000)
+    case = default_cases(device.params, weights, 3)[0]
+    found, rows = simulate(System(device.params), case, agent)
+    assert rows[0].mismatches == 0
+    assert rows[0].model_cycles == pytest.approx(rows[0].rtl_cycles, rel=0.01)
+    wide = build(SMALL, default_weights(SMALL), case.images)  # what 16 bits are: 18,914 beats
+    payload = sum(step.fields.get("beats", 0) for step in wide.steps)
+    assert found.read_beats < {8: 0.67, 4: 0.47}[bits] * payload
 
 
 EACH = tuple(field.name for field in fields(Techniques))

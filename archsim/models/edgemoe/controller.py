@@ -104,6 +104,7 @@ def step_cycles(params: EdgeMoeParams, f: Fields, rows: int) -> StepCycles:
         f["k"],
         f["n_tiles"] * params.tile_out,
         bool(f.get("gelu")),
+        bool(f.get("wide_weight")),
     )
     if not expert:
         return found

@@ -102,14 +102,17 @@ def attention(params: EdgeMoeParams) -> StepCycles:
 
 @cache
 def linear(
-    params: EdgeMoeParams, rows: int, k: int, outputs: int, gelu: bool = False
+    params: EdgeMoeParams, rows: int, k: int, outputs: int, gelu: bool = False, wide: bool = False
 ) -> StepCycles:
-    """A layer of ``rows`` tokens that lie in a scratchpad, its weights in the FIFO."""
+    """A layer of ``rows`` tokens that lie in a scratchpad, its weights in the FIFO.
+
+    ``wide``: weights of 16 bits, whatever the others have.
+    """
     layout, p = Layout(params), params
     engine = engine_params(p)
     job = plan(engine, rows, outputs, k)
     found = engine_cycles(engine, job)
-    words = job.n_tiles * (k + 1)
+    words = layout.layer_words(k, job.n_tiles, wide)
     first, _ = supply(layout, 16 * p.tile_out, words)
     begin = max(0, p.tile_rows - 3, first - LOADER)  # operands come so much later than a stream's
     ends = found.cycles + EPILOGUE + begin
