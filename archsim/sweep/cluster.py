@@ -215,8 +215,8 @@ def _local(workers: int) -> tuple[Client, Any]:
 
     with without_main():
         found = LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None,
-            silence_logs=logging.CRITICAL,
+            n_workers=workers, threads_per_worker=1, processes=True, silence_logs=logging.CRITICAL,
+            dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
         )  # fmt: skip
         return Client(found, set_as_default=False), found
 

@@ -55,6 +55,17 @@ TARGETS = {
             "others of the family have",
         ),
     ),
+    "zu9eg": Target(
+        name="zu9eg",
+        part="XCZU9EG of a ZCU102",
+        command="synth_xilinx -family xcup -noiopad -flatten",
+        capacity={"lut": 274080, "ff": 548160, "dsp": 2520, "bram": 912, "uram": 0},
+        notes=(
+            *_XILINX,
+            "Yosys leaves pipeline registers outside DSP48E2 blocks: ff is too high by them",
+            "bram counts 36 Kbit blocks",
+        ),
+    ),
     "xc7": Target(
         name="xc7",
         part="7 series, capacity of a ZC706's XC7Z045",
