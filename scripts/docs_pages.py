@@ -129,7 +129,7 @@ def metrics() -> Iterator[str]:
     yield "What `minimize` and `constraints` may name.\n"
     for machine, names in METRICS.items():
         yield f"## `{machine}`\n"
-        rows = [(f"`{n}`", split_unit(n)[1] or DASH, basis(n, machine) or "model") for n in names]
+        rows = [(f"`{n}`", split_unit(n)[1] or DASH, basis(n) or "model") for n in names]
         yield from _table(("metric", "unit", "rests on"), rows)
     yield "\n".join(f"- {text}" for text in MEANING.values())
 

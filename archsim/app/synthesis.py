@@ -57,6 +57,31 @@ def synth_and_print(
     write_json(json_file, data)
 
 
+def parts_and_print(
+    file: Path, overrides: Sequence[str], target: str, record: bool, json_file: Path | None
+) -> None:
+    """Print what each part of a device's RTL needs, and keep the counts if ``record``."""
+    from hdl.synth import tools
+    from hdl.synth.parts import count_parts
+    from hdl.synth.targets import TARGETS
+
+    _check_choice("--target", target, [n for n, part in TARGETS.items() if not part.place])
+    device = load_hardware(file, overrides)
+    parts = count_parts(device.params, target)
+    total = {name: sum(part[name] for part in parts.values()) for name in RESOURCES}
+    shown = [
+        {"part": name, **{n: f"{counts[n]:g}" for n in RESOURCES}}
+        for name, counts in {**parts, "sum": total}.items()
+    ]
+    print_table(f"{device.name}, part by part, on {TARGETS[target].part}", shown)
+    print_table("sum of the parts", resource_rows({**total, "capacity": TARGETS[target].capacity}))
+    versions = {"yosys": tools.version(tools.YOSYS)}
+    data = {"target": target, "parts": parts, "tool_versions": versions}
+    if record:
+        print(f"recorded in {rtl_machine(device).record(device, data)}")
+    write_json(json_file, {"design": device.name, **data})
+
+
 def _clock(data: Mapping[str, Any], minutes: float) -> str:
     """Return the sentence on Fmax, its seeds and those that were not routed."""
     each = [f"{mhz:.1f}" for mhz in data["fmax_mhz"]]

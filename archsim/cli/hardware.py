@@ -77,6 +77,10 @@ def synth(
     minutes: Annotated[
         float, typer.Option(help="Time limit of a placement; one given up counts as slowest.")
     ] = 30.0,
+    parts: Annotated[
+        bool,
+        typer.Option("--parts", help="Counts of each part of the design, synthesised for itself."),
+    ] = False,
     record: Annotated[
         bool,
         typer.Option("--record", help="Add the counts to those that the FPGA model is fit to."),
@@ -87,4 +91,7 @@ def synth(
     from archsim.app import synthesis
 
     chosen = tuple(overrides or ())
+    if parts:
+        synthesis.parts_and_print(file, chosen, target, record, json)
+        return
     synthesis.synth_and_print(file, chosen, target, top, seeds, minutes, record, json)

@@ -24,14 +24,12 @@ BASIS = {
 
 MEANING = {
     "counted": "counted: follows from the structure, equal to synthesis on the committed designs",
-    "fitted": "fitted: a model fitted to synthesis results of small engines",
+    "fitted": "fitted: a model fitted to synthesis results, docs/synthesis.md",
     "scaled": "scaled: the 180 nm model carried to another node by published fits",
     "estimate": "estimate: an engineering figure that no tool has checked",
 }
 
-_OF_MACHINE = {"edgemoe": {"lut": "estimate", "ff": "estimate"}}
 
-
-def basis(metric: str, machine: str = "") -> str:
+def basis(metric: str) -> str:
     """Return a word of ``MEANING``; "" for the machine model's own answers."""
-    return _OF_MACHINE.get(machine, {}).get(metric, BASIS.get(metric, ""))
+    return BASIS.get(metric, "")

@@ -62,11 +62,6 @@ class ReportData:
     rtl: Mapping[str, Any] | None = None
     designs: Designs | None = None
 
-    @property
-    def machine(self) -> str:
-        """The base device's machine, "" where it is not said."""
-        return str(self.device.get("machine", ""))
-
     def failed_by_reason(self) -> Mapping[str, int]:
         """Return how many points of the run failed, by reason."""
         return self.reasons or Counter(
@@ -89,10 +84,10 @@ def split_unit(metric: str) -> tuple[str, str]:
     return metric.replace("_", " "), ""
 
 
-def label(metric: str, machine: str = "") -> str:
+def label(metric: str) -> str:
     """Return the axis label of a metric with unit and basis, ``latency_us`` -> ``latency (µs)``."""
     name, unit = split_unit(metric)
-    inside = ", ".join(part for part in (unit, basis(metric, machine)) if part)
+    inside = ", ".join(part for part in (unit, basis(metric)) if part)
     return f"{name} ({inside})" if inside else name
 
 

@@ -42,8 +42,7 @@ def build(data: ReportData) -> dict[str, Any]:
         "terms": list(TERMS),
         "minimize": [m for m in data.minimize if m in metrics],
         "metrics": [
-            {"name": m, "label": label(m, data.machine), "values": packed(designs.metrics[m])}
-            for m in metrics
+            {"name": m, "label": label(m), "values": packed(designs.metrics[m])} for m in metrics
         ],
         "axes": [designs.axis(axis) for axis in data.axes],
         "count": len(designs),

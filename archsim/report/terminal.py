@@ -71,10 +71,10 @@ def render_points(data: ReportData, points: Sequence[Point], width: int = 80) ->
         table.add_column("", no_wrap=True)
     for axis in data.axes:
         table.add_column(Text(names[axis]), justify="right", overflow="fold")
-    stated = {basis(metric, data.machine) for metric in data.minimize} - {""}
+    stated = {basis(metric) for metric in data.minimize} - {""}
     for metric in data.minimize:
         name, unit = split_unit(metric)
-        lines = [name, unit, basis(metric, data.machine)] if stated else [name, unit]
+        lines = [name, unit, basis(metric)] if stated else [name, unit]
         table.add_column(Text("\n".join(lines).rstrip()), justify="right")
     for point in shown:
         cells = [Text(_mark(data, point, front))] if marked else []

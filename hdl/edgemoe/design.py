@@ -22,10 +22,34 @@ from hdl.matrix.emit import emit_parts
 from hdl.rtl import Rtl
 from hdl.verilog import convert
 
-__all__ = ["check", "handoff", "rtl", "synthesis_top", "units_verilog"]
+__all__ = ["PARTS", "check", "handoff", "rtl", "synthesis_top", "units_verilog"]
 
 WIDEST_TILE = 32
 """Outputs of the linear unit: a row of full-width sums must fit the engine's widest port."""
+
+PARTS = {
+    "elements": r"matrix_pe",
+    "engine": r"datapath\.linear\.unit\.engine",
+    "epilogue": r"datapath\.linear\.unit\.epilogue",
+    "feed": r"datapath\.feed",
+    "transposer": r"datapath\.transposer",
+    "scores": r"datapath\.scores",
+    "kept_scores": r"datapath\.kept_scores",
+    "mix": r"datapath\.mix",
+    "norm": r"datapath\.norm",
+    "gate": r"datapath\.gate",
+    "queues": r"datapath\.queues",
+    "scratchpads": r"datapath\.U\$\d+",
+    "payload": r"datapath\.source",
+    "paths": r"datapath(\.linear)?",
+    "fetcher": r"fetcher",
+    "ports": r"reader|writer",
+    "control": r"sequencer|control(\$\d+)?",
+}
+"""Parts whose counts are kept, and the modules that are theirs: ``hdl.synth.parts``.
+
+``paths``: what connects units and scratchpads: walks, the experts' table, choices.
+"""
 
 
 def check(params: EdgeMoeParams) -> None:

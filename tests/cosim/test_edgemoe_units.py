@@ -87,8 +87,8 @@ def test_another_design_is_refused(tmp_path, small):
 def test_what_makes_no_sense_is_refused(small, request_, words):
     with pytest.raises(ConfigError, match=words):
         verbs.cosim(small, request_)
-    with pytest.raises(ConfigError, match="--record must be left out"):
-        verbs.record(small, {})
+    with pytest.raises(ConfigError, match="--record must be with --target xcup, not 'xc7'"):
+        verbs.record(small, {"target": "xc7"})
 
 
 @pytest.mark.parametrize(

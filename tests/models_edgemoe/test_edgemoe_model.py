@@ -172,13 +172,6 @@ def test_library_functions_add_up_one_by_one(graph):
     assert 0.95 * 36 * calls < more <= 36 * calls  # weights are loaded meanwhile
 
 
-def test_the_small_encoder_has_the_products_that_yosys_counts():
-    found = resources(device(name="edgemoe/small"))
-    assert found["dsp"] == pytest.approx(136, rel=0.02)  # synth_xilinx -family xcup
-    assert found["lut"] == pytest.approx(17705, rel=0.2)
-    assert found["ff"] == pytest.approx(19236, rel=0.2)
-
-
 def test_products_cost_what_the_dsp_blocks_hold():
     assert (dsp_of(32, 32), dsp_of(32, 16), dsp_of(16, 9), dsp_of(27, 18)) == (4, 2, 1, 1)
     parts = dsp(device())

@@ -65,8 +65,20 @@ def loop(device: Any) -> Loop:
 
 
 def record(device: Any, synthesis: Mapping[str, Any]) -> Path:
-    """Refuse: the resource model of this machine is not fitted to counts."""
-    raise ConfigError("--record must be left out: no counts are kept for an Edge-MoE accelerator")
+    """Keep counts of the whole design or of its parts, to which the resource model is fitted."""
+    from archsim.models.edgemoe.counts import record as keep
+
+    if synthesis["target"] != "xcup":
+        raise ConfigError(f"--record must be with --target xcup, not {synthesis['target']!r}")
+    found = {name: synthesis[name] for name in ("target", "tool_versions")}
+    if "parts" in synthesis:
+        found["parts"] = synthesis["parts"]
+    else:
+        found["whole"] = {name: synthesis[name] for name in ("lut", "ff", "dsp", "bram", "uram")}
+    try:
+        return keep(device.params, found)
+    except ValueError as error:
+        raise ConfigError(f"--record: {error}") from None
 
 
 def _system(device: Any, seed: int) -> tuple[list[Any], dict[str, Any]]:

@@ -19,7 +19,8 @@ RTL_NOTE = "cycles are those of the controller's steps, as hdl.edgemoe's RTL tak
 PHASE_NOTE = "cycles are a phase model's: no RTL of exactly this device and workload exists"
 NOTES = (
     "the device computes in its own formats: workload.dtype does not change the answer",
-    "lut and ff are estimates; dsp and bram follow from the structure (docs/edge_moe.md)",
+    "lut, ff and dsp of the RTL's parts are fitted to their synthesis counts; what a device without"
+    " RTL has of its own is estimated, bram follows from the structure (docs/edge_moe.md)",
 )
 
 PARTS = (None, 16, 8, 4)

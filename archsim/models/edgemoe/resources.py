@@ -1,9 +1,8 @@
 """Resources of an Edge-MoE accelerator on UltraScale+, part by part.
 
-DSP and block RAM follow from the structure, block RAM from the RTL's memories where it exists.
-LUT and FF of the linear unit are those of the matrix engine of its size (fitted to synthesis
-counts), the others grow with their multipliers and channels: estimates, until synthesis counts of
-the units exist.
+Where the RTL makes a device as its file describes it, LUT, FF and DSP are the laws fitted to the
+synthesis counts of the RTL's parts (``parts``), block RAM follows from its memories. Other devices
+have the same units by those laws; their separate multipliers and channels are estimates.
 """
 
 from __future__ import annotations
@@ -11,21 +10,33 @@ from __future__ import annotations
 from archsim.config.edgemoe import EdgeMoeDevice
 from archsim.config.edgemoe_layout import ELEMENT_BITS, Layout
 from archsim.config.edgemoe_params import engine_params
-from archsim.config.matrix import MatrixParams
 from archsim.mapping.edgemoe import ACTIVATION_BYTES, RECURRENCE
 from archsim.mapping.edgemoe_steps import has_rtl
+from archsim.models.edgemoe.parts import counted
 from archsim.models.fpga.features import block_rams
 from archsim.models.fpga.model import CAPACITY
-from archsim.models.fpga.model import resources as engine_resources
 
 DSP_A, DSP_B = 27, 18
 """Signed operands of a DSP48E2."""
 
 LUT_PER_DSP, FF_PER_DSP = 40.0, 60.0
-"""Operand selection and sums around a multiplier. Estimated; uncertainty 50 %."""
+"""Operand selection and sums around a multiplier of gate or embedding alone. Estimated; 50 %."""
 
 LUT_PER_CHANNEL, FF_PER_CHANNEL = 1500.0, 2000.0
 """A 256-bit AXI channel with its addresses. Estimated; uncertainty 50 %."""
+
+DEEP_WORDS, DEEP_LUT_PER_BIT = 4096, 3.46
+"""Memories so deep, in URAM in the counts, need LUTs to choose a block where there is no URAM:
+7,969 for the 2,304 bits of ``edgemoe_fast``'s, counted one by one."""
+
+UNITS = (
+    "elements", "engine", "epilogue", "feed", "scores", "kept_scores", "mix", "norm", "gate",
+    "queues", "control",
+)  # fmt: skip
+"""Parts of the RTL that devices without RTL have too."""
+
+TABLE_BRAMS = 11.5
+"""Blocks of the tables of exp, reciprocal, root and GELU, whatever the sizes: counted."""
 
 
 def dsp_of(a_bits: int, b_bits: int) -> int:
@@ -33,8 +44,10 @@ def dsp_of(a_bits: int, b_bits: int) -> int:
     return min(-(-a_bits // DSP_A) * -(-b_bits // DSP_B), -(-a_bits // DSP_B) * -(-b_bits // DSP_A))
 
 
-def dsp(device: EdgeMoeDevice) -> dict[str, int]:
-    """Return the DSP blocks of each part."""
+def dsp(device: EdgeMoeDevice) -> dict[str, float]:
+    """Return the DSP blocks of each part: as counted, or as the structure of the paper's has it."""
+    if has_rtl(device):
+        return {part: found["dsp"] for part, found in counted(device.params).items()}
     formats = device.params.formats
     wide = formats.activation.bits
     power = dsp_of(wide, 28) + dsp_of(18, 18)  # times log2(e), interpolation
@@ -43,10 +56,6 @@ def dsp(device: EdgeMoeDevice) -> dict[str, int]:
     interval = max(device.encoder.dim // attention.lanes, RECURRENCE)
     exponentials = -(-attention.queries * device.encoder.heads // interval)
     lanes = vector.words * device.memory.word_bytes // ACTIVATION_BYTES
-    chooses, controls = power + product, 0
-    if has_rtl(device):  # a sum and a weight of its own, with a reciprocal; the fetcher's address
-        lanes = Layout(device.params).norm_lanes
-        chooses, controls = 2 * (power + product) + 4, dsp_of(32, 8)
     weight = formats.weight.bits
     arrays = 1 if attention.shared else 2
     norm = lanes * (dsp_of(wide, wide) * 2 + dsp_of(wide, formats.norm.bits))
@@ -59,27 +68,33 @@ def dsp(device: EdgeMoeDevice) -> dict[str, int]:
         "softmax": 2 * exponentials * (power + product) + 4,
         "gelu": linear.tile_out * dsp_of(18, 18),
         "norm": norm + 2 * dsp_of(50, 24) + 4,
-        "gate": gates * dsp_of(wide, weight) + chooses,
+        "gate": gates * dsp_of(wide, weight) + power + product,
         "embed": embeds * dsp_of(16, 9),
-        "control": controls,
     }
+
+
+def memories(device: EdgeMoeDevice) -> tuple[tuple[str, int, int], ...]:
+    """Return name, width and depth of each memory of the RTL that is not made of LUTs."""
+    p, layout = device.params, Layout(device.params)
+    engine = engine_params(p)
+    score_bits = p.queries * (ACTIVATION_BYTES * 8 + 3) + max(1, (p.heads - 1).bit_length())
+    depths = [-(-granules // layout.banks) + 1 for granules in layout.depths]
+    banks = [("scratchpads", layout.granule * ELEMENT_BITS, depth) for depth in depths]
+    return (
+        ("payload", 8 * layout.port_bytes, layout.payload_beats),
+        ("operands", engine.a_word_bits, engine.a_depth),
+        ("operands", engine.b_word_bits, engine.b_depth),
+        ("results", engine.out_word_bits, engine.out_depth),
+        *banks * layout.banks,
+        ("scores", score_bits, (p.tokens + p.queries) * p.heads + 32),
+    )
 
 
 def _rtl_brams(device: EdgeMoeDevice) -> dict[str, float]:
-    """Return the 36 Kbit blocks of each memory of the RTL that is not made of LUTs."""
-    p, layout = device.params, Layout(device.params)
-    engine = engine_params(p)
-    depths = [-(-granules // layout.banks) + 1 for granules in layout.depths]
-    score_bits = p.queries * (ACTIVATION_BYTES * 8 + 3) + max(1, (p.heads - 1).bit_length())
-    return {
-        "payload": block_rams(8 * layout.port_bytes, layout.payload_beats),
-        "operands": block_rams(engine.a_word_bits, engine.a_depth)
-        + block_rams(engine.b_word_bits, engine.b_depth),
-        "results": block_rams(engine.out_word_bits, engine.out_depth),
-        "scratchpads": layout.banks
-        * sum(block_rams(layout.granule * ELEMENT_BITS, depth) for depth in depths),
-        "scores": block_rams(score_bits, (p.tokens + p.queries) * p.heads + 32),
-    }
+    found: dict[str, float] = {"tables": TABLE_BRAMS}
+    for name, width, depth in memories(device):
+        found[name] = found.get(name, 0.0) + block_rams(width, depth)
+    return found
 
 
 def brams(device: EdgeMoeDevice) -> dict[str, float]:
@@ -111,18 +126,21 @@ def brams(device: EdgeMoeDevice) -> dict[str, float]:
 
 def resources(device: EdgeMoeDevice) -> dict[str, float]:
     """Return ``lut``, ``ff``, ``dsp``, ``bram`` and ``fill``, the fullest share of an XCZU9EG."""
-    parts, channels = dsp(device), device.memory.channels
-    linear = device.linear
-    engine = engine_resources(
-        MatrixParams(
-            rows=linear.tile_out, columns=linear.tile_in, format="w16a32", requantise=False
-        )
-    )
-    others = sum(parts.values()) - parts["linear"]
+    parts, blocks = counted(device.params), dsp(device)
     found = {
-        "lut": engine["lut"] + others * LUT_PER_DSP + channels * LUT_PER_CHANNEL,
-        "ff": engine["ff"] + others * FF_PER_DSP + channels * FF_PER_CHANNEL,
-        "dsp": float(sum(parts.values())),
-        "bram": sum(brams(device).values()),
+        name: sum(counts[name] for part, counts in parts.items() if _has(device, part))
+        for name in ("lut", "ff")
     }
+    if has_rtl(device):
+        bits = sum(width for _, width, depth in memories(device) if depth >= DEEP_WORDS)
+        found["lut"] += round(bits * DEEP_LUT_PER_BIT)
+    else:
+        own, channels = blocks["gate"] + blocks["embed"], device.memory.channels
+        found["lut"] += own * LUT_PER_DSP + channels * LUT_PER_CHANNEL
+        found["ff"] += own * FF_PER_DSP + channels * FF_PER_CHANNEL
+    found |= {"dsp": float(sum(blocks.values())), "bram": sum(brams(device).values())}
     return {**found, "fill": max(found[name] / limit for name, limit in CAPACITY.items())}
+
+
+def _has(device: EdgeMoeDevice, part: str) -> bool:
+    return has_rtl(device) or part in UNITS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,19 @@ def record(
 ) -> Path:
     """Add a synthesis result, replacing one of the same design, target and top."""
     row = {"params": asdict(params), **{key: result[key] for key in kept}}
-    rows = load(file)
-    for index, old in enumerate(rows):  # older rows lack newer choices
-        same = (old["target"], old["top"]) == (row["target"], row["top"])
-        if same and MatrixParams(**old["params"]) == params:
+
+    def same(old: Mapping[str, Any]) -> bool:  # older rows lack newer choices
+        alike = (old["target"], old["top"]) == (row["target"], row["top"])
+        return alike and MatrixParams(**old["params"]) == params
+
+    return keep(row, same, file)
+
+
+def keep(row: Mapping[str, Any], same: Callable[[Mapping[str, Any]], bool], file: Path) -> Path:
+    """Write ``row`` in place of the one of ``file`` that is the ``same``, else behind all."""
+    rows: list[Mapping[str, Any]] = [*load(file)]
+    for index, old in enumerate(rows):
+        if same(old):
             rows[index] = row
             break
     else:
