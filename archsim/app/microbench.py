@@ -121,8 +121,8 @@ def _simulate(bench: Any, model: Any) -> float:
         table = table.astype(float)
         table[:, 2] = table[:, 3] - (table[:, 3] - table[:, 2]) / scale
     value = float(bench.value(table, found.us))
-    if bench.unit == "TB/s":  # of all CTAs, of which one cluster was simulated
-        value *= bench.ctas / len(found.ctas)
+    if bench.unit == "TB/s":  # of all SMs that hold a CTA, of which one cluster was simulated
+        value *= bench.cluster * model.cluster_slots(bench.cluster) / len(found.ctas)
     return value
 
 

@@ -133,13 +133,13 @@ class SmTiming(Group):
         doc="compare-and-swap in shared memory; half of it for each lane of a word",
     )
     dsmem_store_bytes: Constant = constant(
-        "B/clk", above=0, doc="stores of one SM to another's shared memory"
+        "B/clk", above=0, doc="stores of one SM to another's shared memory, loads if it gives none"
     )
     dsmem_source_bytes: Constant = constant(
         "B/clk", above=0, doc="shared memory that one SM gives to others"
     )
     dsmem_spread: Constant = constant(
-        "1", minimum=0, doc="factor on DSMEM rates in clusters of more than two CTAs"
+        "1", minimum=0, doc="factor on the rate of remote atomics in clusters of more than two CTAs"
     )
     dsmem_ring: Constant = constant(
         "1",
@@ -177,7 +177,12 @@ class SmTiming(Group):
     generic_cycles: Constant = constant(
         "clk", minimum=0, doc="generic address of own shared memory"
     )
-    fetch_cycles: Constant = constant("clk", minimum=0, doc="issue slots lost to a fetch of code")
+    fetch_cycles: Constant = constant(
+        "clk", minimum=0, doc="issue slots lost to a new line of code"
+    )
+    refetch_cycles: Constant = constant(
+        "clk", minimum=0, doc="issue slots lost to a line of code that the cache did not keep"
+    )
     copy_pass_cycles: Constant = constant(
         "clk", minimum=0, doc="cp.async through L1, beyond a load"
     )
@@ -194,11 +199,11 @@ class SmTiming(Group):
     grid_barrier_warp_cycles: Constant = constant(
         "clk", minimum=0, doc="the same for each warp of an SM"
     )
-    pipe_switch_factor: Constant = constant(
-        "1", minimum=0, doc="longer interval of a unit after an instruction of another warp"
+    dsmem_crowd: Constant = constant(
+        "1", above=0, doc="further share of a ring's rate where many requests wait"
     )
-    mma_switch_factor: Constant = constant(
-        "1", minimum=0, doc="the same of the tensor core's synchronous products"
+    lead_turns: Constant = constant(
+        "1", minimum=1, doc="turns of a sub-core's youngest warp for one in which it goes first"
     )
     dsmem_atomic_cycles: Constant = constant(
         "clk", minimum=0, doc="a lane's atomic on its way to another SM's shared memory"

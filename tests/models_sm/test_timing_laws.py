@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from archsim.app.sm_device import sm_device
-from archsim.models.gpu.sm import timing_barriers, timing_launch, timing_remote
+from archsim.frontend.instruction import Kind
+from archsim.models.gpu.sm import timing_barriers, timing_issue, timing_launch, timing_remote
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_sample as sample
 from archsim.models.gpu.sm import timing_state as ts
+from archsim.models.gpu.sm import timing_table as tt
 from archsim.models.gpu.sm.state import SHARED_WINDOW
 
 ALL = 0xFFFFFFFF
@@ -94,3 +96,57 @@ def test_the_sample_of_clusters_has_the_slot_with_one_more() -> None:
 
     plan = sample.plan(run, count, 528, 128, 4, 4, False)
     assert max(len(queue) for queue in plan.queues) == -(-528 // 128)
+
+
+def _queue(flags: int, wait: int = 0, warps: int = 3) -> tuple[ts.State, Any]:
+    """Warps of one sub-core, the last one youngest, and the work of one instruction."""
+    state = ts.new_state(1, 1, 4 * warps)
+    for n in range(warps):
+        state.where[n, ts.CTA], state.warp[n, ts.BORN], state.age[n] = 0, n, -n
+    row = np.zeros((1, tt.COLUMNS), np.int32)
+    row[0, tt.FLAGS], row[0, tt.WAIT] = flags, wait
+    return state, SimpleNamespace(table=row)
+
+
+@pytest.mark.parametrize(("flags", "wait", "moves"), [(0, 0, False), (0, 1, True),
+                                                      (tt.FLAG_YIELD, 0, True)])  # fmt: skip
+def test_a_warp_keeps_its_place_until_it_yields_or_waits(
+    flags: int, wait: int, moves: bool
+) -> None:
+    state, work = _queue(flags, wait)
+    timing_issue.queue_up.py_func(work, state, K, 0, 2, 0)
+    assert bool(state.age[2] > state.age[0]) is moves
+    assert bool(state.warp[2, ts.YIELDED]) is bool(flags)
+
+
+def test_only_the_youngest_warp_comes_to_the_front_once_in_its_turns() -> None:
+    state, work = _queue(tt.FLAG_YIELD)
+    turns = int(K[c.LEAD_TURNS])
+    for slot, leads in ((1, 0), (2, 1)):
+        ages = []
+        for _ in range(turns):
+            timing_issue.queue_up.py_func(work, state, K, 0, slot, 0)
+            ages.append(state.age[slot])
+        assert sum(age < 0 for age in ages) == leads
+
+
+def test_banks_read_a_register_once_and_the_reuse_cache_lasts() -> None:
+    def operand(index: int, reuse: bool = False) -> Any:
+        return SimpleNamespace(
+            kind=Kind.REGISTER, index=index, suffixes=("reuse",) if reuse else ()
+        )
+
+    def reads(op: str, *operands: Any, before: dict[int, int]) -> tuple[Any, dict[int, int]]:
+        row = np.zeros(tt.COLUMNS, np.int32)
+        row[tt.UNIT] = tt.FMA_ANY
+        item: Any = SimpleNamespace(opcode=op, operands=operands)
+        kept = tt._banks(row, item, before)
+        return (row[tt.EVEN], row[tt.EVEN_REUSED], row[tt.ODD]), kept
+
+    first, kept = reads("FFMA", operand(0), operand(2, True), operand(4), operand(0), before={})
+    assert first == (3, 3, 0)
+    _, kept = reads("FADD", operand(1), operand(7), operand(1), before=kept)  # the odd bank
+    again, kept = reads("FFMA", operand(6), operand(2), operand(4), operand(6), before=kept)
+    assert again == (3, 2, 0) and kept == {}
+    square, _ = reads("FMUL", operand(8), operand(8), operand(8), before={})
+    assert square == (1, 1, 0)

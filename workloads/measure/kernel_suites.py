@@ -33,9 +33,11 @@ KERNEL_SUITES = {
     "kernels": "workloads.kernels.suite", "kernels_judge": "workloads.kernels.judge",
     "hopper": "workloads.kernels.hopper",
 }  # fmt: skip
+_CATALOG = "workloads.kernels.micro.catalog"
 RECORD_LISTS = {
-    "sm_micro": "records", "sm_micro_judge": "judge_records", "sm_micro_tma": "tma_records",
-    "sm_micro_atomics": "atomic_records",
+    "sm_micro": (_CATALOG, "records"), "sm_micro_judge": (_CATALOG, "judge_records"),
+    "sm_micro_tma": (_CATALOG, "tma_records"), "sm_micro_atomics": (_CATALOG, "atomic_records"),
+    "sm_micro_laws": ("workloads.kernels.micro.laws", "law_records"),
 }  # fmt: skip
 
 
@@ -139,12 +141,10 @@ def sm_micro(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
     """Measure the records of a list (`RECORD_LISTS`) into ``store`` until ``deadline``."""
     import torch
 
-    from workloads.kernels.micro import catalog
-
     repeats = 3
     store.meta["method"] = METHOD_MICRO.format(repeats=repeats)
     flush = torch.zeros(FLUSH_BYTES // 4, device="cuda")
-    todo = list(getattr(catalog, RECORD_LISTS[name])())
+    todo = _records(name)
     for done, record in enumerate(todo):
         store.meta["unmeasured"] = len(todo) - done
         if time.monotonic() > deadline:
@@ -157,6 +157,11 @@ def sm_micro(name: str, store: Store, nvml: Nvml, deadline: float) -> None:
                 store.meta["aborted"] = f"the GPU context failed at {record}"
                 return
     store.meta["unmeasured"] = 0
+
+
+def _records(name: str) -> list[dict[str, Any]]:
+    module, function = RECORD_LISTS[name]
+    return list(getattr(importlib.import_module(module), function)())
 
 
 def _context_alive(torch: Any) -> bool:
@@ -237,15 +242,19 @@ def tensor_map(tensor: Any, address: int) -> bytes:
 
 
 def _details(record: dict[str, Any], bench: Any, table: Any, words: Any) -> dict[str, Any]:
-    """Pairs of SMs of a DSMEM chase; the cold pass of a code run; the L2 map."""
+    """Pairs of SMs of a DSMEM chase; the ends of warps; the L2 map."""
     from workloads.kernels.micro.cluster import pairs
 
     if record["bench"] == "dsmem_latency":
         found = pairs(table, bench.cluster, int(record["shift"]))
         return {"pairs": [[a, b, round(clk, 2)] for (a, b), clk in found]}
+    if "ends" in record:  # when each warp of the first CTA starts and stops
+        first = table[: bench.threads // 32, 2:4]
+        return {"starts": (first[:, 0] - first[:, 0].min()).tolist(),
+                "stops": (first[:, 1] - first[:, 0].min()).tolist()}  # fmt: skip
     if record["bench"] == "dsmem_atomic" and record.get("resident", 1) > 1:
         return {"sms": table[:: bench.threads // 32, 4][:64].tolist()}
-    if record["bench"] == "l2_map":
+    if record["bench"] in ("l2_map", "progress"):
         return bench.extra["read"](table, words.cpu().numpy().view(np.uint32))
     return {}
 
@@ -255,7 +264,7 @@ def compile_all(folder: Path, kernels: str = "kernels", micro: str = "sm_micro")
     from numba import typeof
 
     from workloads.kernels.machine_code import cubin
-    from workloads.kernels.micro import build, catalog
+    from workloads.kernels.micro import build
     from workloads.kernels.micro.kernel import SIGNATURE, timed
 
     seen: set[Any] = set()
@@ -264,7 +273,7 @@ def compile_all(folder: Path, kernels: str = "kernels", micro: str = "sm_micro")
         if (case.kernel, signature) not in seen and not _synchronises_grid(case.kernel):
             seen.add((case.kernel, signature))
             cubin(case.kernel, signature, case.options.get("arch", "sm_90"), folder)
-    for record in getattr(catalog, RECORD_LISTS[micro])():
+    for record in _records(micro):
         bench = build(record)
         key = (bench.loop.text(), bench.arch)
         if key not in seen:

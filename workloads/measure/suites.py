@@ -79,6 +79,7 @@ OTHER_SUITES: dict[str, Callable[..., None]] = {
     "sm_micro_judge": kernel_suites.sm_micro,
     "sm_micro_tma": kernel_suites.sm_micro,
     "sm_micro_atomics": kernel_suites.sm_micro,
+    "sm_micro_laws": kernel_suites.sm_micro,
     "conv_engines": conv_suite.engines,
     "conv_launches": conv_launches.launches,
 }

@@ -61,7 +61,16 @@ CHAINS: dict[str, tuple[str, str]] = {
     "redux_add": ("b32", "redux.sync.add.s32 x, x, 0xffffffff;"),
     "bar_warp": ("b32", "bar.warp.sync 0xffffffff; add.s32 x, x, a; xor.b32 x, x, b;"),
 }  # fmt: skip
-_LINKS = {name: text.count(";") for name, (_, text) in CHAINS.items()}
+# One instruction with other operands: what registers, their banks and the reuse cache cost.
+VARIANTS: dict[str, tuple[str, str]] = {
+    "fp32_add_own": ("f32", "add.rn.f32 x, x, f;"),
+    "fp32_add_immediate": ("f32", "add.rn.f32 x, x, 0f3F99999A;"),
+    "fp32_square": ("f32", "mul.rn.f32 x, x, x;"),
+    "fp32_fma_own": ("f32", "fma.rn.f32 x, x, f, b;"),
+    "fp32_fma_square": ("f32", "fma.rn.f32 x, x, x, x;"),
+    "fp32_fma_immediate": ("f32", "fma.rn.f32 x, x, a, 0f3F99999A;"),
+}
+_LINKS = {name: text.count(";") for name, (_, text) in (CHAINS | VARIANTS).items()}
 # One link of these is the pair or the group, as tables give it.
 _GROUPED = {"int32_div", "int32_mad_wide"}
 
@@ -140,6 +149,7 @@ def _loop(kind: str, link: str, chains: int, unroll: int) -> Loop:
     for chain in range(chains):
         setup += [f"add.u32 %u, %tid, {chain};", init.format(f"x{chain}", "u")]
         setup += [f"add.u32 %c{chain}, %tid, {3 * chain};"]
+        setup += [f"cvt.rn.f32.u32 %f{chain}, %c{chain};"] if kind == "f32" else []
     body = [_substitute(link, chain) for _ in range(unroll // chains) for chain in range(chains)]
     sink = []
     for chain in range(chains):
@@ -161,17 +171,45 @@ def _links(name: str) -> int:
 def chain_bench(record: dict[str, Any]) -> Bench:
     """``latency`` or ``rate`` of ``what``: one warp and one chain, or many of both."""
     name = record.get("what") or record["instr"]
-    kind, link = ("b32", DPX[name]) if name in DPX else CHAINS[name]
+    kind, link = ("b32", DPX[name]) if name in DPX else (CHAINS | VARIANTS)[name]
     ilp, warps = int(record.get("ilp", 1)), int(record.get("warps", 1))
     heavy = name in ("fp64_div", "fp64_sqrt", "int32_div", "fp32_div", "fp32_sqrt")
-    unroll = 16 if heavy else UNROLL
-    loop, rounds = _loop(kind, link, ilp, unroll), 8 if heavy else 16
+    unroll = 16 if heavy else int(record.get("unroll", UNROLL))
+    loop, rounds = _loop(kind, link, ilp, unroll), 8 if heavy else 16 * UNROLL // unroll
+    rounds = int(record.get("rounds", rounds))
     links = rounds * (unroll // ilp) * ilp * _links(name)
     if record["bench"] in ("latency", "dpx_latency"):
         return Bench(record, loop, 1, 32 * warps, rounds, "clk", latency(links / ilp))
     return Bench(
         record, loop, 1, 32 * warps, rounds, "instr/clk/SM", rate(32 * warps * links, warps)
     )
+
+
+STEPS = 8  # links between two notes of the clock
+
+
+def progress(record: dict[str, Any]) -> Bench:
+    """A chain of ``what`` in each of ``warps`` warps whose lanes note the clock every `STEPS`
+    links: the order in which a scheduler serves its warps."""
+    warps, rounds = int(record.get("warps", 32)), 16
+    kind, link = (CHAINS | VARIANTS)[record["what"]]
+    loop = _loop(kind, link, 1, UNROLL)
+    notes = [line for n, text in enumerate(loop.body) for line in (text, *(
+        ("mov.u32 %t0, %clock;", "st.global.u32 [%at], %t0;", "add.u64 %at, %at, 4;")
+        if n % STEPS == STEPS - 1 else ()))]  # fmt: skip
+    count = 2 * rounds * (UNROLL // STEPS)
+    setup = [*loop.setup, "shr.u32 %u, %tid, 5;", f"mul.wide.u32 %at, %u, {4 * count};",
+             "add.u64 %at, %data, %at;"]  # fmt: skip
+    made = Loop(notes, [*loop.declare, ".reg .b64 %at;"], setup, (), loop.sink)
+    links = rounds * UNROLL * _links(record["what"])
+
+    def read(clocks: Any, words: Any) -> dict[str, Any]:
+        return {"notes": words[: warps * count].reshape(warps, 2, -1)[:, 1].tolist()}
+
+    return Bench(
+        record, made, 1, 32 * warps, rounds, "instr/clk/SM", rate(32 * warps * links, warps),
+        words=warps * count + 64, extra={"read": read},
+    )  # fmt: skip
 
 
 def code_bench(record: dict[str, Any]) -> Bench:

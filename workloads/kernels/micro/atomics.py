@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from workloads.kernels.micro.kernel import Bench, cycles
-from workloads.kernels.micro.text import Loop
+from workloads.kernels.micro.text import Loop, registers
 
 _CLUSTER = ("barrier.cluster.arrive.release.aligned;", "barrier.cluster.wait.acquire.aligned;")
 _ALONE = 120 << 10  # bytes of shared memory that only one CTA an SM can have
@@ -113,34 +113,44 @@ NODES, LINE, FOOTPRINT = 128, 128, 512 << 20
 
 
 def chases(record: dict[str, Any]) -> Bench:
-    """Cold chases of ``lanes`` threads of one warp in each of ``ctas`` CTAs, every one over its own
-    128 lines: neighbours (``order`` line) or anywhere in 512 MB (random). Clocks a load."""
-    ctas, lanes = int(record.get("ctas", 1)), int(record.get("lanes", 1))
-    threads = ctas * lanes
-    space = int(record.get("bytes", FOOTPRINT))
+    """Cold chases of ``lanes`` threads of each of ``warps`` warps in each of ``ctas`` CTAs, ``ilp``
+    at a time, every one over its own ``nodes`` lines: neighbours (``order`` line) or anywhere in
+    512 MB (random); ``cache`` cg or ca. Clocks a load."""
+    ctas, lanes, warps = (int(record.get(k, 1)) for k in ("ctas", "lanes", "warps"))
+    ilp, nodes = int(record.get("ilp", 1)), int(record.get("nodes", NODES))
+    chains = ctas * warps * lanes * ilp
+    space, cache = int(record.get("bytes", FOOTPRINT)), record.get("cache", "cg")
 
     def fill(data: np.ndarray, address: int) -> None:
         rng = np.random.default_rng(7)
         if record.get("order", "random") == "line":
-            lines = np.arange(threads * NODES)
+            lines = np.arange(chains * nodes)
         else:
-            lines = rng.choice(space // LINE - 1, threads * NODES, replace=False)
-        lines = lines.astype(np.uint64).reshape(threads, NODES)
-        places = (lines + np.uint64(threads * 8 // LINE + 1)) * np.uint64(LINE)
+            lines = rng.choice(space // LINE - 1, chains * nodes, replace=False)
+        lines = lines.astype(np.uint64).reshape(chains, nodes)
+        places = (lines + np.uint64(chains * 8 // LINE + 1)) * np.uint64(LINE)
         words = data.view(np.uint64)
         words[(places // np.uint64(8)).astype(np.int64)] = np.roll(places, -1, 1) + np.uint64(
             address)  # fmt: skip
-        words[:threads] = places[:, 0] + np.uint64(address)
+        words[:chains] = places[:, 0] + np.uint64(address)
 
-    setup = ["mov.u32 %k, %ctaid.x;", f"mad.lo.u32 %k, %k, {lanes}, %lane;",
-             "mul.wide.u32 %o, %k, 8;", "add.u64 %p, %data, %o;",
-             "ld.global.cg.u64 %p, [%p];"]  # fmt: skip
-    loop = Loop(["ld.global.cg.u64 %p, [%p];"] * 32, [".reg .b64 %p, %o;", ".reg .b32 %k;"], setup,
-                (), ["cvt.u32.u64 %sink, %p;"])  # fmt: skip
+    setup = ["mov.u32 %k, %ctaid.x;", "shr.u32 %w, %tid, 5;",
+             f"mad.lo.u32 %k, %k, {warps}, %w;", f"mad.lo.u32 %k, %k, {lanes}, %lane;",
+             f"mul.wide.u32 %o, %k, {8 * ilp};", "add.u64 %o, %data, %o;",
+             f"setp.lt.u32 %live, %lane, {lanes};",
+             *(f"mov.u64 %p{i}, %o;" for i in range(ilp)),
+             *(f"@%live ld.global.cg.u64 %p{i}, [%o+{8 * i}];" for i in range(ilp)),
+             "bar.sync 0;"]  # fmt: skip
+    body = [f"@%live ld.global.{cache}.u64 %p{i}, [%p{i}];" for i in range(ilp)] * 32
+    sink = [line for i in range(ilp) for line in (f"cvt.u32.u64 %k, %p{i};",
+                                                  "xor.b32 %sink, %sink, %k;")]  # fmt: skip
+    loop = Loop(body, [".reg .b64 %o;", registers("b64", "p", ilp), ".reg .b32 %k, %w;",
+                       ".reg .pred %live;"], setup, (), sink)  # fmt: skip
 
     def value(clocks: np.ndarray, us: float) -> float:
-        return float((clocks[:, 1] - clocks[:, 0]).mean()) / NODES
+        return float((clocks[:, 1] - clocks[:, 0]).mean()) / nodes
 
-    words = (space if record.get("order", "random") == "random" else threads * NODES * LINE) // 4
-    return Bench(record, loop, ctas, lanes, NODES // 32, "clk", value,
-                 words=words + 32 * (threads * 8 // LINE + 2), fill=fill)  # fmt: skip
+    threads = 32 * warps if warps > 1 else lanes
+    words = (space if record.get("order", "random") == "random" else chains * nodes * LINE) // 4
+    return Bench(record, loop, ctas, threads, nodes // 32, "clk", value,
+                 words=words + 32 * (chains * 8 // LINE + 2), fill=fill)  # fmt: skip

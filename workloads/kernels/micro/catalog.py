@@ -23,6 +23,7 @@ BENCHES: dict[str, Callable[[Record], Bench]] = {
     "latency": _latency,
     "rate": alu.chain_bench,
     "code": alu.code_bench,
+    "progress": alu.progress,
     "bandwidth": memory.stream,
     "l2_map": memory.l2_map,
     "atomic_latency": memory.atomic,

@@ -71,7 +71,7 @@ class Loop:
         return "\n".join(_rename(line) for line in lines)
 
 
-_SPECIAL = ("%clock64", "%tid.x", "%laneid", "%cluster_", "%ctaid", "%nctaid", "%smid")
+_SPECIAL = ("%clock", "%tid.x", "%laneid", "%cluster_", "%ctaid", "%nctaid", "%smid")
 
 
 def _rename(line: str) -> str:

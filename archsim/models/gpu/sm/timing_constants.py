@@ -19,11 +19,12 @@ from __future__ import annotations
     ATOMIC_SERIAL_CYCLES, ATOMIC_PORT_CYCLES, ATOMIC_PORT_BYTES, L2_SAME_CYCLES,
     GENERIC_CYCLES, FETCH_CYCLES,
     COPY_PASS_CYCLES, DIRTY_CYCLES, BULK_ROW_CYCLES, GRID_BARRIER_CYCLES,
-    GRID_BARRIER_CTA_CYCLES, GRID_BARRIER_WARP_CYCLES, PIPE_SWITCH_FACTOR, MMA_SWITCH_FACTOR,
+    GRID_BARRIER_CTA_CYCLES, GRID_BARRIER_WARP_CYCLES, LEAD_TURNS, REFETCH_CYCLES,
+    DSMEM_CROWD,
     DSMEM_ATOMIC_CYCLES, DSMEM_JOIN_CYCLES, DSMEM_REQUEST_CYCLES, DSMEM_ALONE_CYCLES,
     DSMEM_TURN_CYCLES, SHARE, CTA_RATE, BANK_SLACK,
-) = range(70)  # fmt: skip
-COUNT = 70
+) = range(71)  # fmt: skip
+COUNT = 71
 
 FIELDS = (
     "l1_cycles", "l2_near_cycles", "l2_far_cycles", "hbm_cycles", "l2_port_bytes",
@@ -40,8 +41,8 @@ FIELDS = (
     "bulk_interval_cycles", "atomic_serial_cycles", "atomic_port_cycles", "atomic_port_bytes",
     "l2_same_cycles", "generic_cycles", "fetch_cycles",
     "copy_pass_cycles", "dirty_cycles", "bulk_row_cycles", "grid_barrier_cycles",
-    "grid_barrier_cta_cycles", "grid_barrier_warp_cycles", "pipe_switch_factor",
-    "mma_switch_factor", "dsmem_atomic_cycles", "dsmem_join_cycles", "dsmem_request_cycles",
-    "dsmem_alone_cycles", "dsmem_turn_cycles",
+    "grid_barrier_cta_cycles", "grid_barrier_warp_cycles", "lead_turns",
+    "refetch_cycles", "dsmem_crowd", "dsmem_atomic_cycles",
+    "dsmem_join_cycles", "dsmem_request_cycles", "dsmem_alone_cycles", "dsmem_turn_cycles",
 )  # fmt: skip
 """Fields of a device file in the order of the vector."""

@@ -2,8 +2,9 @@
 
 Every sub-core issues at most one warp instruction a clock. A warp's next instruction may issue when
 the compiler's stall count has passed, the scoreboards that its wait mask names are released, its
-unit is free and, for memory, the queue to the memory pipe has room; of the warps that may issue the
-last one goes on, else the oldest. Time jumps to the next clock at which some sub-core can issue.
+unit is free and, for memory, the queue to the memory pipe has room. Of several warps that may issue
+the last one goes on unless it yielded, else the first in the sub-core's queue does
+(`timing_issue.queue_up`). Time jumps to the next clock at which some sub-core can issue.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from archsim.models.gpu.sm.timing_memory import HBM_QUEUE, NEVER, Memory
 def choose(s: ts.State, K: Any, q: int) -> None:
     """Candidate of sub-core ``q``: the warp that issues next and when."""
     floor, ready = s.last[q], s.ready
-    best, best_slot, best_age, count = NEVER, -1, NEVER, 0
+    best, best_slot, best_age = NEVER, -1, NEVER
     last, last_at = s.pick[q, 1], NEVER
     for unit in range(tt.MIO):
         ready[unit] = s.free[q, unit]
@@ -42,33 +43,23 @@ def choose(s: ts.State, K: Any, q: int) -> None:
         if slot == last:
             last_at = t
         elif t < best:
-            best, best_slot, best_age, count = t, slot, s.age[slot], 1
-        elif t == best and t < NEVER:
-            count += 1
-            if s.age[slot] < best_age:
-                best_slot, best_age = slot, s.age[slot]
-    if last_at < best:
+            best, best_slot, best_age = t, slot, s.age[slot]
+        elif t == best and t < NEVER and s.age[slot] < best_age:
+            best_slot, best_age = slot, s.age[slot]
+    if last_at < best or (last_at == best < NEVER and s.warp[last, ts.YIELDED] == 0.0):
         best, best_slot = last_at, last
-    elif last_at == best and last_at < NEVER:  # it goes on in two of ``count`` + 1 cases
-        s.turn[q] += 1.0
-        turn = (int(s.turn[q]) * 7919 + q * 31) % (count + 1)
-        if turn < 2:
-            best_slot = last
     s.best[q] = best
     s.pick[q, 0] = best_slot
 
 
 @inlined
-def _cached(s: ts.State, q: int, line: int) -> bool:
-    """Whether a line of code lies in the sub-core's cache, which holds the last ones fetched."""
-    found = False
-    for i in range(ts.CODE_LINES):
-        found = found or s.code[q, i] == line
-    if not found:
-        place = (s.code[q, ts.CODE_LINES] + 1) % ts.CODE_LINES
+def _fetch(s: ts.State, K: Any, q: int, line: int) -> None:
+    """Issue slots that a line of code costs which is not in the cache, more where it replaces one:
+    a stream of new lines is fetched ahead."""
+    place = line % ts.CODE_LINES
+    if s.code[q, place] != line:
+        s.lost[q] += K[c.FETCH_CYCLES] if s.code[q, place] < 0 else K[c.REFETCH_CYCLES]
         s.code[q, place] = line
-        s.code[q, ts.CODE_LINES] = place
-    return found
 
 
 @inlined
@@ -134,9 +125,7 @@ def simulate(
         s.pick[q, 1] = slot
         late = s.bank[q] - t - K[c.BANK_SLACK]
         s.last[q] = t + 1.0 + max(0.0, np.floor(late))
-        line = pc >> ts.CODE_SHIFT
-        if not _cached(s, q, line):
-            s.lost[q] += K[c.FETCH_CYCLES]
+        _fetch(s, K, q, pc >> ts.CODE_SHIFT)
         if s.lost[q] >= 1.0:
             s.last[q] += 1.0
             s.lost[q] -= 1.0

@@ -47,7 +47,9 @@ def start_cta(
         for k in range(ts.WARP_COLUMNS):
             s.warp[slot, k] = 0.0
         s.warp[slot, ts.READY] = t + K[c.CTA_THREAD_CYCLES] * i
-        s.age[slot] = t * 64.0 + i
+        q = slot // (s.next.shape[0] // s.members.shape[0])
+        s.turn[q] += 1.0
+        s.age[slot], s.warp[slot, ts.BORN] = -s.turn[q], s.turn[q]
         for k in range(2 * ts.RING):
             s.ring[slot, k // ts.RING, k % ts.RING] = 0.0
         set_next(w, s, slot)
@@ -67,17 +69,35 @@ def _occupy(
         start = max(start + w.table[pc, tt.LOAD_A] * 0.1, s.free[q, unit])
         s.free[q, unit] = start + busy
     elif unit < tt.MIO or unit == tt.UNIFORM or unit == tt.BRANCH:
-        if s.owner[q, unit] != slot:  # another warp's operands come in
-            s.owner[q, unit] = slot
-            if unit == tt.TENSOR:
-                busy *= 1.0 + K[c.MMA_SWITCH_FACTOR]
-            elif w.table[pc, tt.UNIT] < tt.FP64 or unit == tt.XU:  # one that has no second pipe
-                busy *= 1.0 + K[c.PIPE_SWITCH_FACTOR]
         s.free[q, unit] = max(s.free[q, unit], t) + busy if unit == tt.TENSOR else t + busy
     else:
         return unit
     r.units[unit] += busy
     return unit
+
+
+@fused
+def queue_up(w: ts.Work, s: ts.State, K: Any, q: int, slot: int, pc: int) -> None:
+    """Whether the warp keeps its place in the sub-core's queue after an instruction.
+
+    It goes to the end after an instruction that yields or that waited for a scoreboard; the
+    youngest warp comes to the front instead once in `lead_turns`.
+    """
+    yields = w.table[pc, tt.FLAGS] & tt.FLAG_YIELD
+    s.warp[slot, ts.YIELDED] = yields
+    if not yields and w.table[pc, tt.WAIT] == 0:
+        return
+    s.turn[q] += 1.0
+    s.age[slot] = s.turn[q]
+    s.warp[slot, ts.TURNS] += 1.0
+    if s.warp[slot, ts.TURNS] < K[c.LEAD_TURNS]:
+        return
+    s.warp[slot, ts.TURNS] = 0.0
+    first = s.members[q, 0]
+    for other in range(first, first + s.members[q, 1]):
+        if s.where[other, ts.CTA] >= 0 and s.warp[other, ts.BORN] > s.warp[slot, ts.BORN]:
+            return
+    s.age[slot] = -s.turn[q]
 
 
 @fused
@@ -168,6 +188,7 @@ def issue(
     s.warp[slot, ts.READY] = t + max(1.0, float(w.table[pc, tt.STALL]))
     done, marks = t + w.table[pc, tt.LATENCY], 0.0
     unit = _occupy(w, s, r, K, q, slot, pc, t)
+    queue_up(w, s, K, q, slot, pc)
     if kind == tt.PLAIN:
         _plain(w, s, K, q, slot, pc, t)
         marks = 2.0 if unit == tt.TENSOR else 0.0
@@ -179,12 +200,15 @@ def issue(
         if kind in (tt.STORE, tt.REDUCE, tt.ATOMIC):
             s.warp[slot, ts.STORES_DONE] = max(s.warp[slot, ts.STORES_DONE], done)
     elif kind == tt.CLOCK:
-        n = r.clock_count[0]
+        n, at = r.clock_count[0], t
+        if record > 0 and w.table[w.pc[record - 1], tt.KIND] == tt.BARRIER:
+            at = s.warp[slot, ts.CAME] + 1.0  # a barrier blocks from the next instruction on
         if n < r.clocks.shape[0]:
-            r.clocks[n, 0], r.clocks[n, 1] = s.where[slot, ts.INDEX], t
+            r.clocks[n, 0], r.clocks[n, 1] = s.where[slot, ts.INDEX], at
             r.clocks[n, 2] = s.where[slot, ts.CTA]
             r.clock_count[0] += 1
     elif kind == tt.BARRIER:
+        s.warp[slot, ts.CAME] = t
         arrive(w, s, K, slot, pc, t)
     else:
         done = _asynchronous(w, s, m, K, q, slot, pc, t)

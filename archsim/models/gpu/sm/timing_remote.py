@@ -11,6 +11,7 @@ from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm.timing_memory import LANES, SECTOR, Ints, Memory
 
 MIXED_CYCLES = 1000.0  # requests of several SMs within this time alternate at their target
+DEEP_CYCLES = 1900.0  # a queue of about 220 warps' loads: more slow a ring down
 SENT_AHEAD_CYCLES = 64.0  # how far an SM's pipe runs ahead of what it sends to other SMs
 
 
@@ -21,17 +22,19 @@ def remote(
     """When an access to another CTA's shared memory is done: both SMs' ports are busy, and each
     takes its requests when it has room, so that several readers of one SM share its port.
 
-    A port whose partner in the other direction is another SM loses time (a ring), and so do ports
-    in clusters of more than two CTAs.
+    A port whose partner in the other direction is another SM loses time (a ring), more where many
+    requests wait.
     """
     other = min(sm - sm % w.cluster + target, s.dsmem.shape[0] - 1)
     s.peer[sm, 1] = other
     s.peer[other, 0] = sm
     rate = K[c.DSMEM_PORT_BYTES] if load else K[c.DSMEM_STORE_BYTES]
-    if w.cluster > 2:
-        rate *= K[c.DSMEM_SPREAD]
-    if s.peer[sm, 0] >= 0 and s.peer[sm, 0] != other:
+    if load and s.peer[sm, 0] < 0:  # nobody takes from it
+        rate = K[c.DSMEM_STORE_BYTES]
+    elif s.peer[sm, 0] >= 0 and s.peer[sm, 0] != other:
         rate *= K[c.DSMEM_RING]
+        if s.dsmem[sm, 1] - t > DEEP_CYCLES:
+            rate *= K[c.DSMEM_CROWD]
     s.dsmem[sm, 1] = max(t, s.dsmem[sm, 1]) + size / rate
     s.dsmem[other, 0] = max(t, s.dsmem[other, 0]) + size / K[c.DSMEM_SOURCE_BYTES]
     return max(s.dsmem[sm, 1], s.dsmem[other, 0]) + K[c.DSMEM_CYCLES]

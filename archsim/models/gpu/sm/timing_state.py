@@ -16,10 +16,10 @@ from archsim.models.gpu.sm import timing_table as tt
 (
     READY, REASON, SB0, MARK0, COPY_DONE, TENSOR_LAST, ARRIVED, WAITS, TENSOR_DONE, STORES_DONE,
 ) = (0, 1, 2, 8, 14, 15, 16, 17, 18, 19)  # fmt: skip
-EVENT = 20
-WARP_COLUMNS = 21
+EVENT, BORN, TURNS, CAME, YIELDED = 20, 21, 22, 23, 24
+WARP_COLUMNS = 25
 RING = 8  # commit groups of cp.async and wgmma that are remembered
-CODE_LINES, CODE_SHIFT = 8, 4  # a sub-core's instruction cache: lines of 16 instructions
+CODE_LINES, CODE_SHIFT = 120, 4  # the instruction cache: lines of 16 instructions
 QUEUE = 64  # remembered entries of a sub-core's memory queue
 
 # Columns of WHERE (int64): what a slot holds and where it is.
@@ -58,15 +58,15 @@ class Work(NamedTuple):
 class State(NamedTuple):
     """State of the SMs.
 
-    By slot: ``next`` float64 earliest issue, ``age`` float64, ``unit`` int64 of the next record,
-    ``warp`` float64[slots, WARP_COLUMNS], ``where`` int64[slots, 8], ``ring`` float64[slots, 2,
-    RING]. ``slot_of`` int64[sms, resident, warps]. By sub-core: ``members`` int64[subs, 2] first
-    slot, slots; ``free`` float64[subs, units]; ``mio`` float64[subs, QUEUE] times at which queued
-    memory instructions leave, ``mio_at`` int64; ``last`` float64 last issue, ``best`` float64
-    candidate time, ``bank`` and ``turn`` float64; ``pick`` int64[subs, 2] candidate, last slot;
-    ``port`` float64 of wgmma operands; ``code`` int64[subs, CODE_LINES + 1] cached lines, next
-    place; ``lost`` float64 issue slots lost to fetches; ``owner`` int64[subs, units] the slot that
-    used a unit last. By SM: ``held`` int64[sms, resident, 4];
+    By slot: ``next`` float64 earliest issue, ``age`` float64 place in the queue, ``unit`` int64 of
+    the next record, ``warp`` float64[slots, WARP_COLUMNS], ``where`` int64[slots, 8], ``ring``
+    float64[slots, 2, RING]. ``slot_of`` int64[sms, resident, warps]. By sub-core: ``members``
+    int64[subs, 2] first slot, slots; ``free`` float64[subs, units]; ``mio`` float64[subs, QUEUE]
+    times at which queued memory instructions leave, ``mio_at`` int64; ``last`` float64 last issue,
+    ``best`` float64 candidate time, ``bank`` and ``turn`` float64; ``pick`` int64[subs, 2]
+    candidate, last slot; ``port`` float64 of wgmma operands; ``code`` int64[subs, CODE_LINES]
+    cached lines; ``lost`` float64 issue slots lost to fetches. By SM: ``held`` int64[sms, resident,
+    4];
     ``tma`` float64[sms] next free time of the TMA engine; ``dsmem``
     float64[sms, 2] ports that give and take, ``peer`` int64[sms, 2] their last partners;
     ``atomics`` float64[sms, 2] next free times for remote atomics of the two parts of its shared
@@ -100,7 +100,6 @@ class State(NamedTuple):
     peer: Any
     code: Any
     lost: Any
-    owner: Any
     atomics: Any
     source: Any
     mixed: Any
@@ -164,8 +163,7 @@ def new_state(sms: int, resident: int, warps: int) -> State:
         np.zeros(subs), np.zeros(subs), np.zeros(subs), np.zeros(subs),
         np.full((subs, 2), -1, np.int64), np.zeros(subs), np.zeros((sms, resident, 4), np.int64),
         np.zeros(sms), np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64),
-        np.full((subs, CODE_LINES + 1), -1, np.int64), np.zeros(subs),
-        np.full((subs, tt.UNITS), -1, np.int64),
+        np.full((subs, CODE_LINES), -1, np.int64), np.zeros(subs),
         np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64), np.zeros((sms, 2)),
         np.zeros(sms, np.int64), np.zeros(sms), np.zeros(sms, np.int64), np.zeros(tt.UNITS),
         np.zeros(512, np.int64), np.zeros(512, np.int64), np.zeros((4, 160), np.int64),

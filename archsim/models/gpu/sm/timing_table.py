@@ -47,7 +47,7 @@ REASONS = (
 )  # fmt: skip
 
 FLAG_VOLATILE_L1, FLAG_GENERIC, FLAG_LOCAL, FLAG_COMMIT = 1, 2, 4, 8  # FLAGS bits
-FLAG_CALL, FLAG_FLOAT, FLAG_CAS = 16, 32, 64
+FLAG_CALL, FLAG_FLOAT, FLAG_CAS, FLAG_YIELD = 16, 32, 64, 128
 
 _FMA = frozenset(["FFMA", "FMUL", "FADD", "FSWZADD", "HFMA2", "HADD2", "HMUL2"])
 _HEAVY = frozenset(["IMAD", "IDP", "IDP4A", "FFMA32I"])
@@ -88,6 +88,7 @@ def table(kernel: Kernel, latencies: dict[str, float]) -> NDArray[np.int32]:
             control.write_barrier, control.read_barrier, control.wait_mask,
         )  # fmt: skip
         _classify(row, item, latencies)
+        row[FLAGS] |= FLAG_YIELD if control.yields else 0
         before = _banks(row, item, before)
         row[QUEUED_UNIT] = NONE if row[KIND] == WGMMA else row[UNIT]
     return rows
@@ -234,22 +235,27 @@ def _sources(item: Instruction) -> list[tuple[int, Operand]]:
 
 
 def _banks(row: NDArray[np.int32], item: Instruction, before: dict[int, int]) -> dict[int, int]:
-    """Reads of the even and the odd register bank, all and without what the reuse cache holds.
+    """Reads of the even and the odd register bank, a register once: all, and without what the reuse
+    cache holds.
 
-    ``before`` is what the previous instruction left in the cache: slot to register. Returns what
-    this one leaves.
+    ``before`` is what the warp's instructions left in the cache: a register by operand slot and
+    bank, until another one of that slot and bank is read. Returns what this one leaves.
     """
-    kept: dict[int, int] = {}
+    kept = dict(before)
     if row[KIND] != PLAIN or row[UNIT] in (TENSOR, UNIFORM, BRANCH, NONE):
         return kept
-    pair = item.opcode in _DOUBLE
+    pair, read = item.opcode in _DOUBLE, set()
     for slot, operand in _sources(item):
         if operand.index >= 255:
             continue
         for index in (operand.index, operand.index + 1) if pair else (operand.index,):
-            row[ODD if index & 1 else EVEN] += 1
-            if before.get(slot) != operand.index:
-                row[ODD_REUSED if index & 1 else EVEN_REUSED] += 1
-        if "reuse" in operand.suffixes:
-            kept[slot] = operand.index
+            bank = index & 1
+            if index not in read:
+                row[ODD if bank else EVEN] += 1
+                if before.get(2 * slot + bank) != index:
+                    row[ODD_REUSED if bank else EVEN_REUSED] += 1
+            read.add(index)
+            kept.pop(2 * slot + bank, None)
+            if "reuse" in operand.suffixes:
+                kept[2 * slot + bank] = index
     return kept
