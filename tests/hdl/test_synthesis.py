@@ -95,7 +95,10 @@ def test_harness_connects_every_port():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"target": "virtex"}, "target must be one of ecp5-85f, xcup, zu9eg, xc7, osu018, not 'virtex'"),
+        (
+            {"target": "virtex"},
+            "target must be one of ecp5-85f, xcup, zu9eg, xc7, osu018, not 'virtex'",
+        ),
         ({"top": "pads"}, "top must be one of core, axi, not 'pads'"),
         ({"seeds": ()}, "seeds must be one or more numbers, not none"),
         ({"minutes": 0}, "minutes must be above 0 and at most 10000, not 0"),
