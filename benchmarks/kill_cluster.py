@@ -17,7 +17,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parents[1] / "tests" / "sweep"
 sys.path.insert(0, str(HERE))
-os.environ["PYTHONPATH"] = str(HERE)  # workers find the synthetic points
+paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
+os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # workers find the synthetic points
 
 from dask_processes import Cluster  # noqa: E402
 from distributed import Client  # noqa: E402

@@ -10,7 +10,8 @@ from typing import Any
 import moocore
 import numpy as np
 
-from archsim.app.finished import detail_of, front_keys, read_run, results_file
+from archsim.app.details import detail_of
+from archsim.app.finished import front_keys, read_run, results_file
 from archsim.app.output import write_json
 from archsim.app.results import points
 from archsim.config.constraint import Constraint, all_kept, from_plain
@@ -128,7 +129,7 @@ def _side(
         if point["key"] in keys:
             front.append(point)
         best = _better(point, best, metrics, limits)
-    detail = detail_of(folder, best) if best else None
+    detail = detail_of(folder, run["context"], best) if best else None
     operators = (detail or {}).get("operators", [])
     front.sort(key=lambda point: rank(point, metrics))
     return Side(folder.name, finished, failed, front, best, operators)

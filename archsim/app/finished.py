@@ -1,4 +1,4 @@
-"""Reads the output folder of a finished run: what ran, results, front, details, history."""
+"""Reads the output folder of a finished run: what ran, results, front, history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from archsim.errors import ConfigError
-from archsim.sweep.store import read_detail
 
 STORE = "store.sqlite"
 RUN = "run.json"
@@ -73,9 +72,3 @@ def front_keys(folder: Path) -> list[str]:
         raise _unfinished(file) from None
     except (OSError, ValueError, KeyError, csv.Error):
         raise ConfigError(f"{file} must be the table a run writes; run it again") from None
-
-
-def detail_of(folder: Path, point: dict[str, Any]) -> dict[str, Any] | None:
-    """The point's answer; None where the store has lost it."""
-    stored = read_detail(folder / STORE, point["key"])
-    return None if stored is None else {"metrics": point["metrics"], **stored}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 from archsim.config import Device
@@ -11,7 +12,19 @@ from archsim.graph import Graph
 from archsim.metrics import PointResult
 from archsim.metrics.timeline import Timeline
 
-Evaluate = Callable[[Graph], PointResult]
+
+@dataclass(frozen=True)
+class Evaluator:
+    """The model of one device: ``answer`` prices a graph, ``metrics`` gives its metrics alone.
+
+    ``like``, where a machine has it, makes the evaluator of a device that differs from this one in
+    the constants at the given paths.
+    """
+
+    answer: Callable[[Graph], PointResult]
+    metrics: Callable[[Graph], dict[str, float]]
+    like: Callable[[Device, Collection[str]], Evaluator] | None = None
+
 
 COMMON_METRICS = ("latency_us", "latency_low_us", "latency_high_us", "energy_j", "power_w")
 METRICS = {
@@ -42,8 +55,8 @@ METRICS = {
 """What ``minimize`` may name, by machine."""
 
 
-def evaluator(device: Device, execution: str) -> Evaluate:
-    """Return the function that prices a graph on ``device``, caching what it has priced."""
+def evaluator(device: Device, execution: str) -> Evaluator:
+    """Return what prices graphs on ``device``, caching what it has priced."""
     machine = getattr(device, "machine", "")
     if machine not in _MAKERS:
         known = ", ".join(_MAKERS)
@@ -56,32 +69,43 @@ def timeline(device: Device, execution: str, graph: Graph) -> Timeline:
     return _TIMELINES[getattr(device, "machine", "")](device, execution, graph)
 
 
-def _gpu(device: Any, execution: Any) -> Evaluate:
+def _gpu(device: Any, execution: Any) -> Evaluator:
     from archsim.models.gpu import GpuModel
 
-    model = GpuModel(device)
-    return lambda graph: model.evaluate(graph, execution)
+    def of(model: GpuModel) -> Evaluator:
+        return Evaluator(
+            answer=lambda graph: model.evaluate(graph, execution),
+            metrics=lambda graph: model.metrics(graph, execution),
+            like=lambda device, paths: of(model.like(device, paths)),  # type: ignore[arg-type]
+        )
+
+    return of(GpuModel(device))
 
 
-def _array(device: Any, execution: Any) -> Evaluate:
+def _array(device: Any, execution: Any) -> Evaluator:
     from archsim.models.array import ArrayModel
 
-    return ArrayModel(device).evaluate
+    return _whole(ArrayModel(device).evaluate)
 
 
-def _edgemoe(device: Any, execution: Any) -> Evaluate:
+def _edgemoe(device: Any, execution: Any) -> Evaluator:
     from archsim.models.edgemoe import EdgeMoeModel
 
-    return EdgeMoeModel(device).evaluate
+    return _whole(EdgeMoeModel(device).evaluate)
 
 
-def _ngpc(device: Any, execution: Any) -> Evaluate:
+def _ngpc(device: Any, execution: Any) -> Evaluator:
     from archsim.models.ngpc import NgpcModel
 
-    return NgpcModel(device).evaluate
+    return _whole(NgpcModel(device).evaluate)
 
 
-_MAKERS: dict[str, Callable[[Any, Any], Evaluate]] = {
+def _whole(answer: Callable[[Graph], PointResult]) -> Evaluator:
+    """The evaluator of a machine that has no shorter way to the metrics."""
+    return Evaluator(answer, lambda graph: answer(graph).metrics)
+
+
+_MAKERS: dict[str, Callable[[Any, Any], Evaluator]] = {
     "gpu": _gpu,
     "array": _array,
     "edgemoe": _edgemoe,

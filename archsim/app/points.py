@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from archsim.app.machines import Evaluate, evaluator
+from archsim.app.machines import Evaluator, evaluator
 from archsim.app.workload import build_graph, forget_graphs
 from archsim.config import Design, digest
 from archsim.recent import Recent
@@ -26,7 +26,8 @@ class _Session:
         self.design = Design.from_context(context)
         self.base_digest = digest(dict(context))
         self.workload = self.design.workload.to_dict()
-        self._evaluators = Recent[tuple[tuple[str, Any], ...], Evaluate](_DEVICES_KEPT)
+        self._evaluators = Recent[tuple[tuple[str, Any], ...], Evaluator](_DEVICES_KEPT)
+        self._first: dict[object, Evaluator] = {}  # by base device and swept paths
 
     def workload_at(self, overrides: Overrides) -> dict[str, Any]:
         """The workload with the point's ``workload.`` values set."""
@@ -37,15 +38,23 @@ class _Session:
         }
         return {**self.workload, **chosen} if chosen else self.workload
 
-    def evaluator_at(self, overrides: Overrides) -> Evaluate:
+    def evaluator_at(self, overrides: Overrides) -> Evaluator:
         """The model of the point's device, built once per distinct device."""
         chosen = {p: v for p, v in overrides.items() if not p.startswith("workload.")}
         key = tuple(sorted(chosen.items()))
         found = self._evaluators.get(key)
         if found is None:
-            point = self.design.point(chosen)
-            found = self._evaluators.put(key, evaluator(point.device, point.execution))
+            found = self._evaluators.put(key, self._made(chosen))
         return found
+
+    def _made(self, chosen: dict[str, Any]) -> Evaluator:
+        point = self.design.point(chosen)
+        kind = (chosen.get("device"), *chosen)
+        first = self._first.get(kind)
+        if first is not None and first.like is not None:
+            paths = [path.removeprefix("device.") for path in chosen if path != "device"]
+            return first.like(point.device, [path.removesuffix(".value") for path in paths])
+        return self._first.setdefault(kind, evaluator(point.device, point.execution))
 
 
 _session: _Session | None = None
@@ -84,4 +93,11 @@ def evaluate(context: Context, overrides: Overrides) -> dict[str, Any]:
     """Return the point's answer as plain data (``PointResult.to_dict``)."""
     session = _session_of(context)
     graph = build_graph(session.workload_at(overrides))
-    return session.evaluator_at(overrides)(graph).to_dict()
+    return session.evaluator_at(overrides).answer(graph).to_dict()
+
+
+def metrics(context: Context, overrides: Overrides) -> dict[str, Any]:
+    """Return the metrics of ``evaluate`` alone, the same to the bit."""
+    session = _session_of(context)
+    graph = build_graph(session.workload_at(overrides))
+    return {"metrics": session.evaluator_at(overrides).metrics(graph)}

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from archsim.app.details import KEPT, detail_of
 from archsim.app.device_summary import device_summary
 from archsim.app.evidence import MEASURED, RTL, keep, kept
 from archsim.app.finished import (
     RUN,
     STORE,
-    detail_of,
     front_keys,
     history,
     read_json,
@@ -38,6 +38,7 @@ from archsim.sweep.run import SweepSummary, run_sweep
 from archsim.sweep.space import ABSENT, Space
 
 EVALUATE = "archsim.app.points:evaluate"
+METRICS = "archsim.app.points:metrics"
 IDENTIFY = "archsim.app.points:identify"
 FORGET = "archsim.app.points:forget"
 REPORT = "report.html"
@@ -93,9 +94,12 @@ def run_loaded(loaded: RunFile, request: Request) -> Outcome:
     folder = request.output or Path("archsim-out") / loaded.name
     _prepare(folder)
     executor, workers = _executor(request)
+    space = space_of(loaded)
+    whole = min(space.size, loaded.search.budget if loaded.search else space.size) <= KEPT
     with _progress() as progress:
         summary = run_sweep(
-            space_of(loaded), loaded.context(), evaluate=EVALUATE, identify=IDENTIFY, forget=FORGET,
+            space, loaded.context(),
+            evaluate=EVALUATE if whole else METRICS, identify=IDENTIFY, forget=FORGET,
             store_path=folder / STORE, workers=workers, executor=executor, progress=progress,
             minimize=loaded.minimize, constraints=loaded.constraints, search=loaded.search,
             output=folder,
@@ -116,7 +120,7 @@ def run_and_print(request: Request, json_file: Path | None, timeline: Path | Non
     Raises ``CheckError`` where a point failed a self-check, ``ConfigError`` where all failed.
     """
     outcome = run(request)
-    _print(outcome.report, outcome.folder)
+    _print(outcome.report, outcome.folder, outcome.summary)
     if json_file is not None:  # all points in memory, so only where asked for
         write_json(json_file, _as_json(outcome.folder))
     if timeline is not None:
@@ -191,8 +195,9 @@ def report_data(folder: Path) -> ReportData:
     if (top := best(points, described["minimize"], limits)) is not None:
         wanted[top["key"]] = None
     overrides = {p["key"]: p["overrides"] for p in points if p["key"] in wanted}
-    looked = {p["key"]: detail_of(folder, p) for p in points if p["key"] in wanted}
-    design = Design.from_context(described["context"])
+    context = described["context"]
+    looked = {p["key"]: detail_of(folder, context, p) for p in points if p["key"] in wanted}
+    design = Design.from_context(context)
     details = {
         key: {**detail, "device": device_summary(design.point(overrides[key]).device)}
         for key, detail in looked.items()
@@ -202,7 +207,7 @@ def report_data(folder: Path) -> ReportData:
         title=described["title"], minimize=described["minimize"], constraints=limits,
         axes=described["axes"],
         points=points, designs=sample.designs, pareto=front, details=details,
-        device=described["device_summary"], config=described["context"],
+        device=described["device_summary"], config=context,
         left_out=sample.left_out, reasons=sample.reasons,
         search=search, history=history(folder) if search else (), timeline=kept_events(folder),
         rtl=kept(folder, RTL), validation=kept(folder, MEASURED),
@@ -299,13 +304,16 @@ def _write_report(folder: Path, data: ReportData) -> None:
     write_report(folder / REPORT, data)
 
 
-def _print(data: ReportData, folder: Path) -> None:
+def _print(data: ReportData, folder: Path, summary: SweepSummary | None = None) -> None:
     from rich.console import Console
 
     from archsim.report.terminal import render_run
 
     console = Console()
     console.print(render_run(data, folder / REPORT, console.width))
+    if summary is not None and summary.reused:
+        text = f"{summary.reused:,} of {summary.points:,} points were in {folder / STORE} already"
+        console.print(text, soft_wrap=True)
 
 
 def _as_json(folder: Path) -> dict[str, Any]:

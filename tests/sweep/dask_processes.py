@@ -43,7 +43,8 @@ class Cluster:
             process.wait()
 
     def _process(self, words):
-        environment = {**os.environ, "PYTHONPATH": HERE}
+        paths = [HERE, *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         return subprocess.Popen(
             [sys.executable, *words], env=environment, cwd=self.folder,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -55,7 +55,8 @@ class Driver(subprocess.Popen):
         self.words = None
         self._log, path = tempfile.mkstemp()
         Path(path).unlink()
-        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         super().__init__(
             command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL,
             stderr=self._log,

@@ -10,11 +10,9 @@ import numpy as np
 from archsim.graph import OpSpec
 from archsim.metrics import KernelResult, OperatorResult
 from archsim.models.gpu import plan as plans
+from archsim.models.gpu.columns import BOUND_US, HIGH_US, LOW_US, OP_ENERGY_J, US, Folded, starts_of
 from archsim.models.gpu.monotone import check_resources
 from archsim.models.gpu.vector import Variants
-
-SENSITIVE = 1e-3
-"""Smallest relative change of time for which an estimated constant is named."""
 
 
 def operators(
@@ -28,31 +26,23 @@ def operators(
 
     ``static_w`` is the power that is drawn whatever the kernel does.
     """
-    starts = np.cumsum([0] + [len(kernels) for kernels in lowered])
-    times = np.add.reduceat(out[:, :, : plans.TERMS_US].sum(axis=2), starts[:-1], axis=1)
-    nominal = times[0]
-    change = np.abs(times[1:-2] - nominal) / nominal
-    edges = np.maximum(change[0::2], change[1::2])
-    edges *= edges >= SENSITIVE
-    spread = np.sqrt((edges * edges).sum(axis=0)).tolist()
-    rows = out[0].tolist()
-    check_resources(specs, lowered, times, devices.rows[0])
+    starts = starts_of(lowered)
+    folded = Folded.of(out, starts, static_w)
+    rows, table = out[0].tolist(), folded.table.tolist()
+    check_resources(specs, lowered, folded.times, devices.rows[0])
     named = [
         {path: edge for path, edge in zip(devices.paths, column, strict=True) if edge}
-        for column in edges.T.tolist()
+        for column in folded.edges.T.tolist()
     ]
     answers = []
     for k, (spec, kernels) in enumerate(zip(specs, lowered, strict=True)):
-        at = int(starts[k])
+        at, numbers = int(starts[k]), table[k]
         results = tuple(_kernel(p, rows[at + j], static_w) for j, p in enumerate(kernels))
-        us = sum(r.us for r in results)
         answers.append(
             OperatorResult(
-                name=str(spec), kind=spec.kind, count=1, us=us,
-                low_us=us * max(1.0 - spread[k], 0.0), high_us=us * (1.0 + spread[k]),
-                energy_j=sum(r.energy_j for r in results), flops=spec.flops, bytes=spec.bytes,
-                bound_us=sum(max(r.bound_us.values()) for r in results), kernels=results,
-                sensitive=named[k],
+                name=str(spec), kind=spec.kind, count=1, us=numbers[US], low_us=numbers[LOW_US],
+                high_us=numbers[HIGH_US], energy_j=numbers[OP_ENERGY_J], flops=spec.flops,
+                bytes=spec.bytes, bound_us=numbers[BOUND_US], kernels=results, sensitive=named[k],
             )
         )  # fmt: skip
     return answers

@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean, njit
 from archsim.models.gpu.attention_queue import shared_sms
 from archsim.models.gpu.common import attribute, hbm_us, overlap, traffic
 from archsim.models.gpu.gemm_steps import tensor_rate
@@ -30,7 +30,7 @@ A_TILES, A_SLOTS, A_PADDED_D, A_QUERIES = 15, 16, 17, 18
 CUDNN, FLASH, SPLIT, DECODE, COMBINE, LEAN = 0, 1, 2, 3, 4, 5
 
 
-@njit
+@lean
 def blocks_of(p: Any, tile: float) -> float:
     """Key blocks that query tile ``tile`` of a head visits."""
     blocks = ceil(ceil(p[A_SKV] / p[A_BN]) / p[A_SPLITS])
@@ -39,7 +39,7 @@ def blocks_of(p: Any, tile: float) -> float:
     return min(blocks, ceil((tile + 1) * p[A_BM] / p[A_BN]))
 
 
-@njit
+@lean
 def cudnn_step_clk(dev: Any, p: Any) -> float:
     """Clocks of a key block on wgmma: products and exponentials of two warpgroups overlap."""
     products = 4.0 * p[A_BM] * p[A_BN] * p[A_PADDED_D] / tensor_rate(dev, p[A_TYPE])
@@ -51,7 +51,7 @@ def cudnn_step_clk(dev: Any, p: Any) -> float:
     )
 
 
-@njit
+@lean
 def flash_step_clk(dev: Any, p: Any) -> float:
     """Clocks of a key block on mma.sync: products, exponentials and fragment loads in turn.
 
@@ -114,7 +114,7 @@ def flash_clk(dev: Any, p: Any) -> float:
     return shared_sms(p, heads, extra, alone, pair, sms)
 
 
-@njit
+@lean
 def uniform_clk(
     steps: float, tiles: float, sms: float, slots: float, alone: float, pair: float
 ) -> float:
@@ -161,7 +161,7 @@ def time_attention(dev: Any, p: Any, out: Any) -> None:
     bound_compute(dev, p, out)
 
 
-@njit
+@lean
 def time_streamed(dev: Any, p: Any, out: Any) -> None:
     """Price decoding: rounds of CTAs stream whole blocks, none faster than its chain of them."""
     us = 1e6 / dev.clock_boost_hz
@@ -188,7 +188,7 @@ def time_streamed(dev: Any, p: Any, out: Any) -> None:
     attribute(out, body, rounds * start)
 
 
-@njit
+@lean
 def bound_compute(dev: Any, p: Any, out: Any) -> None:
     """Record the least time of the unmasked products on the tensor cores."""
     pairs = p[A_SQ] * p[A_SKV]
@@ -200,7 +200,7 @@ def bound_compute(dev: Any, p: Any, out: Any) -> None:
     out[BOUND_COMPUTE_US] = flops / peak * 1e6 / dev.clock_boost_hz
 
 
-@njit
+@lean
 def time_combine(dev: Any, p: Any, out: Any) -> None:
     """Rescale and add the partial outputs of the splits."""
     rows = p[A_B] * p[A_H] * p[A_SQ]

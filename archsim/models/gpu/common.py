@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 from archsim.models.gpu.plan import (
     BOUND_COMPUTE_US,
     BOUND_HBM_US,
@@ -23,7 +23,7 @@ from archsim.models.gpu.plan import (
 )
 
 
-@njit
+@lean
 def hbm_us(dev: Any, read_bytes: float, write_bytes: float) -> float:
     """Return the time of ``read_bytes`` and ``write_bytes`` at the mix's reachable bandwidth.
 
@@ -41,7 +41,7 @@ def hbm_us(dev: Any, read_bytes: float, write_bytes: float) -> float:
     return total / (dev.memory_bandwidth_bytes_per_s * fraction) * 1e6
 
 
-@njit
+@lean
 def rewritten(dev: Any, p: Any, write_bytes: float) -> float:
     """Return how many written bytes find their lines in L2 and leave them there.
 
@@ -51,7 +51,7 @@ def rewritten(dev: Any, p: Any, write_bytes: float) -> float:
     return min(p[OVERWRITES] * write_bytes, room)
 
 
-@njit
+@lean
 def traffic_us(dev: Any, p: Any, read_bytes: float, write_bytes: float) -> float:
     """Return HBM's time of a kernel: ``hbm_us``, and inside a graph what others left dirty.
 
@@ -62,13 +62,13 @@ def traffic_us(dev: Any, p: Any, read_bytes: float, write_bytes: float) -> float
     return us + p[NEW_CODE] * kept_dirty(dev, write_bytes) / rate * 1e6
 
 
-@njit
+@lean
 def kept_dirty(dev: Any, write_bytes: float) -> float:
     """Return how many written bytes are still in L2 at the end of a kernel."""
     return min(dev.l2_dirty_fraction * write_bytes, dev.l2_dirty_bytes)
 
 
-@njit
+@lean
 def held(dev: Any, footprint_bytes: float) -> float:
     """Return the share of a footprint that L2 still holds when it is touched again."""
     full = dev.l2_full_hit_fraction * dev.l2_capacity_bytes
@@ -80,26 +80,26 @@ def held(dev: Any, footprint_bytes: float) -> float:
     return (none - footprint_bytes) / (none - full)
 
 
-@njit
+@lean
 def round_trip_clk(dev: Any, resident: float) -> float:
     """Return the load latency when ``resident`` of the data lies in L2."""
     hit = dev.l2_hit_cycles
     return hit + (1.0 - resident) * (dev.memory_latency_cycles - hit)
 
 
-@njit
+@lean
 def tail_us(dev: Any, ctas: float, resident: float) -> float:
     """Return what the slowest of many cold loads takes beyond the mean one."""
     return dev.memory_tail_us * (1.0 - resident) * log2(min(ctas, 8.0 * dev.sm_count))
 
 
-@njit
+@lean
 def log2(x: float) -> float:
     """Return the binary logarithm of ``x``, at least 0."""
     return max(math.log2(max(x, 1.0)), 0.0)
 
 
-@njit
+@lean
 def resident_ctas(dev: Any, threads: float, registers: float, shared_bytes: float) -> float:
     """Return how many CTAs of this size fit on one SM (at least one).
 
@@ -114,19 +114,19 @@ def resident_ctas(dev: Any, threads: float, registers: float, shared_bytes: floa
     return max(slots, 1.0)
 
 
-@njit
+@lean
 def dispatch_us(dev: Any, ctas: float) -> float:
     """Return the time in which the GPU can start ``ctas`` CTAs."""
     return ctas / (dev.launch_ctas_per_clk * dev.clock_boost_hz) * 1e6
 
 
-@njit
+@lean
 def to_us(dev: Any, clk: float) -> float:
     """Return SM clocks as microseconds at the boost clock."""
     return clk / dev.clock_boost_hz * 1e6
 
 
-@njit
+@lean
 def overlap(a: float, b: float, power: float) -> float:
     """Return the time of two phases that overlap imperfectly: their ``power`` norm."""
     longest = max(a, b)
@@ -135,7 +135,7 @@ def overlap(a: float, b: float, power: float) -> float:
     return longest * (1.0 + (min(a, b) / longest) ** power) ** (1.0 / power)
 
 
-@njit
+@lean
 def attribute(out: Any, body_us: float, exposed_us: float) -> None:
     """Give ``body_us`` to the resource that bounds it and the rest to exposed latency.
 
@@ -153,7 +153,7 @@ def attribute(out: Any, body_us: float, exposed_us: float) -> None:
     out[EXPOSED] = exposed_us + body_us - own
 
 
-@njit
+@lean
 def traffic(dev: Any, out: Any, read_bytes: float, write_bytes: float, resident: float) -> None:
     """Record bytes and memory bounds of a kernel whose reads lie in L2 to ``resident`` parts.
 
@@ -168,26 +168,26 @@ def traffic(dev: Any, out: Any, read_bytes: float, write_bytes: float, resident:
     out[BOUND_L2_US] = (read_bytes + write_bytes) / l2_rate * 1e6
 
 
-@njit
+@lean
 def l2_stream_us(dev: Any, moved_bytes: float) -> float:
     """Return the time in which loads and stores move ``moved_bytes`` through L2."""
     return moved_bytes / (dev.memory_kernels_l2_bytes_per_clk * dev.clock_boost_hz) * 1e6
 
 
-@njit
+@lean
 def issue_us(dev: Any, warp_instructions: float) -> float:
     """Return the time in which all SMs issue ``warp_instructions``."""
     rate = dev.sm_issue_per_clk * dev.sm_count * dev.clock_boost_hz
     return warp_instructions / rate * 1e6
 
 
-@njit
+@lean
 def start(dev: Any, out: Any) -> None:
     """Charge the launch of a kernel."""
     out[LAUNCH] = dev.launch_kernel_us
 
 
-@njit
+@lean
 def bound_compute(out: Any, us: float) -> None:
     """Record the lower bound of the arithmetic."""
     out[BOUND_COMPUTE_US] = us

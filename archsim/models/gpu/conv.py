@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 from archsim.models.gpu.common import attribute, hbm_us, log2, overlap, traffic
 from archsim.models.gpu.plan import (
     BOUND_COMPUTE_US,
@@ -36,7 +36,7 @@ DEPTHWISE, SLICE, PACK, UNPACK, TRANSPOSE, CLEAR, PAD = 0, 1, 2, 3, 4, 5, 6
 SGEMM, SMALL, COMMON, CONVERT, FIRST = 7, 8, 9, 10, 11
 
 
-@njit
+@lean
 def time_conv(dev: Any, p: Any, out: Any) -> None:
     """Price one depthwise, slice, transform or clearing kernel."""
     us = 1e6 / dev.clock_boost_hz
@@ -80,7 +80,7 @@ def time_conv(dev: Any, p: Any, out: Any) -> None:
     attribute(out, body, exposed)
 
 
-@njit
+@lean
 def sgemm(dev: Any, p: Any, out: Any) -> None:
     """Fill in the SM time of a convolution on fp32 units: a chain over taps and channels.
 
@@ -101,7 +101,7 @@ def sgemm(dev: Any, p: Any, out: Any) -> None:
     out[BOUND_COMPUTE_US] = 2.0 * p[C_ELEMENTS] * p[C_TAPS] / lanes * us
 
 
-@njit
+@lean
 def first_layer(dev: Any, p: Any, out: Any) -> None:
     """Fill in the SM time of the kernel for first layers: one CTA at a time on an SM.
 
@@ -116,7 +116,7 @@ def first_layer(dev: Any, p: Any, out: Any) -> None:
     out[BOUND_COMPUTE_US] = operations / (peak * dev.sm_count) * us
 
 
-@njit
+@lean
 def sgemm_kind(dev: Any, kind: float) -> tuple[float, float, float, float]:
     """Return a kernel's fixed time, a step of a CTA alone and beside others, steps of its start."""
     if kind == SMALL:
@@ -135,7 +135,7 @@ def sgemm_kind(dev: Any, kind: float) -> tuple[float, float, float, float]:
     )  # fmt: skip
 
 
-@njit
+@lean
 def depthwise(dev: Any, p: Any, out: Any) -> float:
     """Fill in the SM time of a depthwise kernel; return its exposed first loads.
 
@@ -173,7 +173,7 @@ def depthwise(dev: Any, p: Any, out: Any) -> float:
     return float(cold * (1.0 - p[RESIDENT]))
 
 
-@njit
+@lean
 def few_images(dev: Any, p: Any, out: Any) -> float:
     """Fill in the SM time of the kernel for few images; return its exposed first loads.
 
@@ -204,7 +204,7 @@ def few_images(dev: Any, p: Any, out: Any) -> float:
     return float(cold * (1.0 - p[RESIDENT]))
 
 
-@njit
+@lean
 def depthwise_kind(dev: Any, variant: float) -> tuple[float, float, float, float, float]:
     """Return a depthwise kernel's fixed time, loads, tap, tap at a stride, and chain."""
     if variant == TILED:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 from archsim.models.gpu.common import overlap
 from archsim.models.gpu.fprop_plan import (
     A_BYTES,
@@ -60,7 +60,7 @@ STEP_POWER = 6.0
 """Norm by which tensor work and loads of a wgmma step overlap: nearly the larger of both."""
 
 
-@njit
+@lean
 def time_fprop(dev: Any, p: Any, out: Any) -> None:
     """Price one kernel of the family FPROP."""
     if p[ENGINE] == 0.0:
@@ -94,7 +94,7 @@ def time_fprop(dev: Any, p: Any, out: Any) -> None:
     bounds(dev, p, out, read, written)
 
 
-@njit
+@lean
 def packed_factor(dev: Any, engine: float) -> float:
     """Return what the tiles of one kernel over all groups cost against a dense one's."""
     if engine == 0.0:
@@ -104,7 +104,7 @@ def packed_factor(dev: Any, engine: float) -> float:
     return float(dev.tensor_kernels_fprop_packed_ampere_factor)
 
 
-@njit
+@lean
 def memory_us(dev: Any, p: Any, read: float, written: float) -> float:
     """Return the time of the compulsory bytes over device memory and the ports of the SMs."""
     rate = dev.memory_bandwidth_bytes_per_s * dev.tensor_kernels_fprop_hbm_fraction
@@ -114,7 +114,7 @@ def memory_us(dev: Any, p: Any, read: float, written: float) -> float:
     return float(moved / min(rate, port) * 1e6)
 
 
-@njit
+@lean
 def peak(dev: Any, p: Any) -> float:
     """Return the operations a clock of one SM: tf32 runs at half the rate of fp16."""
     if p[ENGINE] >= 5.0:
@@ -122,7 +122,7 @@ def peak(dev: Any, p: Any) -> float:
     return float(dev.tensor_fp16_flop_per_clk * 2.0 / p[ELEMENT])
 
 
-@njit
+@lean
 def steps_of(p: Any) -> float:
     """Return the K steps of a tile; an index table and a register kernel cross the taps' ends."""
     if p[ENGINE] <= 2.0:
@@ -130,7 +130,7 @@ def steps_of(p: Any) -> float:
     return float(ceil(p[DEPTH] / p[TK]))
 
 
-@njit
+@lean
 def sectors(dev: Any, p: Any) -> float:
     """Return the bytes moved per byte used where pixels start off 128 B boundaries."""
     share = 0.0
@@ -143,7 +143,7 @@ def sectors(dev: Any, p: Any) -> float:
     return float(1.0 + share * 32.0 / (p[TK] * p[ELEMENT]))
 
 
-@njit
+@lean
 def wgmma_busy(dev: Any, p: Any, out: Any) -> tuple[float, float, float]:
     """Return clocks of an SM, bytes of L2 and the last epilogue's clocks of a wgmma kernel."""
     rows, columns = ceil(p[PIXELS] / p[TM]), ceil(p[FILTERS] / p[TN])
@@ -175,7 +175,7 @@ def wgmma_busy(dev: Any, p: Any, out: Any) -> tuple[float, float, float]:
     return float(busy), float(traffic), float(tail)
 
 
-@njit
+@lean
 def family(dev: Any, engine: float) -> tuple[float, float, float, float, float]:
     """Return an mma.sync family's fixed time, arithmetic, fragment port, least step, CTA round."""
     k = dev
@@ -210,7 +210,7 @@ def family(dev: Any, engine: float) -> tuple[float, float, float, float, float]:
     )  # fmt: skip
 
 
-@njit
+@lean
 def mma_busy(dev: Any, p: Any, out: Any) -> tuple[float, float, float]:
     """Return clocks of an SM, bytes of L2 and no further epilogue of an mma.sync kernel."""
     fixed, factor, port, least, round_clk = family(dev, p[ENGINE])
@@ -238,7 +238,7 @@ def mma_busy(dev: Any, p: Any, out: Any) -> tuple[float, float, float]:
     return float(busy), float(traffic), 0.0
 
 
-@njit
+@lean
 def parts_us(dev: Any, p: Any) -> float:
     """Return the time in which partial sums pass through L2, beside the main loops."""
     if p[PARTS] <= 1.0:
@@ -251,7 +251,7 @@ def parts_us(dev: Any, p: Any) -> float:
     return float(partial / dev.tensor_kernels_fprop_split_bytes_per_s * 1e6)
 
 
-@njit
+@lean
 def fixed_parts_us(dev: Any, p: Any) -> float:
     """Return the fixed time of splitting K."""
     if p[ENGINE] == 0.0:
@@ -265,7 +265,7 @@ def fixed_parts_us(dev: Any, p: Any) -> float:
     return float(dev.tensor_kernels_fprop_split_us + more)
 
 
-@njit
+@lean
 def bounds(dev: Any, p: Any, out: Any, read: float, written: float) -> None:
     """Record the analytical lower bounds: useful arithmetic at the peak, compulsory bytes."""
     hz = dev.clock_boost_hz

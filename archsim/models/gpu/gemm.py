@@ -12,7 +12,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 from archsim.models.gpu.common import overlap
 from archsim.models.gpu.gemm_common import (
     bounds,
@@ -51,7 +51,7 @@ from archsim.models.gpu.plan import (
 )
 
 
-@njit
+@lean
 def time_gemm(dev: Any, p: Any, out: Any) -> None:
     """Price one kernel of families GEMM and SPARSE."""
     if p[ENGINE] == 5.0:
@@ -62,7 +62,7 @@ def time_gemm(dev: Any, p: Any, out: Any) -> None:
         time_mma(dev, p, out)
 
 
-@njit
+@lean
 def time_mma(dev: Any, p: Any, out: Any) -> None:
     """Price a kernel of one CTA per tile, several of which share an SM's units."""
     us = 1e6 / dev.clock_boost_hz
@@ -98,7 +98,7 @@ def time_mma(dev: Any, p: Any, out: Any) -> None:
     bounds(dev, p, out, read, written)
 
 
-@njit
+@lean
 def time_reduction(dev: Any, p: Any, out: Any) -> None:
     """Sum ``split`` partial results: read them all from L2, write the output."""
     read = p[BATCH] * p[SPLIT] * p[M] * p[N] * p[IN_BYTES]

@@ -8,19 +8,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 from archsim.mapping.gpu import tiles as t
 from archsim.mapping.gpu.nvjet_choice import nvjet_network, nvjet_table
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm import time_gemm
 from archsim.models.gpu.gemm_features import (
+    HBM_SHARE,
     KERNEL,
     OPERATOR,
     RUN,
+    TIME,
     describe_cover,
     describe_kernel,
     describe_operator,
     describe_run,
+    describe_time,
 )
 from archsim.models.gpu.gemm_steps import wgmma_step
 from archsim.models.gpu.plan import HBM, OUTPUTS
@@ -44,7 +47,7 @@ LEAST_STEPS, MOST_PARTS = 20.0, 12.0
 )  # fmt: skip
 
 
-@njit
+@lean
 def fill(row: Any, p: Any, split: float, sms: float, out_bytes: float) -> None:
     """Put candidate ``row`` with ``split`` parts of K into the plan's numbers ``p``."""
     p[g.TM], p[g.TN], p[g.STAGES] = row[_TM], row[_TN], row[_STAGES]
@@ -68,13 +71,13 @@ def fill(row: Any, p: Any, split: float, sms: float, out_bytes: float) -> None:
         p[g.CTAS] = down * ceil(across / swizzle) * swizzle * p[g.BATCH] * split
 
 
-@njit
+@lean
 def total(out: Any) -> float:
     """Return the time of a priced kernel."""
     return float(out[0] + out[1] + out[2] + out[3] + out[4] + out[5])
 
 
-@njit
+@lean
 def reduction_us(dev: Any, p: Any, split: float, out_bytes: float) -> float:
     """Return the time of summing ``split`` parts of K."""
     moved = p[g.M] * p[g.N] * (split * max(out_bytes, 4.0) + out_bytes)
@@ -85,7 +88,7 @@ def reduction_us(dev: Any, p: Any, split: float, out_bytes: float) -> float:
     return float(us + moved / dev.tensor_kernels_gemm_reduce_bytes_per_s * 1e6)
 
 
-@njit
+@lean
 def cheapest(devices: Any, p: Any, table: Any, most: float, scratch: Any) -> tuple[int, float]:
     """Return the row of ``table`` and the split of K (at most ``most``) that the library takes.
 
@@ -116,7 +119,7 @@ def cheapest(devices: Any, p: Any, table: Any, most: float, scratch: Any) -> tup
     return row, parts
 
 
-@njit
+@lean
 def busy_clk(dev: Any, row: Any, p: Any, most: float) -> float:
     """Return the clocks that a candidate computes for at its best split, whatever memory does."""
     tiles = ceil(p[g.M] / row[_TM]) * ceil(p[g.N] / row[_TN]) * p[g.BATCH]
@@ -177,7 +180,62 @@ def ranking(kind: str) -> Ranking:
     )  # fmt: skip
 
 
-@njit
+class Known(NamedTuple):
+    """What the choice works out for an operator that no device of as many SMs changes, by kernel.
+
+    ``seen`` says how much of it is there: 0 nothing, 1 the run's numbers (``runs``), 2 also what
+    the networks make of them (``hidden``, ``wishes``). ``operator`` and ``wish`` are the operator's
+    inputs and what it asks of a kernel, there once ``asked`` is 1.
+    """
+
+    seen: np.ndarray[Any, Any]
+    runs: np.ndarray[Any, Any]
+    hidden: np.ndarray[Any, Any]
+    wishes: np.ndarray[Any, Any]
+    operator: np.ndarray[Any, Any]
+    wish: np.ndarray[Any, Any]
+    asked: np.ndarray[Any, Any]
+
+    @classmethod
+    def nothing(cls, kernels: int, net: Ranking) -> Known:
+        """Return room for ``kernels`` kernels."""
+        inputs, asked = net.outer.shape[0], net.suits.shape[1]
+        return cls(
+            np.zeros(kernels, np.int8), np.empty((kernels, RUN)),
+            np.empty((kernels, inputs), np.float32), np.empty(kernels),
+            np.zeros(inputs, np.float32), np.empty(asked, np.float32), np.zeros(1, np.int8),
+        )  # fmt: skip
+
+
+class Room(NamedTuple):
+    """Arrays that one choice after the other writes over: a price, descriptions of a run and of an
+    operator, two layers; a number a tile (``busy``, ``best_of``), and answers a kernel."""
+
+    scratch: np.ndarray[Any, Any]
+    run: np.ndarray[Any, Any]
+    operator: np.ndarray[Any, Any]
+    before: np.ndarray[Any, Any]
+    hidden: np.ndarray[Any, Any]
+    busy: np.ndarray[Any, Any]
+    best_of: np.ndarray[Any, Any]
+    final: np.ndarray[Any, Any]
+    likings: np.ndarray[Any, Any]
+    times: np.ndarray[Any, Any]
+    splits: np.ndarray[Any, Any]
+
+    @classmethod
+    def of(cls, kernels: int, net: Ranking) -> Room:
+        """Return room for a choice among ``kernels`` kernels."""
+        tiles, inputs = kernels // CLUSTERS, net.outer.shape[0]
+        return cls(
+            np.zeros(OUTPUTS), np.empty(RUN), np.empty(OPERATOR),
+            np.empty(inputs, np.float32), np.empty(inputs, np.float32),
+            np.empty(tiles), np.empty(tiles),
+            np.empty(kernels), np.empty(kernels), np.empty(kernels), np.ones(kernels),
+        )  # fmt: skip
+
+
+@lean
 def dot(a: Any, b: Any) -> float:
     """Return the inner product."""
     found = 0.0
@@ -186,7 +244,7 @@ def dot(a: Any, b: Any) -> float:
     return found
 
 
-@njit
+@lean
 def add_rows(x: Any, weights: Any, into: Any) -> None:
     """Add ``x @ weights`` to ``into``, four rows at a time (both descriptions have 4n numbers)."""
     for f in range(0, x.shape[0], 4):
@@ -197,140 +255,171 @@ def add_rows(x: Any, weights: Any, into: Any) -> None:
             into[h] += first + (c * weights[f + 2, h] + d * weights[f + 3, h])
 
 
-@njit
+@lean
 def rate(
     dev: Any, p: Any, row: Any, i: int, net: Any, most: float, out_bytes: float, bias: float,
-    scratch: Any, x: Any, runs: Any, likings: Any, times: Any, splits: Any,
+    known: Any, room: Any,
 ) -> None:  # fmt: skip
-    """Price candidate ``row`` (number ``i``) at every split of K; keep its best.
-
-    ``scratch`` and ``x`` are room for a price and for the description of a run.
-    """
+    """Price candidate ``row`` (number ``i``) at every split of K; keep its best in ``room``."""
     split = 1.0
+    once = most == 1.0 or p[g.BATCH] > 1.0
     while True:
         fill(row, p, split, dev.sm_count, out_bytes)
         p[g.BIAS] = bias
-        scratch[:] = 0.0
-        time_gemm(dev, p, scratch)
-        us = total(scratch)
+        room.scratch[:] = 0.0
+        time_gemm(dev, p, room.scratch)
+        us = total(room.scratch)
+        if known.seen[i] > 0:
+            describe_time(us, room.scratch[HBM], known.runs[i])
+            room.likings[i] = dot(net.short_run, known.runs[i]) + net.short_kernel[i]
+            room.times[i], room.splits[i] = us, split
+            return
         if split > 1.0:
             us += reduction_us(dev, p, split, out_bytes)
-        describe_run(dev, p, us, split, scratch[HBM], x)
-        describe_cover(p, x)
-        liking = dot(net.short_run, x) + net.short_kernel[i]
-        if liking > likings[i]:
-            likings[i], times[i], splits[i] = liking, us, split
+        describe_run(dev, p, us, split, room.scratch[HBM], room.run)
+        describe_cover(p, room.run)
+        liking = dot(net.short_run, room.run) + net.short_kernel[i]
+        if liking > room.likings[i]:
+            room.likings[i], room.times[i], room.splits[i] = liking, us, split
             for f in range(RUN):
-                runs[i, f] = x[f]
+                known.runs[i, f] = room.run[f]
         grown = p[g.CTAS] / split * (split + 1.0)
         split += 1.0
         few = g.k_steps(p) < LEAST_STEPS * split or split > min(most, MOST_PARTS)
-        if p[g.BATCH] > 1.0 or grown > dev.sm_count * row[_ROOM] or few:
+        if once or grown > dev.sm_count * row[_ROOM] or few:
+            known.seen[i] = 1 if once else 0
             return
 
 
-@njit
-def asked_for(net: Any, operator: Any) -> Any:
-    """Return what the second network makes of the operator's numbers: one number a place."""
-    before = net.tower_offset.copy()
+@lean
+def ask(net: Any, operator: Any, before: Any, wish: Any) -> None:
+    """Write into ``wish`` what the second network makes of the operator's numbers; ``before`` is
+    room for its hidden layer."""
+    for h in range(before.shape[0]):
+        before[h] = net.tower_offset[h]
     add_rows(operator, net.tower_inner, before)
-    found = np.zeros(net.tower_outer.shape[1], dtype=np.float32)
+    wish[:] = np.float32(0.0)
     for h in range(before.shape[0]):
         share = before[h] / (np.float32(1.0) + abs(before[h]))
-        for place in range(found.shape[0]):
-            found[place] += share * net.tower_outer[h, place]
-    return found
+        for place in range(wish.shape[0]):
+            wish[place] += share * net.tower_outer[h, place]
 
 
-@njit
-def liking_of(net: Any, i: int, run: Any, operator: Any, wish: Any, hidden: Any) -> float:
-    """Return the library's liking of candidate ``i``; ``operator`` are the operator's inputs and
-    ``wish`` is what it asks of a kernel."""
+@lean
+def summed(x: Any) -> float:
+    """Return the sum of ``x`` (2^n numbers), halves upon halves so that it vectorises."""
+    n = x.shape[0]
+    while n > 1:
+        n //= 2
+        for h in range(n):
+            x[h] += x[h + n]
+    return float(x[0])
+
+
+@lean
+def consider(net: Any, i: int, known: Any, room: Any) -> None:
+    """Work out what the networks make of candidate ``i`` but for its times."""
+    run, hidden = known.runs[i], known.hidden[i]
+    log_us, share = run[TIME], run[HBM_SHARE]
+    run[TIME] = run[HBM_SHARE] = 0.0
     for h in range(hidden.shape[0]):
-        hidden[h] = operator[h] + net.inner_kernel[i, h]
+        hidden[h] = known.operator[h] + net.inner_kernel[i, h]
     add_rows(run, net.inner_run, hidden)
-    for h in range(hidden.shape[0]):  # apart from the sum, so that it vectorises
-        hidden[h] = net.outer[h] * hidden[h] / (np.float32(1.0) + abs(hidden[h]))
-    found = 0.0
-    for h in range(hidden.shape[0]):
-        found += hidden[h]
-    for place in range(wish.shape[0]):
-        found += net.suits[i, place] * wish[place]
+    run[TIME], run[HBM_SHARE] = log_us, share
+    asked = room[: known.wish.shape[0]]
+    for place in range(asked.shape[0]):
+        asked[place] = net.suits[i, place] * known.wish[place]
+    known.wishes[i] = summed(asked)
+
+
+@lean
+def liking_of(net: Any, i: int, known: Any, room: Any) -> float:
+    """Return the library's liking of candidate ``i``; ``room`` is for the hidden layer."""
+    if known.seen[i] < 2:
+        consider(net, i, known, room)
+        if known.seen[i] == 1:
+            known.seen[i] = 2
+    run, hidden = known.runs[i], known.hidden[i]
+    log_us, share = np.float32(run[TIME]), np.float32(run[HBM_SHARE])
+    for h in range(room.shape[0]):
+        times = log_us * net.inner_run[TIME, h] + share * net.inner_run[HBM_SHARE, h]
+        value = hidden[h] + times
+        room[h] = net.outer[h] * value / (np.float32(1.0) + abs(value))
+    found = summed(room) + known.wishes[i]
     return float(dot(net.linear_run, run) + net.linear_kernel[i] + found)
 
 
-@njit
+@lean
 def pair(p: Any, row: Any) -> int:
     """Return which pair of CTAs stands for a tile in the first round: along m (1) or n (2)."""
     down, across = ceil(p[g.M] / row[_TM]), ceil(p[g.N] / row[_TN])
     return 1 if down > 1.0 and (across == 1.0 or row[_TM] <= row[_TN]) else 2
 
 
-@njit
+@lean
+def largest(values: Any) -> int:
+    """Return where the first largest value stands."""
+    found = 0
+    for i in range(1, values.shape[0]):
+        if values[i] > values[found]:
+            found = i
+    return found
+
+
+@lean
 def preferred(
-    devices: Any, p: Any, table: Any, net: Any, most: float, bias: float, scratch: Any, runs: Any,
-    likings: Any, times: Any, splits: Any,
-) -> int:  # fmt: skip
+    devices: Any, p: Any, table: Any, net: Any, most: float, bias: float, known: Any, room: Any
+) -> int:
     """Return the row of ``table`` that the library likes best; K in at most ``most`` parts.
 
-    Fills, per row, the ``likings`` (-1e300 where not ranked), predicted ``times`` and ``splits``.
-    Rows come in blocks of one tile with all its clusters: every tile that is not hopeless is
-    priced with a pair of CTAs, the best ``FINALISTS`` with all clusters; these the network ranks.
-    ``devices`` is as for ``cheapest``.
+    Fills, per row, ``room``'s ``final`` likings (-1e300 where not ranked), predicted ``times`` and
+    ``splits``. Rows come in blocks of one tile with all its clusters: every tile that is not
+    hopeless is priced with a pair of CTAs, the best ``FINALISTS`` with all clusters; these the
+    network ranks. ``devices`` is as for ``cheapest``; ``known`` is what earlier devices of as many
+    SMs left.
     """
     dev = devices[0]
     tiles = table.shape[0] // CLUSTERS
     out_bytes = p[g.OUT_BYTES]
-    likings[:] = -1e300
-    busy = np.empty(tiles)
+    room.likings[:] = -1e300
+    room.final[:] = -1e300
+    least = 1e300
     for k in range(tiles):
-        busy[k] = busy_clk(dev, table[k * CLUSTERS], p, most)
-    limit = LOOSE * busy.min() + LOOSE_CLK
-    x, operator = np.empty(OPERATOR), np.zeros(net.outer.shape[0], dtype=np.float32)
-    describe_operator(p, bias, x)
-    add_rows(x, net.inner_operator, operator)
-    wish = asked_for(net, x)
-    hidden = np.empty(net.outer.shape[0], dtype=np.float32)
-    best_of, run = np.full(tiles, -1e300), np.empty(RUN)
+        room.busy[k] = busy_clk(dev, table[k * CLUSTERS], p, most)
+        least = min(least, room.busy[k])
+    if known.asked[0] == 0:
+        describe_operator(p, bias, room.operator)
+        known.operator[:] = np.float32(0.0)
+        add_rows(room.operator, net.inner_operator, known.operator)
+        ask(net, room.operator, room.before, known.wish)
+        known.asked[0] = 1
     for k in range(tiles):
-        if busy[k] <= limit:
+        room.best_of[k] = -1e300
+        if room.busy[k] <= LOOSE * least + LOOSE_CLK:
             i = k * CLUSTERS + pair(p, table[k * CLUSTERS])
-            rate(
-                dev, p, table[i], i, net, most, out_bytes, bias, scratch, run, runs, likings,
-                times, splits,
-            )  # fmt: skip
-            best_of[k] = likings[i]
+            rate(dev, p, table[i], i, net, most, out_bytes, bias, known, room)
+            room.best_of[k] = room.likings[i]
             if bias > 0.0:
-                liking = liking_of(net, i, runs[i], operator, wish, hidden)
-                best_of[k] += BIAS_GUIDE * liking
+                room.best_of[k] += BIAS_GUIDE * liking_of(net, i, known, room.hidden)
     best, chosen = -1e300, 0
-    final = np.full(likings.shape[0], -1e300)
     for _ in range(FINALISTS):
-        k = int(np.argmax(best_of))
-        if best_of[k] == -1e300:
+        k = largest(room.best_of)
+        if room.best_of[k] == -1e300:
             break
-        best_of[k] = -1e300
+        room.best_of[k] = -1e300
         for i in range(k * CLUSTERS, (k + 1) * CLUSTERS):
-            if likings[i] == -1e300:
-                rate(
-                    dev, p, table[i], i, net, most, out_bytes, bias, scratch, run, runs, likings,
-                    times, splits,
-                )  # fmt: skip
-            final[i] = liking_of(net, i, runs[i], operator, wish, hidden)
-            if final[i] > best:
-                best, chosen = final[i], i
-    likings[:] = final
+            if room.likings[i] == -1e300:
+                rate(dev, p, table[i], i, net, most, out_bytes, bias, known, room)
+            room.final[i] = liking_of(net, i, known, room.hidden)
+            if room.final[i] > best:
+                best, chosen = room.final[i], i
     p[g.OUT_BYTES] = out_bytes
     return chosen
 
 
 def ranked(dev: Any, p: Any, kind: str, bias: float) -> tuple[Any, Any, Any]:
     """Return likings, times and splits of all candidates of a ``kind`` for the shape in ``p``."""
-    table = nvjet_table(kind)
-    n = len(table)
-    likings, times, splits = np.empty(n), np.empty(n), np.ones(n)
-    preferred(
-        dev.reshape(1), p.copy(), table, ranking(kind), float(MOST_SPLITS), bias, np.zeros(OUTPUTS),
-        np.empty((n, RUN)), likings, times, splits,
-    )  # fmt: skip
-    return likings, times, splits
+    table, net = nvjet_table(kind), ranking(kind)
+    known, room = Known.nothing(len(table), net), Room.of(len(table), net)
+    preferred(dev.reshape(1), p.copy(), table, net, float(MOST_SPLITS), bias, known, room)
+    return room.final, room.times, room.splits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 from archsim.models.gpu.gemm_plan import (
     A_BYTES,
     A_SHARE,
@@ -34,7 +34,7 @@ from archsim.models.gpu.plan import (
 )
 
 
-@njit
+@lean
 def compulsory(p: Any, out: Any) -> tuple[float, float]:
     """Record the bytes and bounds' operands; return bytes read cold and bytes written."""
     a_bytes = p[A_BYTES]
@@ -47,7 +47,7 @@ def compulsory(p: Any, out: Any) -> tuple[float, float]:
     return read, written
 
 
-@njit
+@lean
 def operand_traffic(p: Any, fat_a: float, fat_b: float) -> float:
     """Return the bytes that L2 serves: each operand once per tile row or column and cluster."""
     tiles_m, tiles_n = ceil(p[M] / p[TM]), ceil(p[N] / p[TN])
@@ -56,7 +56,7 @@ def operand_traffic(p: Any, fat_a: float, fat_b: float) -> float:
     return float(p[BATCH] * p[IN_BYTES] * p[K] * (rows + columns))
 
 
-@njit
+@lean
 def bounds(dev: Any, p: Any, out: Any, read: float, written: float) -> None:
     """Record the analytical lower bounds: peak arithmetic, compulsory bytes over L2 and HBM."""
     hz = dev.clock_boost_hz
@@ -67,7 +67,7 @@ def bounds(dev: Any, p: Any, out: Any, read: float, written: float) -> None:
     out[BOUND_HBM_US] = forced / dev.memory_bandwidth_bytes_per_s * 1e6
 
 
-@njit
+@lean
 def memory_us(dev: Any, sms: float, read: float, written: float) -> float:
     """Return the time of the compulsory bytes; what is written drains in part after the kernel."""
     rate = dev.memory_bandwidth_bytes_per_s * dev.tensor_kernels_gemm_hbm_fraction
@@ -78,14 +78,14 @@ def memory_us(dev: Any, sms: float, read: float, written: float) -> float:
     return float((read + drained) / min(rate, port) * 1e6)
 
 
-@njit
+@lean
 def l2_us(dev: Any, moved: float) -> float:
     """Return the time in which L2 serves ``moved`` bytes of operands."""
     rate = dev.l2_bytes_per_clk * dev.tensor_kernels_gemm_l2_fraction
     return float(moved / (rate * dev.clock_boost_hz) * 1e6)
 
 
-@njit
+@lean
 def settle(out: Any, busiest: int, busy_us: float, hbm_us: float, both_us: float) -> None:
     """Give the body of a kernel to whoever bounds it, what overlap costs to exposed latency."""
     if hbm_us >= busy_us:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import ceil, log
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 from archsim.mapping.gpu import tiles as t
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm_wgmma import off, store_align
@@ -25,26 +25,38 @@ MEMSET_ABOVE_TILES = 2.0
 """A dynamic tile scheduler, whose counter a memset clears, where tiles exceed this many waves."""
 
 
-@njit
+TIME, HBM_SHARE = 0, 10
+"""Of a run's numbers, those that the clock and the memory change; the shape and the number of SMs
+decide the others."""
+
+
+@lean
 def describe_run(dev: Any, p: Any, us: float, split: float, hbm_us: float, x: Any) -> None:
     """Write how plan ``p`` runs, which takes ``us``: time, split, padding, waves, stores."""
+    describe_time(us, hbm_us, x)
     down, across = ceil(p[g.M] / p[g.TM]), ceil(p[g.N] / p[g.TN])
     tiles = down * across * p[g.BATCH] * split
     waves = ceil(tiles / p[g.CTAS])
     rows = ceil(down / p[g.CM]) * p[g.CM]
     columns = ceil(across / p[g.CN]) * p[g.CN]
-    x[0], x[1], x[2] = log(us), split > 1.0, log(split) if split > 1.0 else 0.0
+    x[1], x[2] = split > 1.0, log(split) if split > 1.0 else 0.0
     x[3], x[4] = log(down * p[g.TM] / p[g.M]), log(across * p[g.TN] / p[g.N])
     x[5] = log(rows * columns / (down * across))
     x[6], x[7], x[8] = log(waves * p[g.CTAS] / tiles), log(waves), waves == 1.0
-    x[9], x[10] = log(p[g.CTAS] / dev.sm_count), hbm_us / us
+    x[9] = log(p[g.CTAS] / dev.sm_count)
     x[11], x[12] = log(g.k_steps(p) / split), log(tiles)
     align = store_align(p)
     x[13], x[14] = off(align, 32), off(align, 128)
     x[15] = tiles > MEMSET_ABOVE_TILES * p[g.CTAS]
 
 
-@njit
+@lean
+def describe_time(us: float, hbm_us: float, x: Any) -> None:
+    """Write the two numbers of a run that follow from its times."""
+    x[TIME], x[HBM_SHARE] = log(us), hbm_us / us
+
+
+@lean
 def describe_cover(p: Any, x: Any) -> None:
     """Write into ``x[LISTED_RUN:]`` whether one tile covers a side, and how many small ones do."""
     down, across = ceil(p[g.M] / p[g.TM]), ceil(p[g.N] / p[g.TN])
@@ -52,7 +64,7 @@ def describe_cover(p: Any, x: Any) -> None:
     x[18], x[19] = min(down / MANY_TILES, 1.0), min(across / MANY_TILES, 1.0)
 
 
-@njit
+@lean
 def describe_kernel(row: Any, x: Any) -> None:
     """Write the tile of ``row``: its sides, wgmma's M, how warpgroups share it; its cluster."""
     tm, tn, m_side, shared = row[_TM], row[_TN], row[_M_SIDE], row[_COOP] > 0.0
@@ -75,7 +87,7 @@ def describe_kernel(row: Any, x: Any) -> None:
         x[24 if cm == 4.0 else 25] = 1.0
 
 
-@njit
+@lean
 def describe_operator(p: Any, bias: float, x: Any) -> None:
     """Write the operator's sizes, type and alignment."""
     depth = p[g.K] * p[g.IN_BYTES]

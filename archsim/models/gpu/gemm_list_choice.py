@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean, njit
 from archsim.mapping.gpu import tiles as t
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm import time_gemm
-from archsim.models.gpu.gemm_choice import add_rows, asked_for, fill, reduction_us, total
+from archsim.models.gpu.gemm_choice import add_rows, ask, fill, reduction_us, total
 from archsim.models.gpu.gemm_features import LISTED_RUN as RUN
 from archsim.models.gpu.gemm_features import OPERATOR, describe_operator, describe_run
 from archsim.models.gpu.plan import HBM
@@ -26,7 +26,7 @@ FULL = 2.0
 _SPLITS, _XMMA, _ENGINE, _SLOTS = np.array(SPLITS, dtype=np.float64), 1.0, t.ENGINE, t.SLOTS
 
 
-@njit
+@lean
 def rate(dev: Any, p: Any, row: Any, split: float, out_bytes: float, scratch: Any, x: Any) -> float:
     """Price ``row`` with ``split`` parts of K and describe its run in ``x``; return its time."""
     fill(row, p, split, dev.sm_count, out_bytes)
@@ -39,7 +39,7 @@ def rate(dev: Any, p: Any, row: Any, split: float, out_bytes: float, scratch: An
     return float(us)
 
 
-@njit
+@lean
 def another(dev: Any, p: Any, row: Any, split: float, most: float) -> bool:
     """Return whether ``row`` may take ``split`` parts; ``p`` holds it with some other number."""
     if split == 1.0:
@@ -61,8 +61,10 @@ def likeliest(
     out_bytes = p[g.OUT_BYTES]
     x, operator = np.empty(RUN), np.empty(OPERATOR)
     describe_operator(p, 0.0, operator)
-    wish = asked_for(net, operator)
-    before, hidden = net.offset.copy(), net.offset.copy()
+    before, hidden = net.tower_offset.copy(), net.offset.copy()
+    wish = np.empty(net.tower_outer.shape[1], dtype=np.float32)
+    ask(net, operator, before, wish)
+    before = net.offset.copy()
     add_rows(operator, net.inner[RUN:], before)
     best, chosen, parts = -1e300, 0, 1.0
     for i in range(table.shape[0]):

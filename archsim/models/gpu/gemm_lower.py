@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from math import ceil
 from typing import Any
 
@@ -16,11 +16,21 @@ from archsim.mapping.gpu.list_choice import ListNetwork, list_network
 from archsim.mapping.gpu.nvjet_choice import nvjet_table
 from archsim.mapping.gpu.tiles import ENGINE, LEARNT, listed_table, short_table
 from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.gemm_choice import MOST_SPLITS, cheapest, fill, preferred, ranking
-from archsim.models.gpu.gemm_features import MEMSET_ABOVE_TILES, RUN
+from archsim.models.gpu.gemm_choice import (
+    MOST_SPLITS,
+    Known,
+    Ranking,
+    Room,
+    cheapest,
+    fill,
+    preferred,
+    ranking,
+)
+from archsim.models.gpu.gemm_features import MEMSET_ABOVE_TILES
 from archsim.models.gpu.gemm_list_choice import SPLITS, likeliest
 from archsim.models.gpu.gemm_steps import TYPES
 from archsim.models.gpu.plan import FIXED, GEMM, OUTPUTS, PARAMS, Plan
+from archsim.recent import Recent
 
 UNSPLIT = ("int8", "int4")
 """Types whose kernels never split K."""
@@ -45,6 +55,13 @@ def template(
     m: int, n: int, k: int, batch: int, dtype: str, out_bytes: float
 ) -> np.ndarray[Any, Any]:
     """Return a plan's numbers with the shape filled in and no tile yet."""
+    return _template(m, n, k, batch, dtype, out_bytes).copy()
+
+
+@lru_cache(maxsize=1024)
+def _template(
+    m: int, n: int, k: int, batch: int, dtype: str, out_bytes: float
+) -> np.ndarray[Any, Any]:
     p = np.zeros(PARAMS)
     size = dtype_of(dtype).bits / 8
     stride = int(k * size) or 1
@@ -71,12 +88,10 @@ def matrix_plans(
     if takes_nvjet(p, dtype, dev):
         kind = "8" if p[g.IN_BYTES] == 1 else "16"
         table, net = nvjet_table(kind), ranking(kind)
-        runs, likings, times, splits = _buffers(len(table))
-        scratch = np.zeros(OUTPUTS)
-        row = preferred(
-            dev.reshape(1), p, table, net, most, float(bias), scratch, runs, likings, times, splits
-        )
-        split = splits[row]
+        known = _known((p.tobytes(), bias, kind, float(dev["sm_count"])), len(table), net)
+        room = _room(kind)
+        row = preferred(dev.reshape(1), p, table, net, most, float(bias), known, room)
+        split = room.splits[row]
     elif (name := list_name(dtype, p)) in LEARNT:
         table, liked = _listed(name, bool(dev["tensor_kernels_wgmma"]))
         most = most if most == 1.0 else float(SPLITS[-1])
@@ -107,9 +122,20 @@ def takes_nvjet(p: np.ndarray[Any, Any], dtype: str, dev: Any) -> bool:
 
 
 @cache
-def _buffers(count: int) -> tuple[np.ndarray[Any, Any], ...]:
-    """Return scratch arrays for ``count`` candidates."""
-    return np.empty((count, RUN)), np.empty(count), np.empty(count), np.ones(count)
+def _room(kind: str) -> Room:
+    """Return room for choices among the candidates of a ``kind``."""
+    return Room.of(len(nvjet_table(kind)), ranking(kind))
+
+
+_KNOWN_KEPT = 32
+"""Products whose candidates are remembered, up to 0.5 MB each."""
+
+_known_products = Recent[tuple[bytes, bool, str, float], Known](_KNOWN_KEPT)
+
+
+def _known(key: tuple[bytes, bool, str, float], kernels: int, net: Ranking) -> Known:
+    """Return what is known of a product's candidates on devices of as many SMs."""
+    return _known_products.get(key) or _known_products.put(key, Known.nothing(kernels, net))
 
 
 def list_name(dtype: str, p: np.ndarray[Any, Any]) -> str:
@@ -128,6 +154,12 @@ def launches(
     p: np.ndarray[Any, Any], dtype: str, out_bytes: float, bias: bool = False
 ) -> list[Plan]:
     """Return memset, tile kernel and reduction of the chosen candidate ``p``."""
+    return list(_launched(p.tobytes(), dtype, out_bytes, bias))
+
+
+@lru_cache(maxsize=1024)  # a sweep's points take the same few kernels
+def _launched(numbers: bytes, dtype: str, out_bytes: float, bias: bool) -> tuple[Plan, ...]:
+    p = np.frombuffer(numbers)
     row = p.tolist()
     m, n, k, batch = (int(v) for v in row[:4])
     tiles = ceil(m / row[g.TM]) * ceil(n / row[g.TN]) * batch
@@ -138,7 +170,7 @@ def launches(
     plans.append(Plan(name, GEMM, tuple(row), 2.0 * batch * m * n * k, describe(row)))
     if row[g.SPLIT] > 1:
         plans.append(reduction(p, out_bytes, serial=p[g.ENGINE] in (names.FFMA, names.DMMA)))
-    return plans
+    return tuple(plans)
 
 
 def memset() -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 
 M, N, K, BATCH = 0, 1, 2, 3
 TM, TN, TK, STAGES = 4, 5, 6, 7
@@ -24,7 +24,7 @@ SERIAL = COOP  # split-K reductions: 1 where one CTA after the other adds its pa
 """Positions in ``Plan.params`` of families GEMM and SPARSE."""
 
 
-@njit
+@lean
 def k_steps(p: Any) -> float:
     """Return the K steps of a whole product; an implicit GEMM starts one anew at every tap."""
     if p[TAPS] > 0.0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 from archsim.models.gpu.gemm_plan import (
     A_SHARE,
     ALIGN_A,
@@ -32,7 +32,7 @@ TYPES = {
 }  # fmt: skip
 
 
-@njit
+@lean
 def tensor_rate(dev: Any, code: float) -> float:
     """Return the peak of one SM in flop/clk for operands of type ``code``."""
     if code == FP16:
@@ -52,14 +52,14 @@ def tensor_rate(dev: Any, code: float) -> float:
     return float(dev.sm_fp32_flop_per_clk)
 
 
-@njit
+@lean
 def peak_rate(dev: Any, p: Any) -> float:
     """Return the peak that bounds a kernel: the type's, times the sparse factor where A is."""
     rate = tensor_rate(dev, p[TYPE])
     return rate * dev.tensor_sparse_factor if p[A_SHARE] < 1.0 else rate
 
 
-@njit
+@lean
 def wgmma_clk(
     dev: Any, side_m: float, side_n: float, halves: float, code: float, bytes_k: float,
     element: float, a_share: float,
@@ -79,7 +79,7 @@ def wgmma_clk(
     return max(arithmetic, port) * ceil(side_m / 64.0) * halves * calls * bytes_k / 32.0
 
 
-@njit
+@lean
 def wgmma_step(dev: Any, p: Any) -> float:
     """Clocks of one K step on wgmma at the share of the law that main loops reach."""
     side_m, side_n = (p[TM], p[TN]) if p[M_SIDE] else (p[TN], p[TM])
@@ -91,7 +91,7 @@ def wgmma_step(dev: Any, p: Any) -> float:
     return clk / dev.tensor_kernels_gemm_wgmma_fraction
 
 
-@njit
+@lean
 def mma_step(dev: Any, p: Any) -> tuple[float, float]:
     """Clocks of one K step on mma.sync or multiply-add units: units busy, and least latency."""
     flops = 2.0 * p[TM] * p[TN] * p[TK]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, exp, log
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 from archsim.models.gpu.common import overlap
 from archsim.models.gpu.gemm_common import (
     bounds,
@@ -53,13 +53,13 @@ FEW_ROWS = 8
 """Rows of an operand up to which all clusters of a wave ask for the same few lines at once."""
 
 
-@njit
+@lean
 def off(align: float, boundary: int) -> bool:
     """Return whether rows that begin at multiples of ``align`` bytes miss a ``boundary`` (2^n)."""
     return int(align) & (boundary - 1) != 0
 
 
-@njit
+@lean
 def stride_factor(dev: Any, align: float) -> float:
     """Return the slowdown of loads whose rows start off 32, 64 or 128 B boundaries."""
     if off(align, 32):
@@ -71,7 +71,7 @@ def stride_factor(dev: Any, align: float) -> float:
     return 1.0
 
 
-@njit
+@lean
 def store_align(p: Any) -> float:
     """Return the largest power of two that divides where the rows of a store begin, in bytes.
 
@@ -82,7 +82,7 @@ def store_align(p: Any) -> float:
     return float(min(p[ALIGN_OUT], width & -width))
 
 
-@njit
+@lean
 def start_us(dev: Any, p: Any) -> float:
     """Return the fixed time of a kernel on wgmma."""
     if p[ENGINE] == 1.0:
@@ -91,7 +91,7 @@ def start_us(dev: Any, p: Any) -> float:
     return float(dev.tensor_kernels_gemm_launch_us + scales)
 
 
-@njit
+@lean
 def throttle(dev: Any, tensor_us: float, kernel_us: float) -> float:
     """Return the slowdown by the power limit: it grows with time and with busy tensor cores."""
     settled = 1.0 - exp(-kernel_us / dev.tensor_kernels_gemm_throttle_us)
@@ -99,7 +99,7 @@ def throttle(dev: Any, tensor_us: float, kernel_us: float) -> float:
     return float(1.0 + dev.tensor_kernels_gemm_throttle_fraction * share * settled)
 
 
-@njit
+@lean
 def load_clk(dev: Any, p: Any, rows: float, columns: float) -> float:
     """Return the clocks in which one SM takes in a step's ``rows`` and ``columns`` bytes.
 
@@ -113,7 +113,7 @@ def load_clk(dev: Any, p: Any, rows: float, columns: float) -> float:
     return float(max((rows + columns) / port, (rows / p[CN] + columns / p[CM]) / asked))
 
 
-@njit
+@lean
 def store_clk(dev: Any, p: Any, align: float) -> tuple[float, float]:
     """Return the clocks of a tile's epilogue from end to end, and those its store port is busy."""
     late = busy = 1.0
@@ -136,7 +136,7 @@ def store_clk(dev: Any, p: Any, align: float) -> tuple[float, float]:
     return store + dev.tensor_kernels_gemm_store_clk, port
 
 
-@njit
+@lean
 def hot_clk(dev: Any, p: Any) -> float:
     """Return the least clocks of a step whose few rows of one operand every cluster reads.
 
@@ -154,7 +154,7 @@ def hot_clk(dev: Any, p: Any) -> float:
     return float(min(readers, p[CTAS] / (p[CM] * p[CN])) * dev.tensor_kernels_gemm_hot_clk)
 
 
-@njit
+@lean
 def step_clks(dev: Any, p: Any, fat_a: float, fat_b: float) -> tuple[float, float, float]:
     """Return the clocks of a K step: all of it, its tensor work and its loads."""
     deep = min(p[K], p[TK]) * p[IN_BYTES]
@@ -167,7 +167,7 @@ def step_clks(dev: Any, p: Any, fat_a: float, fat_b: float) -> tuple[float, floa
     return max(step, least), work, take
 
 
-@njit
+@lean
 def tile_clk(dev: Any, p: Any, main: float, store: float, port: float) -> float:
     """Return the clocks after which a CTA has done one more tile."""
     # Warpgroups with a tile each store one under the other's main loop; cooperating ones cannot.
@@ -176,7 +176,7 @@ def tile_clk(dev: Any, p: Any, main: float, store: float, port: float) -> float:
     return float(max(main + store * dev.tensor_kernels_gemm_coop_store, port))
 
 
-@njit
+@lean
 def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     """Price a persistent warp-specialised kernel on wgmma."""
     us = 1e6 / dev.clock_boost_hz
@@ -213,7 +213,7 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     bounds(dev, p, out, read, written)
 
 
-@njit
+@lean
 def fix_up_us(dev: Any, p: Any) -> float:
     """Return the time in which the CTAs of a tile add their parts of K inside the kernel."""
     if p[ENGINE] != 1.0 or p[SPLIT] == 1.0:

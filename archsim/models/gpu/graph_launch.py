@@ -6,39 +6,43 @@ host prepares the next. A graph without memsets waits for the host to prepare al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import lru_cache
+from operator import add
 from typing import Any
 
 import numpy as np
 
 from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph
-from archsim.metrics import OperatorResult
+from archsim.models.gpu.columns import Columns
+from archsim.models.gpu.residency import reuse
 
 MEMSET = "Memset"
 
 
 def wait_us(
-    graph: Graph,
-    priced: Sequence[OperatorResult],
-    device: GpuDevice,
-    gap_us: Callable[[str], float],
+    graph: Graph, priced: Columns, device: GpuDevice, gap_us: Callable[[str], float]
 ) -> float:
     """Return how long the GPU waits for the host in one replay of ``graph``.
 
     ``priced`` are its distinct operators in order of first occurrence, ``gap_us`` the time before
     a kernel by its name.
     """
-    order = np.array(graph.order, dtype=np.int64)
-    nodes = np.array([len(op.kernels) for op in priced], dtype=np.int64)
-    us = np.array([op.us + sum(gap_us(k.name) for k in op.kernels) for op in priced])
-    clears = [any(k.name.startswith(MEMSET) for k in op.kernels) for op in priced]
+    order = reuse(graph).order
+    nodes, clears = _nodes(tuple(priced.kernels))
+    gaps = map(sum, (map(gap_us, kernels) for kernels in priced.kernels))
+    us = np.array(list(map(add, priced.us, gaps)))
     return float(device.launch.graph_start_us) + waiting(
-        nodes[order],
-        us[order],
-        np.array(clears, dtype=np.bool_)[order],
-        float(device.launch.graph_node_us),
+        nodes[order], us[order], clears[order], float(device.launch.graph_node_us)
     )
+
+
+@lru_cache(maxsize=64)
+def _nodes(kernels: tuple[tuple[str, ...], ...]) -> tuple[Any, Any]:
+    """Return each operator's number of nodes, and whether one of them is a memset."""
+    clears = [any(name.startswith(MEMSET) for name in names) for names in kernels]
+    return np.array([len(names) for names in kernels]), np.array(clears, dtype=np.bool_)
 
 
 def waiting(nodes: Any, us: Any, clears: Any, node_us: float) -> float:

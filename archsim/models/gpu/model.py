@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
+
+import numpy as np
 
 from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph, OpSpec
@@ -11,14 +13,16 @@ from archsim.graph.ops import Attention, BatchedGemm, Conv2d, Gemm, SparseGemm
 from archsim.metrics import OperatorResult, PointResult
 from archsim.metrics.checks import check_operator
 from archsim.models.gpu.assemble import operators
+from archsim.models.gpu.columns import Columns, Folded, doubtful, starts_of
 from archsim.models.gpu.compulsory import compulsory_bytes
 from archsim.models.gpu.lower import lower
 from archsim.models.gpu.plan import Plan
-from archsim.models.gpu.point import summarise
+from archsim.models.gpu.point import estimated, summarise
 from archsim.models.gpu.power import Sustained, load_of, settle
+from archsim.models.gpu.prepared import prepare
 from archsim.models.gpu.residency import Window, reuse
 from archsim.models.gpu.solve import solve
-from archsim.models.gpu.vector import Variants, energy_place, variants
+from archsim.models.gpu.vector import Variants, energy_place, patched, variants
 from archsim.recent import Recent
 
 _Key = tuple[OpSpec, float, float, bool]
@@ -35,10 +39,15 @@ Execution = Literal["graph", "eager", "kernels"]
 class GpuModel:
     """Prices operators on one device. Equal operators are priced once."""
 
-    def __init__(self, device: GpuDevice) -> None:
+    def __init__(self, device: GpuDevice, made: Variants | None = None) -> None:
         self.device = device
-        self._variants: Variants = variants(device)
+        self._variants: Variants = variants(device) if made is None else made
         self._priced = Recent[_Key, OperatorResult](PRICED_KEPT)
+
+    def like(self, device: GpuDevice, paths: Collection[str]) -> GpuModel:
+        """Return the model of ``device``, which differs from this one's in the constants ``paths``
+        at most; it is made faster than anew."""
+        return GpuModel(device, patched(self._variants, self.device, device, paths))
 
     def price(self, spec: OpSpec, resident: float = 0.0) -> OperatorResult:
         """Return the cost of one operator.
@@ -69,7 +78,31 @@ class GpuModel:
             result.counted(name, n)
             for result, n, name in zip(priced, uses.counts, graph.first_names, strict=True)
         )
-        return summarise(graph, counted, self.device, execution, self._variants.rows[0])
+        columns = Columns.of_results(counted)
+        metrics = summarise(graph, columns, self.device, execution, self._variants.rows[0])
+        return PointResult("gpu", metrics, counted, estimated(counted, metrics["kernel_sum_us"]))
+
+    def metrics(self, graph: Graph, execution: Execution = "graph") -> dict[str, float]:
+        """Return the metrics of ``evaluate``, without what stands behind them.
+
+        The same laws give the same numbers, to the bit; no object is made for any kernel, which
+        takes most of the time otherwise. The self-checks are the same.
+        """
+        devices, prepared = self._variants, prepare(graph)
+        shares = prepared.shares(windows(self.device))
+        lowered = prepared.lowered(devices.rows[0])
+        specs = prepared.uses.specs
+        keys = [(*row, True) for row in zip(specs, *shares, strict=True)]
+        out = _solve(devices.rows, devices.relevant, keys, lowered)
+        starts = starts_of(lowered)
+        folded = Folded.of(out, starts, float(self.device.power.idle_w))
+        done = np.array([plan.flops for kernels in lowered for plan in kernels])
+        least = prepared.compulsory(shares[0])
+        if doubtful(out, starts, folded.times, folded.table, done, prepared.flops, least):
+            return self.evaluate(graph, execution).metrics  # words what is wrong, if it is
+        names = [tuple(plan.name for plan in kernels) for kernels in lowered]
+        columns = Columns.of_table(folded.table, prepared.counts, names)
+        return summarise(graph, columns, self.device, execution, devices.rows[0])
 
     def sustain(
         self, spec: OpSpec, entropy: float = 1.0, host: Mapping[str, float] | None = None

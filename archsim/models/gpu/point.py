@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import mul
 from typing import Any
 
 from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph, OpSpec
 from archsim.graph.ops import SparseGemm
-from archsim.metrics import OperatorResult, PointResult
+from archsim.metrics import OperatorResult
+from archsim.models.gpu.columns import Columns
 from archsim.models.gpu.graph_launch import MEMSET, wait_us
-from archsim.models.gpu.plan import HBM
 from archsim.models.gpu.pointwise import HOST_COPY
 from archsim.models.gpu.power import Load, at_boost, replay, settle
+from archsim.models.gpu.residency import reuse
 
 
 def summarise(
-    graph: Graph, priced: tuple[OperatorResult, ...], device: GpuDevice, execution: str, dev: Any
-) -> PointResult:
+    graph: Graph, priced: Columns, device: GpuDevice, execution: str, dev: Any
+) -> dict[str, float]:
     """Return the metrics of ``priced`` operators run as ``execution`` says.
 
     ``kernel_sum_us`` holds the kernels at the boost clock. ``latency_us`` is that of one of a few
     iterations, whose clock begins to follow the power limit (``kernels``: that of kernels apart, at
     the boost clock); ``sustained_us`` that of the endless loop. ``dev`` is the device's record.
     """
-    kernels = sum(op.count * len(op.kernels) for op in priced)
-    kernel_us = sum(op.count * op.us for op in priced)
-    gaps_us = _gaps_us(graph, priced, kernel_us, device, execution)
-    load = _load(priced, kernel_us, gaps_us, dev)
+    counts = priced.counts
+    kernels = sum(n * len(names) for n, names in zip(counts, priced.kernels, strict=True))
+    kernel_us = _sum(counts, priced.us)
+    gaps_us = _gaps_us(graph, priced, kernels, kernel_us, device, execution)
+    hbm_bytes = _sum(counts, priced.hbm_bytes)
+    load = _load(priced, kernel_us, gaps_us, hbm_bytes, dev)
     steady = settle(dev, load)
     state = at_boost(dev, load) if execution == "kernels" else replay(dev, load, steady)
     slower = state.us / (kernel_us + gaps_us)
-    low_us, high_us = _range_us(priced)
-    flops = float(sum(op.count * op.flops for op in priced))
-    hbm_bytes = sum(op.count * k.hbm_bytes for op in priced for k in op.kernels)
+    flops = float(sum(map(mul, counts, reuse(graph).flops)))
     seconds = state.us * 1e-6
     metrics = {
         "latency_us": state.us,
-        "latency_low_us": (low_us + gaps_us) * slower,
-        "latency_high_us": (high_us + gaps_us) * slower,
+        "latency_low_us": (_sum(counts, priced.low_us) + gaps_us) * slower,
+        "latency_high_us": (_sum(counts, priced.high_us) + gaps_us) * slower,
         "kernel_sum_us": kernel_us,
         "kernels": float(kernels),
         "energy_j": state.joules,
@@ -55,22 +57,20 @@ def summarise(
     batch = graph.meta.get("batch")
     if isinstance(batch, int):
         metrics["throughput_per_s"] = batch / seconds
-    return PointResult("gpu", metrics, priced, _estimated(priced, kernel_us))
+    return metrics
 
 
-def _range_us(priced: tuple[OperatorResult, ...]) -> tuple[float, float]:
-    """Return the least and the most time of the kernels together."""
-    low_us = sum(op.count * op.low_us for op in priced)
-    return low_us, sum(op.count * op.high_us for op in priced)
+def _sum(counts: Sequence[int], each: Sequence[float]) -> float:
+    """Return the sum over all occurrences."""
+    return sum(map(mul, counts, each))
 
 
-def _load(priced: tuple[OperatorResult, ...], kernel_us: float, gaps_us: float, dev: Any) -> Load:
+def _load(priced: Columns, kernel_us: float, gaps_us: float, memory_bytes: float, dev: Any) -> Load:
     """Return what all operators together ask of the board."""
-    memory_us = sum(op.count * k.terms_us[HBM] for op in priced for k in op.kernels)
-    memory_bytes = sum(op.count * k.hbm_bytes for op in priced for k in op.kernels)
+    memory_us = _sum(priced.counts, priced.hbm_us)
     memory_j = memory_bytes * float(dev["power_hbm_pj_per_byte"]) * 1e-12
     static_j = float(dev["power_idle_w"]) * kernel_us * 1e-6
-    energy_j = sum(op.count * op.energy_j for op in priced)
+    energy_j = _sum(priced.counts, priced.energy_j)
     return Load(
         clocked_us=kernel_us - memory_us, memory_us=memory_us,
         core_j=energy_j - static_j - memory_j, memory_j=memory_j, gap_us=gaps_us, host_us=0.0,
@@ -79,16 +79,16 @@ def _load(priced: tuple[OperatorResult, ...], kernel_us: float, gaps_us: float, 
 
 def _gaps_us(
     graph: Graph,
-    priced: tuple[OperatorResult, ...],
+    priced: Columns,
+    kernels: int,
     kernel_us: float,
     device: GpuDevice,
     execution: str,
 ) -> float:
     """Time before and between kernels."""
-    kernels = sum(op.count * len(op.kernels) for op in priced)
     each = gap_us(device, execution, kernels, kernel_us)
     wait = wait_us(graph, priced, device, each) if execution == "graph" else 0.0
-    return wait + sum(op.count * sum(each(k.name) for k in op.kernels) for op in priced)
+    return wait + _sum(priced.counts, [sum(map(each, names)) for names in priced.kernels])
 
 
 def gap_us(
@@ -116,7 +116,11 @@ def gap_us(
 def _busy_s(graph: Graph, device: GpuDevice) -> float:
     """Seconds of the workload's operations at the dense peak of each operator's data type."""
     at_once = float(device.sm_count) * float(device.clock.boost_hz)
-    work = sum(spec.flops * n / _peak_per_clk(spec, device) for spec, n in graph.counts.items())
+    uses = reuse(graph)
+    work = sum(
+        flops * n / _peak_per_clk(spec, device)
+        for spec, flops, n in zip(uses.specs, uses.flops, uses.counts, strict=True)
+    )
     return work / at_once
 
 
@@ -133,7 +137,7 @@ def _peak_per_clk(spec: OpSpec, device: GpuDevice) -> float:
     return float(lanes)
 
 
-def _estimated(priced: tuple[OperatorResult, ...], kernel_us: float) -> dict[str, float]:
+def estimated(priced: tuple[OperatorResult, ...], kernel_us: float) -> dict[str, float]:
     """Relative change of the kernels' time at the edge of each estimated constant."""
     total: dict[str, float] = {}
     for op in priced:

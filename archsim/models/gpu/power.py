@@ -8,7 +8,7 @@ supply. Where the boost clock would need more than the limit, the clock falls un
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -95,17 +95,21 @@ class _Board:
             float(dev["power_clock_exponent"]),
         )
 
-    def at_clock(self, load: Load, share: float) -> tuple[float, float]:
-        """Return time (us) and energy (J) of one iteration at ``share`` of the boost clock."""
+    def at_clock(
+        self, load: Load, share: float, core_j: float | None = None
+    ) -> tuple[float, float]:
+        """Return time (us) and energy (J) of one iteration at ``share`` of the boost clock;
+        ``core_j`` is what SMs and L2 switch, where that is not the load's."""
         busy_us = load.memory_us + load.clocked_us / share
         us = max(busy_us + load.gap_us, load.host_us)
         volts = share ** (self.exponent - 1.0)
         static_j = (self.idle_w * us + self.active_w * busy_us * volts * share) * 1e-6
-        return us, static_j + load.core_j * volts + load.memory_j
+        switched = load.core_j if core_j is None else core_j
+        return us, static_j + switched * volts + load.memory_j
 
     def within(self, load: Load, share: float) -> bool:
         """Return whether the limiter lets ``load`` run at ``share`` of the boost clock."""
-        us, joules = self.at_clock(replace(load, core_j=load.core_j * load.counted), share)
+        us, joules = self.at_clock(load, share, load.core_j * load.counted)
         return joules / us * 1e6 <= self.limit_w
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 from archsim.models.gpu.common import (
     attribute,
     bound_compute,
@@ -40,7 +40,7 @@ WIDE, AGAIN, LINES = range(16, 19)
 START_CLK, STEP_CLK, START_SLOTS, STEP_SLOTS, WIDE_FACTOR, OVERLAP, LOCKSTEP = range(7)
 
 
-@njit
+@lean
 def _atomics_us(dev: Any, atomics: float, targets: float) -> float:
     """Return the time of ``atomics`` additions spread evenly over ``targets`` 4-byte addresses.
 
@@ -59,7 +59,7 @@ def _atomics_us(dev: Any, atomics: float, targets: float) -> float:
     return to_us(dev, max(atomics / rate, atomics / targets * dev.l2_atomic_address_clk))
 
 
-@njit
+@lean
 def _l2_us(dev: Any, p: Any) -> float:
     """Return the time of L2: its stream, its separate sectors, its atomics."""
     sectors = to_us(dev, p[SECTORS] / dev.l2_sectors_per_clk)
@@ -67,7 +67,7 @@ def _l2_us(dev: Any, p: Any) -> float:
     return max(stream, sectors, _atomics_us(dev, p[ATOMICS], p[TARGETS]))
 
 
-@njit
+@lean
 def _hbm_us(dev: Any, p: Any, slots: float) -> float:
     """Return HBM's time: streams, random sectors, and what a second pass finds no more in L2."""
     missed = 1.0 - p[RESIDENT]
@@ -80,7 +80,7 @@ def _hbm_us(dev: Any, p: Any, slots: float) -> float:
     return streamed + p[RANDOM] * missed / rate * 1e6
 
 
-@njit
+@lean
 def time_queue(dev: Any, constants: Any, p: Any, out: Any) -> None:
     """Price one kernel; ``constants`` is the device record as a plain array."""
     at = int(p[PLACE])

@@ -64,10 +64,13 @@ class Accesses:
 
 @dataclass(frozen=True)
 class Reuse:
-    """The distinct operators of a graph, how often each occurs, and their accesses."""
+    """The distinct operators of a graph, how often each occurs, its operations, and their accesses;
+    ``order`` is the place of each operator among them, in execution order."""
 
     specs: tuple[OpSpec, ...]
     counts: tuple[int, ...]
+    flops: tuple[int, ...]
+    order: np.ndarray[Any, Any]
     reads: Accesses
     writes: Accesses
 
@@ -173,7 +176,9 @@ def _distances(graph: Graph) -> Reuse:
     counts = tuple(graph.counts.values())
     read = [spec.bytes_read * n for spec, n in zip(specs, counts, strict=True)]
     written = [spec.bytes_written * n for spec, n in zip(specs, counts, strict=True)]
-    return Reuse(specs, counts, reads.accesses(read), writes.accesses(written))
+    order = np.array(graph.order, dtype=np.int64)
+    flops = tuple(spec.flops for spec in specs)
+    return Reuse(specs, counts, flops, order, reads.accesses(read), writes.accesses(written))
 
 
 def _run(

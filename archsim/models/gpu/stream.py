@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archsim.engine.jit import njit
+from archsim.engine.jit import lean
 from archsim.models.gpu.common import (
     attribute,
     bound_compute,
@@ -46,7 +46,7 @@ SMALL_COPY_BYTES = 1e6
 """Copies below this size run in a kernel of fewer CTAs."""
 
 
-@njit
+@lean
 def _fixed_us(dev: Any, p: Any) -> float:
     """Time of a kernel that moves next to nothing, beside launch and the round trip."""
     kind = int(p[5])
@@ -68,7 +68,7 @@ def _fixed_us(dev: Any, p: Any) -> float:
     return us
 
 
-@njit
+@lean
 def _trips(p: Any) -> float:
     """Round trips to memory that nothing hides: some kernels load their elements one by one."""
     kind = int(p[5])
@@ -77,7 +77,7 @@ def _trips(p: Any) -> float:
     return p[6] if kind == CAST else 1.0
 
 
-@njit
+@lean
 def code_us(dev: Any, p: Any) -> float:
     """Return what fetching its instructions adds to a kernel after others.
 
@@ -92,7 +92,7 @@ def code_us(dev: Any, p: Any) -> float:
     return float(us)
 
 
-@njit
+@lean
 def time_stream(dev: Any, p: Any, out: Any) -> None:
     """Price one streaming kernel: memory against instruction issue, plus fill and drain."""
     resident = p[RESIDENT]

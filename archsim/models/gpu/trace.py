@@ -6,6 +6,7 @@ from archsim.graph import Graph
 from archsim.metrics import KernelResult
 from archsim.metrics.kernel_timeline import kernel_timeline
 from archsim.metrics.timeline import Timeline
+from archsim.models.gpu.columns import Columns
 from archsim.models.gpu.graph_launch import wait_us
 from archsim.models.gpu.model import Execution, GpuModel
 from archsim.models.gpu.point import gap_us
@@ -18,7 +19,8 @@ def timeline(model: GpuModel, graph: Graph, execution: Execution = "graph") -> T
     metrics = answer.metrics
     each = gap_us(model.device, execution, metrics["kernels"], metrics["kernel_sum_us"])
     graphed = execution == "graph"
-    start = wait_us(graph, answer.operators, model.device, each) if graphed else 0.0
+    columns = Columns.of_results(answer.operators)
+    start = wait_us(graph, columns, model.device, each) if graphed else 0.0
 
     def before(kernel: KernelResult) -> float:
         return each(kernel.name)

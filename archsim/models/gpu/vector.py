@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
@@ -86,7 +86,7 @@ def variants(device: GpuDevice) -> Variants:
     paths = tuple(leaf_paths()[i] for i in rows_of if any(_touched(leaf_paths()[i])))
     table = np.tile(np.array([c.value for c in leaves]), (3 + 2 * len(paths), 1))
     relevant = np.ones((len(table), FAMILIES), dtype=np.bool_)
-    index = {path: i for i, path in enumerate(leaf_paths())}
+    index = _index()
     for i, path in enumerate(paths):
         at = index[path]
         leaf = leaves[at]
@@ -96,6 +96,30 @@ def variants(device: GpuDevice) -> Variants:
     table[-2, index["sm_count"]] *= MORE_SMS
     table[-1, index["memory.bandwidth_bytes_per_s"]] *= FASTER
     return Variants(table.view(record_dtype()).reshape(-1), paths, relevant)
+
+
+def patched(
+    known: Variants, before: GpuDevice, device: GpuDevice, paths: Collection[str]
+) -> Variants:
+    """Return ``variants(device)`` from those of ``before``, which differs in ``paths`` at most."""
+    table = known.rows.view(np.float64).reshape(len(known.rows), -1).copy()
+    index = _index()
+    for path in paths:
+        old, leaf = (attrgetter(path)(each) for each in (before, device))
+        if path not in index or "estimated" in (old.basis, leaf.basis):
+            return variants(device)
+        table[:, index[path]] = leaf.value
+        if path == "sm_count":
+            table[-2, index[path]] *= MORE_SMS
+        if path == "memory.bandwidth_bytes_per_s":
+            table[-1, index[path]] *= FASTER
+    return Variants(table.view(record_dtype()).reshape(-1), known.paths, known.relevant)
+
+
+@cache
+def _index() -> dict[str, int]:
+    """Return the place of each constant in a record."""
+    return {path: i for i, path in enumerate(leaf_paths())}
 
 
 _ENERGY = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from archsim.config import load_device
 from archsim.config.gpu import GpuDevice
@@ -16,6 +17,7 @@ from archsim.graph import Graph
 from archsim.graph.ops import Elementwise, Gemm, HashGridEncoding, OpSpec
 from archsim.models.gpu import GpuModel
 from archsim.models.ngpc.gpu_kernels import ONE_RAY, Order, grid_us, perceptron_us
+from archsim.recent import Recent
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,27 @@ class HostTimes:
     def total_us(self) -> float:
         """The whole frame."""
         return self.encoding_us + self.perceptron_us + self.rest_us
+
+
+class Hosted(NamedTuple):
+    """What the points of a sweep share: a graph taken apart, and its times on one GPU."""
+
+    work: Work
+    times: HostTimes
+
+
+_GRAPHS_KEPT = 64
+_hosted = Recent[tuple[str, str, str], Hosted](_GRAPHS_KEPT)
+
+
+def hosted(name: str, graph: Graph) -> Hosted:
+    """Return the work of ``graph`` and its times on the GPU ``name``; equal graphs share them."""
+    key = (name, graph.digest, repr(graph.meta))
+    found = _hosted.get(key)
+    if found is None:
+        work = work_of(graph)
+        found = _hosted.put(key, Hosted(work, host_times(name, graph, work)))
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ from archsim.metrics import TERMS, KernelResult, OperatorResult, PointResult
 from archsim.metrics.checks import check_operator
 from archsim.models.ngpc.budget import area_mm2, sample_pj, static_w
 from archsim.models.ngpc.cluster import Frame, closed_us, cluster_us
-from archsim.models.ngpc.host import HostTimes, Work, host_times, work_of
+from archsim.models.ngpc.host import HostTimes, Work, hosted
 from archsim.models.ngpc.processor import SECTOR_BYTES, Processor, processor
 
 _US = 1e6
@@ -31,8 +31,7 @@ class NgpcModel:
 
     def evaluate(self, graph: Graph) -> PointResult:
         """Return the answer for ``graph``, which must hold one grid encoding and its layers."""
-        work = work_of(graph)
-        host = host_times(self.device.host, graph, work)
+        work, host = hosted(self.device.host, graph)
         cost = processor(self.device, work.grid, work.layers)
         frame = frame_of(self.device, work, cost, host)
         energy_j = self._energy(work, cost, host, closed_us(frame))
@@ -44,9 +43,8 @@ class NgpcModel:
 
     def frame(self, graph: Graph) -> Frame:
         """Return the work of one frame of ``graph`` on this device."""
-        work = work_of(graph)
-        cost = processor(self.device, work.grid, work.layers)
-        return frame_of(self.device, work, cost, host_times(self.device.host, graph, work))
+        work, host = hosted(self.device.host, graph)
+        return frame_of(self.device, work, processor(self.device, work.grid, work.layers), host)
 
     def _energy(self, work: Work, cost: Processor, host: HostTimes, us: float) -> float:
         """Cluster's dynamic and static energy, and the host's for the remaining kernels."""
