@@ -54,7 +54,9 @@ class _Session:
         if first is not None and first.like is not None:
             paths = [path.removeprefix("device.") for path in chosen if path != "device"]
             return first.like(point.device, [path.removesuffix(".value") for path in paths])
-        return self._first.setdefault(kind, evaluator(point.device, point.execution))
+        made = evaluator(point.device, point.execution)
+        self._first[kind] = made
+        return made
 
 
 _session: _Session | None = None

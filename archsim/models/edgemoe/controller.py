@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -141,6 +142,7 @@ class _List:
         self.now = 0  # when the sequencer is free again
         self.loaded = 0  # bytes of payload asked for so far
         self.taken: list[tuple[float, float, int]] = []  # intervals in which bytes left the FIFO
+        self.left: list[int] = []  # bytes that have left after each of them
         self.result = Prediction()
         self.chosen = 0  # choices of the last gate that were taken
 
@@ -219,12 +221,17 @@ class _List:
 
     def _room(self, leaves: int) -> float:
         """Return when ``leaves`` bytes have left the FIFO."""
-        total = 0
-        for begin, end, size in self.taken:
-            if total + size >= leaves > total:
-                return begin + (end - begin) * (leaves - total) / size
-            total += size
-        return 0.0
+        at = bisect_left(self.left, leaves)
+        if leaves <= 0 or at == len(self.left):
+            return 0.0
+        begin, end, size = self.taken[at]
+        before = self.left[at] - size
+        return begin + (end - begin) * (leaves - before) / size
+
+    def _leave(self, begin: float, end: float, size: int) -> None:
+        """Note that ``size`` bytes leave the FIFO between these cycles."""
+        self.taken.append((begin, end, size))
+        self.left.append((self.left[-1] if self.left else 0) + size)
 
     def _step(self, f: Fields, rows: int, absent: bool, begin: float, end: float) -> None:
         found = self.result
@@ -236,7 +243,7 @@ class _List:
         if absent:
             words = size // self.layout.port_bytes if end > begin else 0
             self.now = max(start + 3 + min(words, SKIP), round(end) if words else 0)
-            self.taken.append((start, self.now, size if words else 0))
+            self._leave(start, self.now, size if words else 0)
         elif f["opcode"] == STORE:
             self.now = start + self._store()
             found.bounds[unit] += f["beats"]
@@ -250,7 +257,7 @@ class _List:
             found.waits += waited if f["opcode"] == LINEAR else 0
             found.bounds[unit] += cycles.bound
             found.compute += cycles.compute
-            self.taken.append((start + cycles.first, start + cycles.last + late, size))
+            self._leave(start + cycles.first, start + cycles.last + late, size)
         found.units[unit] += self.now - start
         found.spans.append((start, self.now))
         found.late.append(waited)
