@@ -52,7 +52,7 @@ def main() -> None:
     for case in json.loads(file.read_text())["cases"]:
         record = {key: value for key, value in case.items() if key not in NOT_IN_RECORD}
         wanted = given.bench in ("", case["bench"]) and given.only in _text(record)
-        if wanted and "value" in case and case["bench"] != "l2_map":
+        if wanted and "value" in case and case["bench"] not in ("l2_map", "progress"):
             rows.append(_row(record, case, predict(record, device)["predicted"]))
     outside = sorted((r for r in rows if not r["holds"]), key=lambda r: -abs(r["error"]))
     for row in outside[: given.worst]:

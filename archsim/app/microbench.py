@@ -21,6 +21,7 @@ from archsim.errors import ConfigError
 # Footprints that decide nothing in the simulator, which has no pages: smaller ones run sooner.
 _SMALLER = {"global": 16 << 20, "dram": 64 << 20, "dram_write": 64 << 20}
 _STEADY = ("dram", "dram_write")  # long enough on the GPU that start and end do not count
+_MEASURED_ONLY = ("l2_map", "progress")  # they note clocks or addresses of their own
 WGMMA_ROUNDS = 16
 
 
@@ -62,6 +63,8 @@ def predict(record: dict[str, Any], model: Any) -> dict[str, Any]:
     bench_name, pairs = record.get("bench"), ("sm_from" in record, "sm_to" in record)
     if bench_name == "dsmem_latency" and any(pairs):
         return {**record, "predicted": _pair(record), "unit": "clk"}
+    if bench_name in _MEASURED_ONLY:
+        raise ConfigError(f"bench must be one that is predicted, not {bench_name!r}")
     small = {"bytes": _SMALLER[record["what"]]} if record.get("what") in _SMALLER else {}
     try:
         bench = build({**small, **record})
@@ -83,10 +86,10 @@ def _pair(record: dict[str, Any]) -> float:
     text = (resources.files("workloads.measured") / "h200_floorplan.json").read_text()
     plan = json.loads(text)
     rows = {row[0]: row for row in plan["sms"]}
-    ends = (int(record["sm_from"]), int(record["sm_to"]))
+    ends = (record.get("sm_from"), record.get("sm_to"))
     for sm in ends:
-        if sm not in rows:
-            raise ConfigError(f"sm_from and sm_to must be SMs of the floorplan, not {sm}")
+        if not isinstance(sm, int) or sm not in rows:
+            raise ConfigError(f"sm_from and sm_to must be SMs of the floorplan, not {sm!r}")
     base = float(plan["meta"]["base_cycles"])
     return base + float(rows[ends[0]][3]) + float(rows[ends[1]][4])
 

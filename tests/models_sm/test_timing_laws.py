@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from archsim.app.microbench import predict
 from archsim.app.sm_device import sm_device
+from archsim.errors import ConfigError
 from archsim.frontend.instruction import Kind
 from archsim.models.gpu.sm import timing_barriers, timing_issue, timing_launch, timing_remote
 from archsim.models.gpu.sm import timing_constants as c
@@ -150,3 +152,13 @@ def test_banks_read_a_register_once_and_the_reuse_cache_lasts() -> None:
     assert again == (3, 2, 0) and kept == {}
     square, _ = reads("FMUL", operand(8), operand(8), operand(8), before={})
     assert square == (1, 1, 0)
+
+
+@pytest.mark.parametrize(("record", "sentence"), [
+    ({"bench": "dsmem_latency", "sm_from": 5}, "must be SMs of the floorplan, not None"),
+    ({"bench": "dsmem_latency", "sm_from": 5, "sm_to": 999}, "floorplan, not 999"),
+    ({"bench": "progress", "what": "fp32_add"}, "one that is predicted, not 'progress'"),
+])  # fmt: skip
+def test_records_that_cannot_be_predicted(record: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        predict(record, DEVICE)
