@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -50,11 +51,13 @@ def numba_ptx(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> s
     """The PTX of a ``@cuda.jit`` kernel, with the C++ functions that it calls."""
     if arch not in _ARCHES:
         raise ValueError(f"arch must be one of {sorted(_ARCHES)}, not {arch!r}")
-    try:
-        from numba import cuda  # an optional, slow import
-        from numba.core.errors import NumbaError
-    except ImportError as error:  # pragma: no cover - numba is a dependency
-        raise ToolchainMissingError("numba-cuda must be installed to compile kernels") from error
+    if importlib.util.find_spec("numba_cuda") is None:  # Numba's own old CUDA target is another
+        raise ToolchainMissingError(
+            "numba-cuda must be installed to compile kernels: run pip install 'archsim[gpu,sm]'"
+        )
+    from numba import cuda  # optional and slow
+    from numba.core.errors import NumbaError
+
     function = getattr(kernel, "py_func", kernel)
     compile_ptx: Any = getattr(cuda, "compile", None)
     if compile_ptx is None:

@@ -183,3 +183,11 @@ def test_an_absent_wheel_is_named(monkeypatch):
     with pytest.raises(ToolchainMissingError, match="pip install a-wheel-that-is-absent"):
         toolchain.program("ptxas")
     toolchain.program.cache_clear()
+
+
+def test_an_absent_compiler_is_named(monkeypatch):
+    """Numba has an old CUDA target of its own, which is no substitute."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    sentence = r"numba-cuda must be installed .*: run pip install 'archsim\[gpu,sm\]'"
+    with pytest.raises(ToolchainMissingError, match=sentence):
+        load_numba(cuda.jit(lambda out: None), ())
