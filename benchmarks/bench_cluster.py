@@ -4,7 +4,9 @@ Run ``python benchmarks/bench_cluster.py [--write]``. A scheduler and one worker
 their own answer tasks of 1 to 256 synthetic points; the CPU time of driver, scheduler and worker is
 read from the system and a cost per task and per point is fitted to it. The driver's part holds the
 commit into the store. The model then asks which of workers, driver and scheduler limits a sweep of
-points of a given length. ``--write`` puts the tables into ``docs/cluster.md``.
+points of a given length. Then whole sweeps of points that wait a millisecond, on several local
+workers: the share of the workers' time in which no point runs. ``--write`` puts the tables into
+``docs/cluster.md``.
 """
 
 import argparse
@@ -26,13 +28,16 @@ import numpy as np  # noqa: E402
 from bench_sweep import machine  # noqa: E402
 from dask_processes import Cluster  # noqa: E402
 
-from archsim.sweep import Space, Store, worker  # noqa: E402
+from archsim.sweep import Space, Store, run_sweep, worker  # noqa: E402
 from archsim.sweep.cluster import cluster  # noqa: E402
 from archsim.sweep.dispatch import MAX_BATCH, cluster_seconds  # noqa: E402
 
 BATCHES = (1, 8, 64, 256)
 WORKERS = (1, 10, 100, 1000)
 POINTS_S = (1e-3, 3e-3, 1e-2, 0.1, 1.0, 10.0)
+SEVERAL = (1, 2, 4)
+SWEEPS = (8_000, 24_000)
+"""Points for each worker: the difference of two sweeps has no start in it."""
 PARTS = ("driver", "scheduler", "worker")
 TARGET = HERE / "docs" / "cluster.md"
 
@@ -78,6 +83,44 @@ def _run(executor, store, token, first, tasks, batch):
     for future in flying:
         store.commit(future.result().results)
     return first + tasks * batch
+
+
+def idle(workers, folder, waiting_s=1e-3):
+    """Return a point's seconds in a worker, and the share of the workers' time between points."""
+    names = ("sweep_points:evaluate", "sweep_points:identify")
+    context = {"seconds": waiting_s}
+    alone = worker.WorkerSetup(
+        uuid.uuid4().hex, context, Space("grid", {"x": list(range(2000)), "y": [1]}), *names, True
+    )
+    worker.start(alone)
+    point_s = worker.evaluate_batch(alone.token, [(i, None) for i in range(2000)]).seconds / 2000
+    worker.stop(alone.token)
+    dask = Cluster(folder)
+    took = []
+    try:
+        address = dask.start(workers=workers)
+        for each in SWEEPS:
+            space = Space("grid", {"x": list(range(each * workers)), "y": [1]})
+            factory, _ = cluster(address)
+            began = time.perf_counter()
+            run_sweep(
+                space, context, evaluate=names[0], identify=names[1],
+                store_path=folder / f"{each}.sqlite", workers=workers, executor=factory,
+            )  # fmt: skip
+            took.append(time.perf_counter() - began)
+    finally:
+        dask.stop()
+    return point_s, 1 - (SWEEPS[1] - SWEEPS[0]) * point_s / (took[1] - took[0])
+
+
+def measured():
+    """Return the table of ``idle``."""
+    lines = ["", "| local workers | a point in a worker, ms | between points |", "|---:|---:|---:|"]
+    for workers in SEVERAL:
+        with tempfile.TemporaryDirectory() as tmp:
+            point_s, share = idle(workers, Path(tmp))
+        lines.append(f"| {workers} | {1e3 * point_s:.2f} | {100 * share:.1f} % |")
+    return lines
 
 
 def fitted(rows):
@@ -131,7 +174,7 @@ def main():
         options.json.write_text(json.dumps(rows))
     for row in rows:
         print(*(f"{cell:.4g}" for cell in row))
-    lines = [machine(), "", *tables(fitted(rows))]
+    lines = [machine(), "", *tables(fitted(rows)), *measured()]
     print("\n".join(lines))
     if options.write:
         before, _, rest = TARGET.read_text().partition("<!-- model -->")
