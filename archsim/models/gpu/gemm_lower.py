@@ -16,18 +16,10 @@ from archsim.mapping.gpu.list_choice import ListNetwork, list_network
 from archsim.mapping.gpu.nvjet_choice import nvjet_table
 from archsim.mapping.gpu.tiles import ENGINE, LEARNT, listed_table, short_table
 from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.gemm_choice import (
-    MOST_SPLITS,
-    Known,
-    Ranking,
-    Room,
-    cheapest,
-    fill,
-    preferred,
-    ranking,
-)
+from archsim.models.gpu.gemm_choice import MOST_SPLITS, cheapest, fill, preferred
 from archsim.models.gpu.gemm_features import MEMSET_ABOVE_TILES
 from archsim.models.gpu.gemm_list_choice import SPLITS, likeliest
+from archsim.models.gpu.gemm_ranking import Known, Ranking, Room, ranking
 from archsim.models.gpu.gemm_steps import TYPES
 from archsim.models.gpu.plan import FIXED, GEMM, OUTPUTS, PARAMS, Plan
 from archsim.recent import Recent
