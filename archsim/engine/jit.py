@@ -78,3 +78,11 @@ def fused(function: F) -> F:
     passing would cost more than they do."""
     compile_with: Any = numba.njit
     return cast("F", compile_with(forceinline=True, **_INNER)(function))
+
+
+def called(function: F) -> F:
+    """Let compiled functions call ``function``, which stays as it is for Python."""
+    from numba.extending import register_jitable
+
+    register: Any = register_jitable(**_UNCOUNTED)
+    return cast("F", register(function))

@@ -1,57 +1,82 @@
-"""The memory port: when beats of the input stream arrive, and what leaving results take away."""
+"""The memory port: when beats of the input stream arrive, and what leaving results take away.
+
+Functions of ports, buffers and walks run interpreted or compiled (``archsim.engine.hot``).
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from collections.abc import MutableSequence
+from typing import NamedTuple
 
 from archsim.models.array import latency
 
+Ints = MutableSequence[int]
 
-class Port:
-    """One beat of input a cycle; a ``shared`` port gives results the cycle they leave in."""
+SHARED, AHEAD, RUNS = range(3)
+"""Whether results leave through it too; whether the stream's next beat is behind the port already;
+how many runs of cycles were taken."""
 
-    def __init__(self, shared: bool) -> None:
-        self.shared = shared
-        self.ahead = False  # the next beat of the stream is behind the port already
-        self._starts: list[int] = []  # cycles taken, as disjoint runs in order
-        self._ends: list[int] = []
 
-    def take(self, first: int, last: int) -> None:
-        """Results leave in the cycles ``first`` to ``last``, all after those of calls before.
+class Port(NamedTuple):
+    """One beat of input a cycle; a shared port gives results the cycle they leave in."""
 
-        The buffers see the gap ``LOAD`` cycles later: registers stand between.
-        """
-        if not self.shared:
-            return
-        first, last = first + latency.LOAD, last + latency.LOAD
-        if self._ends and self._ends[-1] >= first - 1:
-            self._ends[-1] = max(last, self._ends[-1])
+    state: Ints
+    starts: Ints  # cycles taken, as disjoint runs in order
+    ends: Ints
+
+
+def take(port: Port, first: int, last: int) -> None:
+    """Results leave in the cycles ``first`` to ``last``, all after those of calls before.
+
+    The buffers see the gap ``LOAD`` cycles later: registers stand between.
+    """
+    if not port.state[SHARED]:
+        return
+    runs = port.state[RUNS]
+    if runs and port.ends[runs - 1] >= first + latency.LOAD - 1:
+        port.ends[runs - 1] = max(last + latency.LOAD, port.ends[runs - 1])
+    else:
+        port.starts[runs] = first + latency.LOAD
+        port.ends[runs] = last + latency.LOAD
+        port.state[RUNS] = runs + 1
+
+
+def after(port: Port, time: int, beats: int, ahead: int) -> int:
+    """Return the cycle of the last of ``beats`` beats that all come after cycle ``time``.
+
+    ``ahead``: the first of them was read before, while the beat in front of it waited.
+    """
+    runs = port.state[RUNS]
+    if not runs or not beats:
+        return time + beats
+    if ahead:
+        time += 1
+        beats -= 1
+        if not beats:
+            return time
+    end = time + beats
+    low, high = 0, runs  # the first run that ends after ``time``
+    while low < high:
+        middle = (low + high) // 2
+        if port.ends[middle] < time + 1:
+            low = middle + 1
         else:
-            self._starts.append(first)
-            self._ends.append(last)
+            high = middle
+    while low < runs and port.starts[low] <= end:
+        end += port.ends[low] - max(port.starts[low], time + 1) + 1
+        low += 1
+    return end
 
-    def after(self, time: int, beats: int, ahead: bool = False) -> int:
-        """Return the cycle of the last of ``beats`` beats that all come after cycle ``time``.
 
-        ``ahead``: the first of them was read before, while the beat in front of it waited.
-        """
-        if not self._starts or not beats:
-            return time + beats
-        if ahead:
-            return self.after(time + 1, beats - 1)
-        end = time + beats
-        index = bisect_left(self._ends, time + 1)
-        while index < len(self._starts) and self._starts[index] <= end:
-            end += self._ends[index] - max(self._starts[index], time + 1) + 1
-            index += 1
-        return end
+def following(port: Port, time: int, beats: int, gate: int) -> int:
+    """Return ``after`` for the next beats of the stream, the last not before ``gate``.
 
-    def next(self, time: int, beats: int, gate: int = 0) -> int:
-        """Return ``after`` for the next beats of the stream, the last not before ``gate``.
+    While that one waits the skid buffer behind the port reads one more.
+    """
+    end = after(port, time, beats, port.state[AHEAD])
+    if beats:
+        port.state[AHEAD] = 1 if gate > end else 0
+    return max(end, gate)
 
-        While that one waits the skid buffer behind the port reads one more.
-        """
-        end = self.after(time, beats, self.ahead)
-        if beats:
-            self.ahead = gate > end
-        return max(end, gate)
+
+FUNCTIONS = (take, after, following)

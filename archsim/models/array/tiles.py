@@ -2,127 +2,128 @@
 
 from __future__ import annotations
 
-from archsim.config.matrix import MatrixParams
-from archsim.mapping.array import Job
-from archsim.models.array import latency
-from archsim.models.array.buffers import Heads, Output, Ring
-from archsim.models.array.port import Port
+from archsim.models.array import buffers, latency
+from archsim.models.array.buffers import (
+    FIRST,
+    HEAD_BEATS,
+    LAST,
+    Heads,
+    Output,
+    Ring,
+    heads_used,
+    issued,
+    leave_tile,
+    load,
+    load_heads,
+    release,
+    room,
+)
+from archsim.models.array.port import FUNCTIONS as PORT
+from archsim.models.array.port import Ints, Port, after
+from archsim.models.array.walk import BEATS, DRAINED, INPUT, NOW, OUTPUT, Work
+
+TIME, READY, READY_LAST, FIRST_ISSUE, NEW_A, NEW_B = range(6)
+"""Of the loader: the last beat taken; when the tile's operands' first and last word are there; when
+its first k was issued; which operands are new."""
 
 
-class Loader:
-    """The input stream: words in the order of ``hdl.matrix.load``, one beat a cycle."""
-
-    def __init__(self, params: MatrixParams, job: Job, port: Port) -> None:
-        self.job = job
-        self.port = port
-        self.a = Ring(params.a_depth, job.k, port)
-        self.b = Ring(params.b_depth, job.k, port)
-        self.a_beats = params.beats(params.a_word_bits)
-        self.b_beats = params.beats(params.b_word_bits)
-        self.heads = Heads(params)
-        self.time = latency.FIRST_BEAT - 1  # the last beat taken
-        self.beats = 0
-        self.first_ready = 0
-        self.last_ready = 0
-        self._first_issue = 0
-
-    def fetch(self, n: int, h: int) -> None:
-        """Make the operands of row tile ``h`` of the group and column tile ``n`` arrive."""
-        both = (n == 0 and h == 0) or self.job.stream_a
-        if h == 0:
-            self.time = self.heads.load(self.time, self.port)
-            self.beats += self.heads.beats
-        if both:
-            self._both()
-        elif n == 0:
-            self._block(self.a, self.a_beats)
-        elif h == 0:
-            self._block(self.b, self.b_beats)
-        else:
-            self.first_ready = self.last_ready = 0
-            return
-        rings = (self.a, self.b) if both else ((self.a,) if n == 0 else (self.b,))
-        self.first_ready = max(ring.first for ring in rings)
-        self.last_ready = max(ring.last for ring in rings)
-        self._new = rings
-
-    def issued(self, first: int) -> None:
-        """The tile's first k is issued in cycle ``first``."""
-        self._first_issue = first
-        if self.last_ready:
-            for ring in self._new:
-                ring.issued(first)
-            if len(self._new) == 2:
-                self._b_follows()
-            self.last_ready = self.time = max(ring.last for ring in self._new)
-
-    def used(self, last_column: bool, last_row: bool, last: int) -> None:
-        """The tile ended in cycle ``last``: give free what is not needed again."""
-        if last_column or self.job.stream_a:
-            self.a.release(self._first_issue, last)
-        if last_row:
-            self.b.release(self._first_issue, last)
-            self.heads.used(last)
-
-    def _block(self, ring: Ring, beats: int) -> None:
-        ring.load(self.time, beats, beats)
-        self.time = ring.last
-        self.beats += beats * self.job.k
-
-    def _both(self) -> None:
-        slope = self.a_beats + self.b_beats
-        self.a.load(self.time, self.a_beats, slope)
-        self.b.load(self.a.first, self.b_beats, slope)
-        self._b_follows()
-        self.time = self.b.last
-        self.beats += slope * self.job.k
-
-    def _b_follows(self) -> None:
-        """Each word of B comes after the word of A of the same k."""
-        self.b.last = max(self.b.last, self.port.after(self.a.last, self.b_beats))
+def walk(
+    work: Work, port: Port, a: Ring, b: Ring, heads: Heads, output: Output, own: Ints, found: Ints
+) -> None:
+    """Walk all tiles; ``own`` is the loader's state, ``found`` the engine's (``walk``)."""
+    own[TIME] = latency.FIRST_BEAT - 1
+    for group in range(work.groups):
+        last_group = group == work.groups - 1
+        held = work.last_held if last_group else work.held
+        for n in range(work.n_tiles):
+            for h in range(held):
+                _fetch(work, port, a, b, heads, own, found, n, h)
+                rows = work.last_rows if last_group and h == held - 1 else work.rows
+                _tile(work, port, a, b, output, own, found, rows)
+                if n == work.n_tiles - 1 or work.stream_a:
+                    release(a, own[FIRST_ISSUE], found[NOW])
+                if h == held - 1:
+                    release(b, own[FIRST_ISSUE], found[NOW])
+                    heads_used(heads, found[NOW])
 
 
-class Walk:
-    """The engine's state between two tiles: ``now`` is the last issue; stalls by reason."""
+def _fetch(
+    work: Work, port: Port, a: Ring, b: Ring, heads: Heads, own: Ints, found: Ints, n: int, h: int
+) -> None:
+    """Make the operands of row tile ``h`` of the group and column tile ``n`` arrive.
 
-    def __init__(self, params: MatrixParams, job: Job, shared: bool) -> None:
-        self.params = params
-        self.job = job
-        port = Port(shared)
-        self.loader = Loader(params, job, port)
-        self.output = Output(params, port)
-        self.now = 0
-        self.stall_input = self.stall_output = self.stall_drain = 0
+    Words come in the order of ``hdl.matrix.load``, one beat a cycle.
+    """
+    both = (n == 0 and h == 0) or work.stream_a
+    if h == 0:
+        own[TIME] = load_heads(heads, port, own[TIME])
+        found[BEATS] += heads.state[HEAD_BEATS]
+    own[NEW_A] = 1 if both or n == 0 else 0
+    own[NEW_B] = 1 if both or (h == 0 and n != 0) else 0
+    if both:
+        slope = work.a_beats + work.b_beats
+        load(a, port, own[TIME], work.a_beats, slope)
+        load(b, port, a.state[FIRST], work.b_beats, slope)
+        _b_follows(work, port, a, b)
+        found[BEATS] += slope * work.k
+    elif own[NEW_A]:
+        load(a, port, own[TIME], work.a_beats, work.a_beats)
+        found[BEATS] += work.a_beats * work.k
+    elif own[NEW_B]:
+        load(b, port, own[TIME], work.b_beats, work.b_beats)
+        found[BEATS] += work.b_beats * work.k
+    own[READY] = own[READY_LAST] = 0
+    if own[NEW_A]:
+        own[READY], own[READY_LAST] = a.state[FIRST], a.state[LAST]
+    if own[NEW_B]:
+        own[READY] = max(own[READY], b.state[FIRST])
+        own[READY_LAST] = max(own[READY_LAST], b.state[LAST])
+    if own[NEW_B]:
+        own[TIME] = b.state[LAST]
+    elif own[NEW_A]:
+        own[TIME] = a.state[LAST]
 
-    @property
-    def beats_in(self) -> int:
-        """Beats read so far."""
-        return self.loader.beats
 
-    def run(self) -> None:
-        """Walk all tiles."""
-        job, loader = self.job, self.loader
-        for group, held in enumerate(job.group_sizes()):
-            last_group = group == job.groups - 1
-            for n in range(job.n_tiles):
-                for h in range(held):
-                    loader.fetch(n, h)
-                    partial = last_group and h == held - 1
-                    self._tile(job.last_rows if partial else self.params.rows)
-                    loader.used(n == job.n_tiles - 1, h == held - 1, self.now)
+def _b_follows(work: Work, port: Port, a: Ring, b: Ring) -> None:
+    """Each word of B comes after the word of A of the same k."""
+    b.state[LAST] = max(b.state[LAST], after(port, a.state[LAST], work.b_beats, 0))
 
-    def _tile(self, rows: int) -> None:
-        """Issue a tile with ``rows`` rows of results."""
-        now, loader = self.now, self.loader
-        ready = max(now, loader.first_ready)
-        first = max(ready, self.output.room(self.params.rows)) + 1
-        self.stall_input += ready - now
-        self.stall_output += first - 1 - ready
-        loader.issued(first)
-        steady = first + self.job.k - 1
-        supplied = max(steady, loader.last_ready + 1)
-        self.stall_input += supplied - steady
-        last = max(supplied, now + self.params.rows) if now else supplied
-        self.stall_drain += last - supplied
-        self.now = last
-        self.output.tile(last, last, rows)
+
+def _issued(work: Work, port: Port, a: Ring, b: Ring, own: Ints, first: int) -> None:
+    """The tile's first k is issued in cycle ``first``."""
+    own[FIRST_ISSUE] = first
+    if not own[READY_LAST]:
+        return
+    if own[NEW_A]:
+        issued(a, first)
+    if own[NEW_B]:
+        issued(b, first)
+    last = 0
+    if own[NEW_A] and own[NEW_B]:
+        _b_follows(work, port, a, b)
+    if own[NEW_A]:
+        last = a.state[LAST]
+    if own[NEW_B]:
+        last = max(last, b.state[LAST])
+    own[READY_LAST] = own[TIME] = last
+
+
+def _tile(
+    work: Work, port: Port, a: Ring, b: Ring, output: Output, own: Ints, found: Ints, rows: int
+) -> None:
+    """Issue a tile with ``rows`` rows of results."""
+    now = found[NOW]
+    ready = max(now, own[READY])
+    first = max(ready, room(output, work.rows)) + 1
+    _issued(work, port, a, b, own, first)
+    steady = first + work.k - 1
+    supplied = max(steady, own[READY_LAST] + 1)
+    last = max(supplied, now + work.rows) if now else supplied
+    found[INPUT] += ready - now + supplied - steady
+    found[OUTPUT] += first - 1 - ready
+    found[DRAINED] += last - supplied
+    found[NOW] = last
+    leave_tile(output, port, last, last, rows)
+
+
+FUNCTIONS = (*PORT, *buffers.FUNCTIONS, _fetch, _b_follows, _issued, _tile)

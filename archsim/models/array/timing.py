@@ -7,11 +7,22 @@ maximum of such times. Times are cycles after the start (cycle 0).
 
 from __future__ import annotations
 
+from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass
+from typing import Any
 
 from archsim.config.matrix import MatrixParams
+from archsim.engine.hot import Hot, Make
 from archsim.mapping.array import Job
-from archsim.models.array import blocks, tiles
+from archsim.models.array import blocks, buffers, latency, tiles
+from archsim.models.array.buffers import Heads, Output, Ring
+from archsim.models.array.port import Port
+from archsim.models.array.walk import BEATS, DRAINED, INPUT, NOW, OUTPUT, Work
+
+_TILES = Hot[Callable[..., None]](tiles.walk, *tiles.FUNCTIONS)
+_BLOCKS = Hot[Callable[..., None]](blocks.walk, *blocks.FUNCTIONS)
+_SMALL = 200_000
+"""Numbers to be noted up to which a walk may be interpreted: lists take their memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +53,64 @@ def engine_cycles(params: MatrixParams, job: Job, shared: bool = False) -> Cycle
     Input and output streams each move one beat a cycle; with ``shared`` both together do, results
     before operands.
     """
-    walk = (blocks if params.weights_stay else tiles).Walk(params, job, shared)
-    walk.run()
-    cycles = walk.output.last + 1
+    steps = (job.held * job.groups if params.weights_stay else job.m_tiles) * job.n_tiles
+    singly = job.m * (job.n_tiles if job.stream_a else 1) if shared else 0
+    hot = _BLOCKS if params.weights_stay else _TILES
+    walk, make, _ = hot.ready(steps) if steps + singly < _SMALL else hot.compiled()
+    output = _output(params, make, steps)
+    found = _filled(make, [0] * 5)
+    memory = Port(_filled(make, [int(shared), 0, 0]), make(steps + singly), make(steps + singly))
+    drain = latency.last_row(params) - latency.POP
+    head_beats = params.beats(params.param_word_bits) if params.has_params else 0
+    heads = Heads(_filled(make, [head_beats, drain, 0, 0]), make(job.groups * job.n_tiles))
+    first = job.group_rows[0] if params.weights_stay else job.k
+    a = _ring(params.a_depth, first, make, steps)
+    b: Any = make(steps) if params.weights_stay else _ring(params.b_depth, job.k, make, steps)
+    walk(_work(params, job), memory, a, b, heads, output, make(6), found)
+    cycles = int(output.state[buffers.LEFT]) + 1
     bound = fold_bound(params, job)
     return Cycles(
         cycles=cycles,
         compute=bound,
-        stall_input=walk.stall_input,
-        stall_output=walk.stall_output,
-        stall_drain=walk.stall_drain,
-        tail=cycles - walk.now,
+        stall_input=int(found[INPUT]),
+        stall_output=int(found[OUTPUT]),
+        stall_drain=int(found[DRAINED]),
+        tail=cycles - int(found[NOW]),
         bound=bound,
-        beats_in=walk.beats_in,
-        beats_out=walk.output.rows * walk.output.beats,
+        beats_in=int(found[BEATS]),
+        beats_out=int(output.state[buffers.ROWS]) * params.beats(params.out_word_bits),
     )
+
+
+def _filled(make: Make, values: list[int]) -> MutableSequence[int]:
+    found = make(len(values))
+    for place, value in enumerate(values):
+        found[place] = value
+    return found
+
+
+def _ring(depth: int, k: int, make: Make, blocks: int) -> Ring:
+    """Return an empty ring for at most ``blocks`` blocks."""
+    return Ring(_filled(make, [depth, k, 0, 0, 0, 0, 1, -1, 0, 0, k]), make(blocks), make(blocks))
+
+
+def _output(params: MatrixParams, make: Make, tiles: int) -> Output:
+    """Return an empty output buffer for at most ``tiles`` tiles."""
+    beats = params.beats(params.out_word_bits)
+    delay = latency.first_row(params) + beats - 1
+    state = _filled(make, [params.out_depth, beats, delay, 0, 0, 0, 0])
+    exits = make(params.out_depth if params.weights_stay else 0)
+    return Output(state, make(tiles), make(tiles), make(tiles), make(tiles), make(tiles), exits)
+
+
+def _work(params: MatrixParams, job: Job) -> Work:
+    return Work(
+        rows=params.rows, k=job.k, groups=job.groups, held=job.held, last_held=job.last_held,
+        n_tiles=job.n_tiles, last_rows=job.group_rows[-1] if params.weights_stay else job.last_rows,
+        stream_a=int(job.stream_a), group_rows=job.group_rows[0], depth=job.depth,
+        a_beats=params.beats(params.a_word_bits), b_beats=params.beats(params.b_word_bits),
+        b_depth=params.b_depth, min_interval_cycles=params.min_interval_cycles,
+    )  # fmt: skip
 
 
 def fold_bound(params: MatrixParams, job: Job) -> int:
