@@ -1,8 +1,8 @@
 """What Perfetto's importer of trace-event JSON asks for, as checks (the trace-event format
 document, and the importer's own statistics of what it drops or flags).
 
-The trace processor itself is a program that `pip install perfetto` downloads at its first use, so
-it cannot be had offline; these rules are stricter than it.
+The trace processor itself runs in `tests/report/test_perfetto.py`, which is slow; these rules are
+stricter than it.
 """
 
 import json
@@ -32,6 +32,8 @@ def check_trace(file):
                 names[event["pid"]] = value["name"]
             elif event["name"] == "thread_name":
                 assert key not in tracks, "a track is named once"
+                assert event["tid"] not in {tid for _, tid in tracks}, "a number is one track's"
+                assert event["tid"] != event["pid"], "that would be the main thread"
                 tracks[key] = value["name"]
             else:
                 assert event["name"] == "thread_sort_index" and type(value["sort_index"]) is int

@@ -16,12 +16,16 @@ from archsim.config.constant import Constant, Rule
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A field without fields of its own: a constant (with its ``rule``) or a plain value."""
+    """A field without fields of its own: a constant (with its ``rule``) or a plain value.
+
+    ``doc`` is what its field says of it, "" where its name says all.
+    """
 
     path: tuple[str, ...]
     annotation: Any
     rule: Rule | None
     adapter: TypeAdapter[Any]
+    doc: str = ""
 
 
 def field_class(annotation: Any) -> type[BaseModel] | None:
@@ -43,14 +47,15 @@ def leaves(cls: type[BaseModel]) -> Mapping[str, Leaf]:
             continue
         for leaf in leaves(inner).values():
             path = (name, *leaf.path)
-            found[".".join(path)] = Leaf(path, leaf.annotation, leaf.rule, leaf.adapter)
+            found[".".join(path)] = Leaf(path, leaf.annotation, leaf.rule, leaf.adapter, leaf.doc)
     return MappingProxyType(found)
 
 
 def _leaf(name: str, info: FieldInfo, inner: type[BaseModel] | None) -> Leaf:
     rules = [item for item in info.metadata if isinstance(item, Rule)] if inner is Constant else []
     annotated = info.rebuild_annotation()
-    return Leaf((name,), info.annotation, rules[0] if rules else None, TypeAdapter(annotated))
+    rule = rules[0] if rules else None
+    return Leaf((name,), info.annotation, rule, TypeAdapter(annotated), info.description or "")
 
 
 def rule_at(cls: type[BaseModel], path: tuple[str | int, ...]) -> Rule | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from archsim.config.leaves import leaves
+from archsim.config.leaves import Leaf, leaves
 from archsim.config.machines import machine_class, machine_names
 from archsim.config.paths import device_files
 from archsim.config.run_file import RunData
+from archsim.config.schema_workload import SCALAR, workload_schema
 from archsim.config.search import MAX_BUDGET, MAX_SEED, METHODS
 from archsim.config.suggest import near
 from archsim.config.sweep import MAX_AXIS_VALUES
@@ -32,7 +33,6 @@ _SEARCH = {
     },
     "additionalProperties": False,
 }
-_SCALAR = {"type": ["string", "number", "boolean", "null"]}
 
 
 def json_schema(kind: str, vocabulary: Vocabulary | None = None) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _run_schema(vocabulary: Vocabulary | None) -> dict[str, Any]:
     schema = RunData.model_json_schema()
     fields = schema["properties"]
     definitions: dict[str, Any] = {}
-    fields["workload"] |= _workload(vocabulary)
+    fields["workload"] |= workload_schema(vocabulary)
     fields["device"] |= _device(definitions)
     fields["sweep"] |= _sweep(definitions)
     fields["search"] |= _SEARCH
@@ -107,32 +107,6 @@ def _constraints(properties: dict[str, Any], others: Any) -> dict[str, Any]:
     return {
         "type": "object",
         "minProperties": 1,
-        "properties": properties,
-        "additionalProperties": others,
-    }
-
-
-def _workload(vocabulary: Vocabulary | None) -> dict[str, Any]:
-    models = {"enum": list(vocabulary.models)} if vocabulary else {"type": "string"}
-    operators = {"enum": list(vocabulary.operators)} if vocabulary else {"type": "string"}
-    onnx = {
-        "onnx": {"type": "string", "pattern": r"\.onnx$"},
-        "batch": {"type": "integer", "minimum": 1},
-        "dtype": {"type": "string"},
-    }
-    return {
-        "oneOf": [
-            _form("model", {"model": models}, _SCALAR),
-            _form("onnx", onnx, False),
-            _form("op", {"op": operators}, _SCALAR),
-        ]
-    }
-
-
-def _form(name: str, properties: dict[str, Any], others: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": [name],
         "properties": properties,
         "additionalProperties": others,
     }
@@ -171,14 +145,14 @@ def _sweep(definitions: dict[str, Any]) -> dict[str, Any]:
     for machine in machine_names():
         for path, leaf in leaves(machine_class(machine)).items():
             if path != "machine":
-                value = leaf.rule.json_schema() if leaf.rule else _SCALAR
-                axes.setdefault(f"device.{path}", _axis(value))
+                value = leaf.rule.json_schema() if leaf.rule else SCALAR
+                axes.setdefault(f"device.{path}", _axis(value, leaf))
                 row.setdefault(f"device.{path}", value)
-    others = {r"^workload\.": _axis(_SCALAR), r"^device\.": _axis(_SCALAR)}
+    others = {r"^workload\.": _axis(SCALAR), r"^device\.": _axis(SCALAR)}
     definitions["sweep.axes"] = _object(axes, others)
     definitions["sweep.range"] = _range()
     columns = {"$ref": "#/$defs/sweep.axes"}
-    points = _object(row, {r"^workload\.": _SCALAR, r"^device\.": _SCALAR})
+    points = _object(row, {r"^workload\.": SCALAR, r"^device\.": SCALAR})
     alone = {
         "grid": columns,
         "zip": columns,
@@ -199,10 +173,14 @@ def _object(properties: dict[str, Any], patterns: dict[str, Any]) -> dict[str, A
     }
 
 
-def _axis(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of one axis: a list of values, or a range."""
+def _axis(value: dict[str, Any], leaf: Leaf | None = None) -> dict[str, Any]:
+    """Return the schema of one axis: a list of values, or a range; ``leaf`` is what it changes."""
     values = {"type": "array", "minItems": 1, "items": value}
-    return {"anyOf": [values, {"$ref": "#/$defs/sweep.range"}]}
+    axis: dict[str, Any] = {"anyOf": [values, {"$ref": "#/$defs/sweep.range"}]}
+    meaning = leaf.doc if leaf else ""
+    if leaf and leaf.rule:
+        meaning = f"{meaning or leaf.path[-1].replace('_', ' ')}; unit {leaf.rule.unit}"
+    return axis | ({"description": meaning} if meaning else {})
 
 
 def _range() -> dict[str, Any]:

@@ -16,6 +16,10 @@ class ChoiceRule(Protocol):
     def check(self, name: str, value: object) -> None:
         """Raise ``ValueError`` (``<name> must be <rule>, not <repr>``) on a wrong value."""
 
+    def json_schema(self) -> dict[str, Any]:
+        """Return the rule and the choice's meaning as JSON Schema."""
+        ...
+
 
 @dataclass(frozen=True)
 class Vocabulary:

@@ -34,7 +34,8 @@ class _Tape:
         """Run ``kernel`` on ``track``, as often as its ``count`` says, and say what bounds it."""
         count = max(1, int(kernel.config.get("count", 1)))
         args = _arguments(kernel)
-        self.memory.append((self.now, kernel.hbm_bytes / kernel.us / 1e3 if kernel.us else 0.0))
+        us = kernel.us * self._stretch
+        self.memory.append((self.now, kernel.hbm_bytes / us / 1e3 if us else 0.0))
         for _ in range(count):
             start = self.now
             end = start + kernel.us / count * self._stretch
@@ -79,7 +80,8 @@ def kernel_timeline(
     units = [name for name in used if name not in (OPERATORS, GAP, *TERMS)]
     terms = [name for name in TERMS if name in used]
     gaps = [GAP] if GAP in used else []
-    counters = {MEMORY: [*tape.memory, (tape.now, 0.0)]} if "hbm" in used else {}
+    moved = any(rate > 0.0 for _, rate in tape.memory)
+    counters = {MEMORY: [*tape.memory, (tape.now, 0.0)]} if moved else {}
     return Timeline(
         title=title,
         end_us=tape.now,

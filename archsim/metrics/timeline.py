@@ -17,6 +17,11 @@ from typing import Any
 
 NS_PER_US = 1000
 
+TRACKS = 1000
+"""Numbers of tracks that a process has to itself: the trace processor takes a thread's number for
+the machine's, so that tracks of two processes with one number would end each other, and it calls
+the one with its process's number the main thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -69,7 +74,7 @@ def trace_events(timelines: Iterable[Timeline]) -> Iterator[dict[str, Any]]:
     """
     for pid, timeline in enumerate(timelines, start=1):
         yield _named("process_name", pid, 0, timeline.title)
-        order = {track: tid for tid, track in enumerate(timeline.tracks, start=1)}
+        order = {track: tid for tid, track in enumerate(timeline.tracks, start=TRACKS * pid + 1)}
         for track, tid in order.items():
             yield _named("thread_name", pid, tid, track)
             yield {"ph": "M", "pid": pid, "tid": tid, "name": "thread_sort_index",

@@ -94,7 +94,7 @@ def test_the_vocabulary_completes_names() -> None:
     words = Vocabulary(("toy",), lambda _: {}, {"gemm": ()}, {"gpu": ("latency_us",)})
     fields = json_schema("run", words)["properties"]
     assert fields["minimize"]["items"] == {"enum": ["latency_us"]}
-    assert fields["workload"]["oneOf"][0]["properties"]["model"] == {"enum": ["toy"]}
+    assert fields["workload"]["oneOf"][1]["properties"]["model"] == {"enum": ["toy"]}
 
 
 def test_an_unknown_kind_is_named() -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from archsim.graph import Graph
 
@@ -41,6 +42,20 @@ class Choice:
         ):
             known = ", ".join(str(o) for o in self.options)
             raise ValueError(f"{name} must be one of {known}, not {value!r}{_near(value, known)}")
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the rule and the meaning as JSON Schema."""
+        if self.type is int:
+            rule: dict[str, Any] = {"minimum": self.minimum, "maximum": self.maximum}
+            rule["type"] = ["integer", "null"] if self.default is None else "integer"
+        elif self.type is bool:
+            rule = {"type": "boolean"}
+        elif self.pattern:
+            free = {"type": "string", "pattern": f"^(?:{self.pattern})$"}
+            rule = {"anyOf": [{"enum": list(self.options)}, free]}
+        else:
+            rule = {"enum": [*self.options, *([None] if self.default is None else [])]}
+        return rule | {"description": self.doc}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,10 +28,10 @@ function drawTimeline() {
 
 function perfettoTrace() {
   // The embedded slices as a trace-event file, for a page that travelled without its folder.
-  const { title, tracks, names, kinds, slices } = DATA.timeline;
+  const { title, tracks, names, kinds, slices } = DATA.timeline, first = 1001; // as archsim/metrics/timeline.py
   const head = [{ ph: "M", pid: 1, tid: 0, name: "process_name", args: { name: title } },
-    ...tracks.map((name, i) => ({ ph: "M", pid: 1, tid: i + 1, name: "thread_name", args: { name } }))];
-  const body = slices.ts.map((ts, i) => ({ ph: "X", pid: 1, tid: slices.track[i] + 1, ts, dur: slices.dur[i],
+    ...tracks.map((name, i) => ({ ph: "M", pid: 1, tid: first + i, name: "thread_name", args: { name } }))];
+  const body = slices.ts.map((ts, i) => ({ ph: "X", pid: 1, tid: first + slices.track[i], ts, dur: slices.dur[i],
     name: names[slices.name[i]], cat: kinds[slices.kind[i]] }));
   return JSON.stringify({ traceEvents: [...head, ...body] });
 }
