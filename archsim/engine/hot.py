@@ -7,16 +7,30 @@ whose import costs more than many answers; a sweep gets machine code after its f
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableSequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, MutableSequence, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-Make = Callable[[int], MutableSequence[Any]]
-"""Makes a sequence of so many numbers; what they are is not said."""
+Ints = MutableSequence[int]
+Floats = MutableSequence[float]
 
 PATIENCE = 150_000
 """Steps that a process interprets of a function: they cost about what loading machine code does."""
+
+
+class Makers(NamedTuple):
+    """What makes a function's sequences: so many zeros, or ones of given numbers; ``plain`` makes
+    a list of one."""
+
+    integers: Callable[[int], Ints]
+    floats: Callable[[int], Floats]
+    given: Callable[[Sequence[int]], Ints]
+    given_floats: Callable[[Sequence[float]], Floats]
+    plain: Callable[[Any], list[Any]]
+
+
+LISTS = Makers(lambda count: [0] * count, lambda count: [0.0] * count, list, list, list)
 
 
 class Hot(Generic[F]):
@@ -26,40 +40,38 @@ class Hot(Generic[F]):
         self._function = function
         self._helpers = helpers
         self._left = PATIENCE
-        self._compiled: F | None = None
+        self._compiled: tuple[F, Makers] | None = None
 
-    def interpreted(self) -> tuple[F, Make, Make]:
-        """Return the function as it stands, and what makes its integers and its floats."""
-        return self._function, _integers, _floats
+    def interpreted(self) -> tuple[F, Makers]:
+        """Return the function as it stands, and what makes its sequences."""
+        return self._function, LISTS
 
-    def compiled(self) -> tuple[F, Make, Make]:
-        """Return the function as machine code, and what makes its integers and its floats."""
-        import numpy as np
-
+    def compiled(self) -> tuple[F, Makers]:
+        """Return the function as machine code, and what makes its sequences."""
         if self._compiled is None:
             from archsim.engine.jit import called, lean
 
             for helper in self._helpers:
                 called(helper)
-            self._compiled = lean(self._function)
+            self._compiled = lean(self._function), _arrays()
+        return self._compiled
 
-        def integers(count: int) -> Any:
-            return np.empty(count, np.int64)
-
-        def floats(count: int) -> Any:
-            return np.empty(count, np.float64)
-
-        return self._compiled, integers, floats
-
-    def ready(self, steps: int) -> tuple[F, Make, Make]:
+    def ready(self, steps: int) -> tuple[F, Makers]:
         """Return either of them for a run of about ``steps`` steps."""
         self._left -= steps
         return self.interpreted() if self._left >= 0 else self.compiled()
 
 
-def _integers(count: int) -> MutableSequence[Any]:
-    return [0] * count
+def _arrays() -> Makers:
+    import numpy as np
 
-
-def _floats(count: int) -> MutableSequence[Any]:
-    return [0.0] * count
+    zeros: Any = np.zeros
+    array: Any = np.array
+    whole, real = np.int64, np.float64
+    return Makers(
+        lambda count: zeros(count, whole),
+        lambda count: zeros(count, real),
+        lambda values: array(values, whole),
+        lambda values: array(values, real),
+        lambda values: list(values.tolist()),
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archsim.config.edgemoe import EdgeMoeDevice
 from archsim.errors import UnsupportedOperatorError
-from archsim.graph import Graph, OpSpec
+from archsim.graph import Graph
 from archsim.graph.ops import (
     Attention,
     Conv2d,
@@ -19,6 +19,7 @@ from archsim.graph.ops import (
     MoeRouting,
     ScatterAdd,
 )
+from archsim.mapping.edgemoe_order import Kind, order_of
 
 ACTIVATION_BYTES = 4
 PADDED_HEADS = 4
@@ -42,9 +43,9 @@ class Phase:
     are the products of 32 bits with 16 and with 32 bits, of one repetition.
     """
 
-    op: int
     unit: str
     compute: int
+    op: int = 0
     streams: tuple[int, ...] = ()
     weights: int = 0
     awaited: bool = False
@@ -54,18 +55,48 @@ class Phase:
     macs32: int = 0
 
 
-def lower(graph: Graph, device: EdgeMoeDevice, tiles: int | None = None) -> list[Phase]:
-    """Return the phases of ``graph``; UnsupportedOperatorError for what no unit computes.
+class Lowering:
+    """The phases of a graph's operators; UnsupportedOperatorError for what no unit computes."""
 
-    Linear layers are cut into parts of at most ``tiles`` tiles of outputs, and into what a weight
-    buffer holds.
-    """
-    maker = _Maker(device, tiles)
-    phases: list[Phase] = []
-    for index, op in enumerate(graph.ops):
-        following = graph.ops[index + 1].spec if index + 1 < len(graph.ops) else None
-        phases += maker.phases(index, op.spec, following)
-    return phases
+    def __init__(self, graph: Graph, device: EdgeMoeDevice) -> None:
+        self.order = order_of(graph)
+        self.phases: list[Phase] = []
+        """The distinct ones, in no order."""
+        self._maker = _Maker(device)
+        self._runs: dict[tuple[int, int], list[int]] = {}
+
+    def runs(self, tiles: int | None) -> list[list[int]]:
+        """Return the numbers of the phases of each kind of operators, in order.
+
+        Linear layers are cut into parts of at most ``tiles`` tiles of outputs, and into what a
+        weight buffer holds.
+        """
+        return [self._run(number, kind, tiles) for number, kind in enumerate(self.order.kinds)]
+
+    def _run(self, number: int, kind: Kind, tiles: int | None) -> list[int]:
+        columns = self._maker.columns(kind, tiles)
+        if (known := self._runs.get((number, columns))) is not None:
+            return known
+        numbers: list[int] = []
+        last: Phase | None = None
+        for phase in self._maker.phases(kind, columns):
+            if phase is not last:
+                self.phases.append(phase)
+            last = phase
+            numbers.append(len(self.phases) - 1)
+        self._runs[number, columns] = numbers
+        return numbers
+
+
+def lower(graph: Graph, device: EdgeMoeDevice, tiles: int | None = None) -> list[Phase]:
+    """Return the phases of ``graph`` in order (``Lowering``)."""
+    found = Lowering(graph, device)
+    runs = found.runs(tiles)
+    return [
+        replace(found.phases[number], op=op)
+        for op, kind in enumerate(found.order.ops)
+        for number in runs[kind]
+    ]
 
 
 def attention_steps(device: EdgeMoeDevice, tokens: int) -> tuple[int, int]:
@@ -85,63 +116,70 @@ def attention_steps(device: EdgeMoeDevice, tokens: int) -> tuple[int, int]:
 
 
 class _Maker:
-    """Makes phases; keeps whether the operators are those of experts."""
+    """Makes phases, of the first operator; ``lower`` names the others."""
 
-    def __init__(self, device: EdgeMoeDevice, tiles: int | None) -> None:
+    def __init__(self, device: EdgeMoeDevice) -> None:
         self.device = device
-        self.tiles = tiles
-        self.experts = False
 
     def words(self, elements: int) -> int:
         """Memory words of activations."""
         return -(-elements * ACTIVATION_BYTES // self.device.memory.word_bytes)
 
-    def phases(self, index: int, spec: OpSpec, following: OpSpec | None) -> Iterator[Phase]:
-        if isinstance(spec, MoeRouting | ScatterAdd):
-            self.experts = isinstance(spec, MoeRouting)
+    def columns(self, kind: Kind, tiles: int | None) -> int:
+        """Return the outputs of a part of a linear layer, 0 for what is not cut."""
+        linear = self.device.linear
+        if not isinstance(kind.spec, Gemm) or (kind.before == "gate" and not linear.gates):
+            return 0
+        half = linear.weight_bytes // linear.weight_buffers
+        columns = half * 8 // (kind.spec.k * self.device.formats.weight_bits)
+        most = max(1, columns // linear.tile_out)
+        return min(most, tiles or most) * linear.tile_out
+
+    def phases(self, kind: Kind, columns: int) -> Iterator[Phase]:
+        """Yield an operator's phases; equal ones that follow one another are one object."""
+        spec = kind.spec
         if isinstance(spec, Gemm):
-            yield from self._gemm(index, spec, following)
+            yield from self._gemm(spec, kind, columns)
         elif isinstance(spec, Attention):
-            yield from self._attention(index, spec)
+            yield from self._attention(spec)
         elif isinstance(spec, Conv2d):
-            yield self._embed(index, spec)
+            yield self._embed(spec)
         elif isinstance(spec, LayerNorm):
-            yield self._vector(index, "norm", spec.rows * self.words(spec.cols), (1, 1))
+            yield self._vector("norm", spec.rows * self.words(spec.cols), (1, 1))
         elif isinstance(spec, Elementwise):
-            yield self._elementwise(index, spec)
+            yield self._elementwise(spec, kind.experts)
         elif isinstance(spec, MoeRouting):
-            yield Phase(op=index, unit="gate", compute=spec.tokens * spec.experts * GATE_INTERVAL)
+            yield Phase(unit="gate", compute=spec.tokens * spec.experts * GATE_INTERVAL)
         elif isinstance(spec, ScatterAdd):  # the experts add up in place: zeroed before
-            yield self._vector(index, "zero", spec.table * self.words(spec.width), (1,))
+            yield self._vector("zero", spec.table * self.words(spec.width), (1,))
         elif isinstance(spec, Gather | Copy):  # the units address tokens where they lie
-            yield Phase(op=index, unit="address", compute=1)
+            yield Phase(unit="address", compute=1)
         else:
             raise UnsupportedOperatorError(
                 f"operator must be one of a vision transformer's encoder, not {spec.kind}"
             )
 
-    def _vector(self, index: int, unit: str, words: int, streams: tuple[int, ...]) -> Phase:
+    def _vector(self, unit: str, words: int, streams: tuple[int, ...]) -> Phase:
         return Phase(
-            op=index,
             unit=unit,
             compute=-(-words // self.device.vector.words),
             streams=tuple(words * n for n in streams),
         )
 
-    def _elementwise(self, index: int, spec: Elementwise) -> Phase:
+    def _elementwise(self, spec: Elementwise, experts: bool) -> Phase:
         if spec.function == "gelu":
             calls = 0 if self.device.techniques.gelu_table else spec.n
-            return Phase(op=index, unit="gelu", compute=1, calls=calls)
-        if spec.function == "mul" and self.experts:  # scores are applied while adding up
-            return Phase(op=index, unit="address", compute=1)
+            return Phase(unit="gelu", compute=1, calls=calls)
+        if spec.function == "mul" and experts:  # scores are applied while adding up
+            return Phase(unit="address", compute=1)
         if spec.function != "add" or spec.arity != 2:
             raise UnsupportedOperatorError(
                 f"elementwise.function must be gelu or a sum of two on this machine, "
                 f"not {spec.function!r}"
             )
-        return self._vector(index, "add", self.words(spec.n), (1, 1, 1))
+        return self._vector("add", self.words(spec.n), (1, 1, 1))
 
-    def _embed(self, index: int, spec: Conv2d) -> Phase:
+    def _embed(self, spec: Conv2d) -> Phase:
         vector, linear = self.device.vector, self.device.linear
         patches = spec.n * spec.p * spec.q
         pixels = spec.cin * spec.r * spec.s
@@ -154,7 +192,6 @@ class _Maker:
         steps = -(-pixels // inputs) * -(-spec.cout // outputs)
         image = -(-patches * pixels // self.device.memory.word_bytes)
         return Phase(
-            op=index,
             unit="embed",
             compute=patches * steps,
             streams=(image, patches * self.words(spec.cout)),
@@ -162,31 +199,24 @@ class _Maker:
             macs16=patches * pixels * spec.cout,
         )
 
-    def _gemm(self, index: int, spec: Gemm, following: OpSpec | None) -> Iterator[Phase]:
-        inputs = spec.m * self.words(spec.k)
-        macs = spec.m * spec.n * spec.k
-        if isinstance(following, MoeRouting) and not self.device.linear.gates:
+    def _gemm(self, spec: Gemm, kind: Kind, columns: int) -> Iterator[Phase]:
+        if not columns:
             steps = spec.m * -(-spec.k // self.device.vector.gate_lanes)
             groups = -(-spec.n // self.device.encoder.experts)
-            yield Phase(
-                op=index, unit="gate", compute=steps * groups, streams=(inputs,), macs16=macs
-            )
+            macs, streams = spec.m * spec.n * spec.k, (spec.m * self.words(spec.k),)
+            yield Phase(unit="gate", compute=steps * groups, streams=streams, macs16=macs)
             return
-        last = self.experts and not (
-            isinstance(following, Elementwise) and following.function == "gelu"
-        )
-        linear = self.device.linear
-        half = linear.weight_bytes // linear.weight_buffers
-        columns = half * 8 // (spec.k * self.device.formats.weight_bits)
-        tiles = max(1, columns // linear.tile_out)
-        columns = min(tiles, self.tiles or tiles) * linear.tile_out
-        for first in range(0, spec.n, columns):
-            yield self._linear(index, spec, min(columns, spec.n - first), last)
+        accumulates = kind.experts and kind.before != "gelu"
+        whole, left = divmod(spec.n, columns)
+        if whole:
+            yield from [self._linear(spec, columns, kind.experts, accumulates)] * whole
+        if left:
+            yield self._linear(spec, left, kind.experts, accumulates)
 
-    def _linear(self, index: int, spec: Gemm, columns: int, accumulates: bool) -> Phase:
+    def _linear(self, spec: Gemm, columns: int, experts: bool, accumulates: bool) -> Phase:
         """``columns`` outputs of a layer; the second layer of an expert adds to its result."""
         device = self.device
-        alone = self.experts and not device.techniques.expert_by_expert
+        alone = experts and not device.techniques.expert_by_expert
         rows = 1 if alone else spec.m
         macs = rows * columns * spec.k
         if device.techniques.unified_linear:
@@ -198,8 +228,7 @@ class _Maker:
         formats = device.params.formats
         bits = columns * spec.k * formats.weight.bits + columns * formats.bias.bits
         return Phase(
-            op=index,
-            unit="expert" if self.experts else "linear",
+            unit="expert" if experts else "linear",
             compute=compute,
             streams=(rows * self.words(spec.k), *([results] * (1 + accumulates))),
             weights=-(-bits // (8 * device.memory.word_bytes)),
@@ -208,7 +237,7 @@ class _Maker:
             macs16=macs,
         )
 
-    def _attention(self, index: int, spec: Attention) -> Iterator[Phase]:
+    def _attention(self, spec: Attention) -> Iterator[Phase]:
         if spec.sq != spec.skv or spec.h != spec.h_kv or spec.causal:
             raise UnsupportedOperatorError(
                 "attention must be of all tokens with themselves on this machine, not causal, "
@@ -232,7 +261,6 @@ class _Maker:
         for unit, other in (("scores", scores), ("mix", scores + tokens * token_words)):
             first = unit == "scores"
             yield Phase(
-                op=index,
                 unit=unit,
                 compute=steps * interval,
                 streams=(loaded * token_words if first else (loaded - tokens) * token_words, other),

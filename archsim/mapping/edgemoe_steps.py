@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from archsim.config.edgemoe import EdgeMoeDevice
 from archsim.config.edgemoe_layout import (
@@ -24,6 +25,7 @@ from archsim.config.edgemoe_layout import (
 from archsim.config.edgemoe_params import Techniques
 from archsim.graph import Graph, OpSpec
 from archsim.graph.ops import Attention, Conv2d, Elementwise, Gemm, LayerNorm, MoeRouting
+from archsim.recent import Recent
 
 _EXPERT = re.compile(r"experts\.(\d+)")
 
@@ -33,10 +35,39 @@ Step = tuple[int, dict[str, int]]
 
 @dataclass(frozen=True)
 class StepList:
-    """Descriptors of a graph in order; ``routings``: for each gate, the tokens of every expert."""
+    """Descriptors of a graph in order; ``routings``: for each gate, the tokens of every expert.
+
+    ``operators`` are the graph's; ``products`` those of a row, an input and a tile of a layer, and
+    of an attention.
+    """
 
     steps: tuple[Step, ...]
     routings: tuple[tuple[int, ...], ...]
+    operators: int
+    products: tuple[int, int]
+
+    @cached_property
+    def placed(self) -> tuple[list[int], ...]:
+        """Operator, unit, products of layers and of attention of each step; and, from ``starts``
+        on, the operators without a step that it pays for: those behind its own.
+        """
+        steps = [step for step in self.steps if step[1]["opcode"] != END]
+        last = {op: number for number, (op, _) in enumerate(steps)}
+        paid: list[list[int]] = [[] for _ in steps]
+        number = 0
+        for op in range(self.operators):
+            number = last.get(op, number)
+            if op not in last:
+                paid[number].append(op)
+        starts, spare = [0], []
+        for ops in paid:
+            spare += ops
+            starts.append(len(spare))
+        fields = [f for _, f in steps]
+        layer, attention = self.products
+        narrow = [f.get("rows", 0) * f.get("k", 0) * f.get("n_tiles", 0) * layer for f in fields]
+        wide = [attention if f["opcode"] == ATTENTION else 0 for f in fields]
+        return [op for op, _ in steps], [f["unit"] for f in fields], narrow, wide, starts, spare
 
 
 def has_rtl(device: EdgeMoeDevice) -> bool:
@@ -58,12 +89,25 @@ def step_list(graph: Graph, device: EdgeMoeDevice) -> StepList | None:
     """Return the descriptors of ``graph``, or None where the controller does not run it."""
     if not has_rtl(device):
         return None
+    p = device.params
+    key = (graph.digest, *device.encoder.model_dump().values(), p.tile_out, Layout(p).packed)
+    if (known := _LISTS.get(key)) is None:
+        known = _LISTS.put(key, _listed(graph, device) or _NONE)
+    return known if known.steps else None
+
+
+_LISTS = Recent[tuple[object, ...], StepList](64)
+_NONE = StepList((), (), 0, (0, 0))
+"""Of a graph that the controller does not run."""
+
+
+def _listed(graph: Graph, device: EdgeMoeDevice) -> StepList | None:
     maker = _Maker(device)
     for index, op in enumerate(graph.ops):
         following = graph.ops[index + 1].spec if index + 1 < len(graph.ops) else None
         if not maker.add(index, op.name, op.spec, following):
             return None
-    return maker.finish(len(graph.ops) - 1)
+    return maker.finish(len(graph.ops))
 
 
 class _Maker:
@@ -76,12 +120,14 @@ class _Maker:
         self.routings: list[list[int]] = []
         self.experts = False
 
-    def finish(self, last: int) -> StepList:
+    def finish(self, operators: int) -> StepList:
         """Return the list, with the store of the result and the end."""
-        size = self.params.tokens * self.params.dim * 4
+        p, last = self.params, operators - 1
+        size = p.tokens * p.dim * 4
         store = {"opcode": STORE, "unit": UNITS.index("output"), "beats": self.beats(size)}
         ended = [*self.steps, (last, store), (last, {"opcode": END})]
-        return StepList(tuple(ended), tuple(tuple(r) for r in self.routings))
+        products = p.tile_out, 2 * p.tokens**2 * p.dim
+        return StepList(tuple(ended), tuple(map(tuple, self.routings)), operators, products)
 
     def beats(self, size: int) -> int:
         """Return the beats of ``size`` bytes."""

@@ -50,12 +50,11 @@ def test_short_runs_are_interpreted_and_long_ones_compiled():
             numbers[place] *= 2
 
     hot = Hot(double)
-    run, make, _ = hot.ready(PATIENCE)
+    run, make = hot.ready(PATIENCE)
     assert run is double
-    assert make(3) == [0, 0, 0]
-    run, make, floats = hot.ready(1)
-    numbers = make(3)
-    numbers[:] = 5
+    assert (make.integers(2), make.given((1, 2))) == ([0, 0], [1, 2])
+    run, make = hot.ready(1)
+    numbers = make.given([5, 6])
     run(numbers)
-    assert numbers.tolist() == [10, 10, 10]
-    assert (numbers.dtype, floats(1).dtype) == ("int64", "float64")
+    assert numbers.tolist() == [10, 12]
+    assert (numbers.dtype, make.floats(1).dtype) == ("int64", "float64")

@@ -8,6 +8,7 @@ rows of A follow.
 from __future__ import annotations
 
 from archsim.config.matrix import ACCUMULATE_CYCLES
+from archsim.engine.hot import Ints
 from archsim.models.array import buffers, latency
 from archsim.models.array.buffers import (
     FIRST,
@@ -28,7 +29,7 @@ from archsim.models.array.buffers import (
     room,
 )
 from archsim.models.array.port import FUNCTIONS as PORT
-from archsim.models.array.port import SHARED, Ints, Port, following
+from archsim.models.array.port import SHARED, Port, following
 from archsim.models.array.walk import BEATS, DRAINED, INPUT, NOW, OUTPUT, Work
 
 _NEVER = -(1 << 40)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from archsim.engine.hot import Ints
 from archsim.models.array import latency
-from archsim.models.array.port import AHEAD, Ints, Port, after, following, take
+from archsim.models.array.port import AHEAD, Port, after, following, take
 
 DEPTH, K, WORDS, BLOCKS, FIRST, LAST, SLOPE, OWN, OLD_WORDS, OLD_BLOCKS, OLD_K = range(11)
 """Of a ring: words that it holds, words of a block, words loaded and blocks released so far; the

@@ -5,12 +5,10 @@ Functions of ports, buffers and walks run interpreted or compiled (``archsim.eng
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence
 from typing import NamedTuple
 
+from archsim.engine.hot import Ints
 from archsim.models.array import latency
-
-Ints = MutableSequence[int]
 
 SHARED, AHEAD, RUNS = range(3)
 """Whether results leave through it too; whether the stream's next beat is behind the port already;

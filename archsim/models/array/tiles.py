@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archsim.engine.hot import Ints
 from archsim.models.array import buffers, latency
 from archsim.models.array.buffers import (
     FIRST,
@@ -19,7 +20,7 @@ from archsim.models.array.buffers import (
     room,
 )
 from archsim.models.array.port import FUNCTIONS as PORT
-from archsim.models.array.port import Ints, Port, after
+from archsim.models.array.port import Port, after
 from archsim.models.array.walk import BEATS, DRAINED, INPUT, NOW, OUTPUT, Work
 
 TIME, READY, READY_LAST, FIRST_ISSUE, NEW_A, NEW_B = range(6)

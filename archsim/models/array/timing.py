@@ -7,12 +7,12 @@ maximum of such times. Times are cycles after the start (cycle 0).
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from archsim.config.matrix import MatrixParams
-from archsim.engine.hot import Hot, Make
+from archsim.engine.hot import Hot, Makers
 from archsim.mapping.array import Job
 from archsim.models.array import blocks, buffers, latency, tiles
 from archsim.models.array.buffers import Heads, Output, Ring
@@ -56,17 +56,18 @@ def engine_cycles(params: MatrixParams, job: Job, shared: bool = False) -> Cycle
     steps = (job.held * job.groups if params.weights_stay else job.m_tiles) * job.n_tiles
     singly = job.m * (job.n_tiles if job.stream_a else 1) if shared else 0
     hot = _BLOCKS if params.weights_stay else _TILES
-    walk, make, _ = hot.ready(steps) if steps + singly < _SMALL else hot.compiled()
+    walk, make = hot.ready(steps) if steps + singly < _SMALL else hot.compiled()
+    ints, given = make.integers, make.given
     output = _output(params, make, steps)
-    found = _filled(make, [0] * 5)
-    memory = Port(_filled(make, [int(shared), 0, 0]), make(steps + singly), make(steps + singly))
+    found = ints(5)
+    memory = Port(given([int(shared), 0, 0]), ints(steps + singly), ints(steps + singly))
     drain = latency.last_row(params) - latency.POP
     head_beats = params.beats(params.param_word_bits) if params.has_params else 0
-    heads = Heads(_filled(make, [head_beats, drain, 0, 0]), make(job.groups * job.n_tiles))
+    heads = Heads(given([head_beats, drain, 0, 0]), ints(job.groups * job.n_tiles))
     first = job.group_rows[0] if params.weights_stay else job.k
     a = _ring(params.a_depth, first, make, steps)
-    b: Any = make(steps) if params.weights_stay else _ring(params.b_depth, job.k, make, steps)
-    walk(_work(params, job), memory, a, b, heads, output, make(6), found)
+    b: Any = ints(steps) if params.weights_stay else _ring(params.b_depth, job.k, make, steps)
+    walk(_work(params, job), memory, a, b, heads, output, ints(6), found)
     cycles = int(output.state[buffers.LEFT]) + 1
     bound = fold_bound(params, job)
     return Cycles(
@@ -82,25 +83,20 @@ def engine_cycles(params: MatrixParams, job: Job, shared: bool = False) -> Cycle
     )
 
 
-def _filled(make: Make, values: list[int]) -> MutableSequence[int]:
-    found = make(len(values))
-    for place, value in enumerate(values):
-        found[place] = value
-    return found
-
-
-def _ring(depth: int, k: int, make: Make, blocks: int) -> Ring:
+def _ring(depth: int, k: int, make: Makers, blocks: int) -> Ring:
     """Return an empty ring for at most ``blocks`` blocks."""
-    return Ring(_filled(make, [depth, k, 0, 0, 0, 0, 1, -1, 0, 0, k]), make(blocks), make(blocks))
+    state = make.given([depth, k, 0, 0, 0, 0, 1, -1, 0, 0, k])
+    return Ring(state, make.integers(blocks), make.integers(blocks))
 
 
-def _output(params: MatrixParams, make: Make, tiles: int) -> Output:
+def _output(params: MatrixParams, make: Makers, tiles: int) -> Output:
     """Return an empty output buffer for at most ``tiles`` tiles."""
     beats = params.beats(params.out_word_bits)
     delay = latency.first_row(params) + beats - 1
-    state = _filled(make, [params.out_depth, beats, delay, 0, 0, 0, 0])
-    exits = make(params.out_depth if params.weights_stay else 0)
-    return Output(state, make(tiles), make(tiles), make(tiles), make(tiles), make(tiles), exits)
+    state = make.given([params.out_depth, beats, delay, 0, 0, 0, 0])
+    before, first, issue, last, rows = (make.integers(tiles) for _ in range(5))
+    exits = make.integers(params.out_depth if params.weights_stay else 0)
+    return Output(state, before, first, issue, last, rows, exits)
 
 
 def _work(params: MatrixParams, job: Job) -> Work:

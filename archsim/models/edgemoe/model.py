@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from archsim.config.edgemoe import EdgeMoeDevice
-from archsim.config.edgemoe_layout import Layout
 from archsim.graph import Graph, OpSpec
 from archsim.graph.ops import Attention
-from archsim.mapping.edgemoe import Phase, attention_steps, lower
-from archsim.mapping.edgemoe_steps import StepList, step_list
+from archsim.mapping.edgemoe import attention_steps
 from archsim.metrics import TERMS, KernelResult, OperatorResult, PointResult
-from archsim.models.edgemoe.controller import Bus, predict
-from archsim.models.edgemoe.phases import as_phases
+from archsim.models.edgemoe.pricing import Priced, TimedPhase, pricing, timed
 from archsim.models.edgemoe.resources import resources
-from archsim.models.edgemoe.timing import PhaseCycles, run
+from archsim.models.edgemoe.sums import CYCLES, LINEAR_CYCLES, MOVED, SLOTS, UNITS, WAITS
 
 _US = 1e6
 RTL_NOTE = "cycles are those of the controller's steps, as hdl.edgemoe's RTL takes them"
@@ -23,10 +22,19 @@ NOTES = (
     " RTL has of its own is estimated, bram follows from the structure (docs/edge_moe.md)",
 )
 
-PARTS = (None, 16, 8, 4)
-"""Tiles of outputs in a part of a linear layer; None: what a buffer holds."""
 
-Timed = list[tuple[Phase, PhaseCycles]]
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What a unit does for an operator, all of its occurrences together, in cycles."""
+
+    unit: str
+    latency: float
+    compute: float
+    memory: float
+    fill: float
+    bytes: float
+    narrow: int
+    wide: int
 
 
 class EdgeMoeModel:
@@ -41,56 +49,32 @@ class EdgeMoeModel:
         bandwidth = device.memory.bandwidth_bytes_per_s
         self._edge = bandwidth.uncertainty if bandwidth.basis == "estimated" else 0.0
 
-    def timed(self, graph: Graph) -> Timed:
-        """Return the phases of ``graph`` with their cycles.
-
-        Where the controller's RTL runs the graph, its steps; else of some ways to cut linear layers
-        into parts the fastest: short parts start earlier, long ones cost fewer starts.
-        """
-        steps = step_list(graph, self.device)
-        if steps is not None:
-            return self._steps(graph, steps)
-        tried = [self._run(lower(graph, self.device, tiles)) for tiles in PARTS]
-        return min(tried, key=lambda timed: sum(c.total for _, c in timed))
-
-    def _steps(self, graph: Graph, found: StepList, bandwidth: float = 1.0) -> Timed:
-        """Return the controller's steps as phases with their cycles; ``bandwidth`` is a factor."""
-        device = self.device
-        clock = float(device.clock.frequency_hz)
-        rate = bandwidth * float(device.memory.bandwidth_bytes_per_s) / clock
-        beats = min(1.0, rate / Layout(device.params).port_bytes)
-        bus = Bus(round(float(device.memory.latency_clk)), beats)
-        fields = [f for _, f in found.steps]
-        predicted = predict(device.params, fields, found.routings, bus)
-        return as_phases(device.params, len(graph.ops), found.steps, predicted)
-
-    def _run(self, phases: list[Phase], bandwidth: float = 1.0) -> Timed:
-        """Return ``phases`` with their cycles; ``bandwidth`` is a factor."""
-        return list(zip(phases, run(self.device, phases, bandwidth), strict=True))
+    def timed(self, graph: Graph) -> list[TimedPhase]:
+        """Return the phases of ``graph`` in order, with their cycles."""
+        return timed(pricing(graph, self.device).at(1.0))
 
     def evaluate(self, graph: Graph) -> PointResult:
         """Return the cost of a whole workload, operators in order of first occurrence."""
-        timed = self.timed(graph)
-        slow, fast = timed, timed
+        found = pricing(graph, self.device)
+        own = found.at(1.0)
+        slow = fast = own
         if self._edge:
-            steps = step_list(graph, self.device)
-            phases = [phase for phase, _ in timed]
-            slow, fast = (
-                self._run(phases, edge) if steps is None else self._steps(graph, steps, edge)
-                for edge in (max(0.05, 1.0 - self._edge), 1.0 + self._edge)
-            )
-        groups = _by_operator(graph, timed)
-        lows, highs = (_cycles(_by_operator(graph, x)) for x in (fast, slow))
+            slow, fast = (found.at(e) for e in (max(0.05, 1.0 - self._edge), 1.0 + self._edge))
+        lows, highs = (x.make.plain(x.sums.total) for x in (fast, slow))
+        work = _work(own, len(lows))
         operators = tuple(
-            self._operator(spec, count, name, groups[spec], lows[spec], highs[spec])
-            for (spec, count), name in zip(graph.counts.items(), graph.first_names, strict=True)
+            self._operator(spec, count, name, work[n], lows[n], highs[n])
+            for n, ((spec, count), name) in enumerate(
+                zip(graph.counts.items(), graph.first_names, strict=True)
+            )
         )
-        return self._summarise(graph, timed, operators)
+        return self._summarise(graph, own, operators, RTL_NOTE if found.rtl else PHASE_NOTE)
 
     def _operator(
-        self, spec: OpSpec, count: int, name: str, timed: Timed, low: float, high: float
+        self, spec: OpSpec, count: int, name: str, work: list[Worked], low: float, high: float
     ) -> OperatorResult:
-        kernels = self._kernels(spec, count, timed)
+        flops = float(spec.flops) / len(work)  # a kernel is a unit's work, the mean of ``count``
+        kernels = tuple(self._kernel(each, count, flops) for each in work)
         us = sum(kernel.us for kernel in kernels)
         scale = _US / float(self.device.clock.frequency_hz) / count
         low_us, high_us = min(us, low * scale), max(us, high * scale)
@@ -110,88 +94,74 @@ class EdgeMoeModel:
             sensitive={"memory.bandwidth_bytes_per_s": change} if change > 1e-6 else {},
         )
 
-    def _kernels(self, spec: OpSpec, count: int, timed: Timed) -> tuple[KernelResult, ...]:
-        """Return a kernel for each unit that works for the operator, the mean of ``count``."""
-        units = list(dict.fromkeys(phase.unit for phase, _ in timed))
-        flops = float(spec.flops) / len(units)
-        return tuple(
-            self._kernel(unit, count, flops, [x for x in timed if x[0].unit == unit])
-            for unit in units
-        )
-
-    def _kernel(self, unit: str, count: int, flops: float, timed: Timed) -> KernelResult:
+    def _kernel(self, work: Worked, count: int, flops: float) -> KernelResult:
         device = self.device
         clock = float(device.clock.frequency_hz)
         scale = _US / clock / count
-        cycles = [c for _, c in timed]
-        moved = sum(c.bytes for c in cycles)
         terms = {
-            "launch": sum(c.latency for c in cycles),
-            "compute": sum(c.compute for c in cycles),
-            "hbm": sum(c.stream + c.weights for c in cycles),
-            "exposed": sum(c.fill for c in cycles),
+            "launch": work.latency,
+            "compute": work.compute,
+            "hbm": work.memory,
+            "exposed": work.fill,
         }
         total = sum(terms.values())
         peak = device.linear.tile_in * device.linear.tile_out
         wide = device.attention.queries * device.attention.lanes
-        compute = {"linear": peak, "expert": peak, "scores": wide, "mix": wide}.get(unit, 0)
-        macs = sum((p.macs16 + p.macs32) * p.repeat for p, _ in timed)
+        compute = {"linear": peak, "expert": peak, "scores": wide, "mix": wide}.get(work.unit, 0)
+        macs = work.narrow + work.wide
         return KernelResult(
-            name=unit,
+            name=work.unit,
             us=total * scale,
             terms_us=tuple(terms.get(term, 0.0) * scale for term in TERMS),
             bound_us={"compute": macs / compute * scale if compute else 0.0},
             flops=flops,
-            hbm_bytes=moved / count,
+            hbm_bytes=work.bytes / count,
             l2_bytes=0.0,
-            energy_j=self._energy(timed, total / clock) / count,
+            energy_j=self._energy(work, total / clock) / count,
             config={"cycles": round(total / count)},
         )
 
-    def _energy(self, timed: Timed, seconds: float) -> float:
+    def _energy(self, work: Worked, seconds: float) -> float:
         """Return joules: products with their operands on chip, bytes outside, and static power."""
         power = self.device.power
         form = self.device.formats
-        narrow = sum(p.macs16 * p.repeat for p, _ in timed)
-        wide = sum(p.macs32 * p.repeat for p, _ in timed)
+        narrow, wide = work.narrow, work.wide
         # a word of activations meets tile_out weights; attention reads one operand a product
         sram = narrow * form.weight_bits / 8 + narrow * 4 / self.device.linear.tile_out + wide * 4
         picojoules = (
             narrow * float(power.mac16_pj)
             + wide * float(power.mac32_pj)
             + sram * float(power.sram_pj_per_byte)
-            + sum(c.bytes for _, c in timed) * float(power.memory_pj_per_byte)
+            + work.bytes * float(power.memory_pj_per_byte)
         )
         return picojoules * 1e-12 + float(power.static_w) * seconds
 
     def _summarise(
-        self, graph: Graph, timed: Timed, operators: tuple[OperatorResult, ...]
+        self, graph: Graph, own: Priced, operators: tuple[OperatorResult, ...], note: str
     ) -> PointResult:
         latency_us = sum(op.count * op.us for op in operators)
         energy_j = sum(op.count * op.energy_j for op in operators)
-        linear = [(p, c) for p, c in timed if p.unit in ("linear", "expert")]
+        whole = own.make.plain(own.sums.whole)
         peak = self.device.linear.tile_in * self.device.linear.tile_out
-        spent = sum(c.total for _, c in linear)
+        spent = whole[LINEAR_CYCLES]
         tokens = next((spec.sq for spec in graph.counts if isinstance(spec, Attention)), 0)
         steps, loaded = attention_steps(self.device, tokens) if tokens else (0, 0)
         metrics = {
             "latency_us": latency_us,
             "latency_low_us": sum(op.count * op.low_us for op in operators),
             "latency_high_us": sum(op.count * op.high_us for op in operators),
-            "cycles": sum(c.total for _, c in timed),
+            "cycles": whole[CYCLES],
             "bound_cycles": sum(op.count * op.bound_us for op in operators)
             * float(self.device.clock.frequency_hz) / _US,
-            "utilisation": sum(p.macs16 * p.repeat for p, _ in linear) / (peak * spent)
-            if spent else 0.0,
-            "weight_wait_us": sum(c.weights for _, c in timed)
-            * _US / float(self.device.clock.frequency_hz),
+            "utilisation": int(own.sums.linear[0]) / (peak * spent) if spent else 0.0,
+            "weight_wait_us": whole[WAITS] * _US / float(self.device.clock.frequency_hz),
             "attention_us": sum(op.count * op.us for op in operators if op.kind == "attention"),
             "attention_steps": float(steps),
             "attention_tokens_loaded": float(loaded),
             "energy_j": energy_j,
             "power_w": energy_j / (latency_us / _US),
             "flops": float(sum(op.count * op.flops for op in operators)),
-            "memory_bytes": sum(c.bytes for _, c in timed),
+            "memory_bytes": whole[MOVED],
             **resources(self.device),
         }  # fmt: skip
         estimated = {
@@ -201,16 +171,24 @@ class EdgeMoeModel:
             )
             if change > 1e-6
         }
-        note = PHASE_NOTE if step_list(graph, self.device) is None else RTL_NOTE
         return PointResult("edgemoe", metrics, operators, estimated, (*NOTES, note))
 
 
-def _by_operator(graph: Graph, timed: Timed) -> dict[OpSpec, Timed]:
-    groups: dict[OpSpec, Timed] = {}
-    for phase, cycles in timed:
-        groups.setdefault(graph.ops[phase.op].spec, []).append((phase, cycles))
-    return groups
-
-
-def _cycles(groups: dict[OpSpec, Timed]) -> dict[OpSpec, float]:
-    return {spec: sum(c.total for _, c in timed) for spec, timed in groups.items()}
+def _work(own: Priced, operators: int) -> list[list[Worked]]:
+    """Return what units do for each operator, in the order in which they first do."""
+    plain, sums = own.make.plain, own.sums
+    seen, columns = plain(sums.seen), [
+        plain(column) for column in (
+            sums.latency, sums.compute, sums.memory, sums.fill, sums.bytes, sums.narrow, sums.wide,
+        )
+    ]  # fmt: skip
+    found = []
+    for operator in range(operators):
+        first = operator * SLOTS
+        slots = sorted(
+            (slot for slot in range(first, first + SLOTS) if seen[slot]), key=seen.__getitem__
+        )
+        found.append(
+            [Worked(UNITS[slot - first], *(column[slot] for column in columns)) for slot in slots]
+        )
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from archsim.config.edgemoe_params import EdgeMoeParams
 
@@ -53,7 +53,7 @@ def meetings(params: EdgeMoeParams) -> Iterator[list[Meeting]]:
         yield met
 
 
-@cache
+@lru_cache(maxsize=64)
 def passes(params: EdgeMoeParams) -> tuple[int, int]:
     """Return the cycles of the last softmax sum and of the last word of the second pass.
 

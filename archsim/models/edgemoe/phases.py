@@ -2,62 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import NamedTuple
 
-from archsim.config.edgemoe_layout import ATTENTION, END, UNITS
-from archsim.config.edgemoe_params import EdgeMoeParams
-from archsim.mapping.edgemoe import Phase
-from archsim.mapping.edgemoe_steps import Step
-from archsim.models.edgemoe.controller import Prediction
-from archsim.models.edgemoe.timing import PhaseCycles
+from archsim.engine.hot import Hot, Ints
+from archsim.models.edgemoe import list_walk
+from archsim.models.edgemoe.list_walk import CYCLES, SPANS, Spans, Steps, Walk, walk
+from archsim.models.edgemoe.sums import UNITS, Columns, Sums, Walked, add_up
+
+ADDRESS = UNITS.index("address")
 
 
-def as_phases(
-    params: EdgeMoeParams, operators: int, steps: Sequence[Step], found: Prediction
-) -> list[tuple[Phase, PhaseCycles]]:
-    """Return a phase for each step; their totals add up to the list's cycles.
+class Placed(NamedTuple):
+    """``StepList.placed`` as columns."""
 
-    ``latency`` is the time without a descriptor before a step, ``weights`` its wait for payload. An
-    operator without a step of its own gets one cycle of the last step before it.
+    op: Ints
+    unit: Ints
+    narrow: Ints
+    wide: Ints
+    starts: Ints
+    spare: Ints
+
+
+def spread(spans: Spans, totals: Ints, steps: Placed, walked: Walked, columns: Columns) -> int:
+    """Write a phase for each step; their totals add up to the list's cycles. Return how many.
+
+    ``latency`` is the time without a descriptor before a step, waits those for payload. An
+    operator without a step of its own gets one cycle of the step that pays for it.
     """
-    done = [step for step in steps if step[1]["opcode"] != END]
-    last = {op: number for number, (op, _) in enumerate(done)}
-    spare: dict[int, list[int]] = {}  # operators without a step, by the step that pays for them
-    number = 0
-    for op in range(operators):
-        number = last.get(op, number)
-        if op not in last:
-            spare.setdefault(number, []).append(op)
-    timed = []
-    now = 0
-    for number, (op, f) in enumerate(done):
-        begin, end = found.spans[number]
-        late, paid = found.late[number], spare.get(number, [])
-        compute = end - begin - late
-        cycles = PhaseCycles(
-            start=float(begin), compute=float(compute - len(paid)), stream=0.0,
-            weights=float(late), latency=float(begin - now), fill=0.0,
-            bytes=float(found.bytes[number]),
-        )  # fmt: skip
-        timed.append((_phase(params, op, f, compute), cycles))
-        one = PhaseCycles(float(end), 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        timed += [(Phase(op=each, unit="address", compute=1), one) for each in paid]
+    now = count = 0
+    for number in range(totals[SPANS]):
+        begin, end, late = spans.start[number], spans.end[number], spans.late[number]
+        first, beyond = steps.starts[number], steps.starts[number + 1]
+        walked.op[count], walked.phase[count] = steps.op[number], count
+        walked.waits[count] = float(late)
+        columns.unit[count] = steps.unit[number]
+        columns.compute[count] = float(end - begin - late - (beyond - first))
+        columns.latency[count] = float(begin - now)
+        columns.bytes[count] = float(spans.bytes[number])
+        columns.narrow[count], columns.wide[count] = steps.narrow[number], steps.wide[number]
+        count += 1
+        for place in range(first, beyond):
+            walked.op[count], walked.phase[count] = steps.spare[place], count
+            columns.unit[count], columns.compute[count] = ADDRESS, 1.0
+            count += 1
         now = end
-    timed[-1] = (timed[-1][0], _longer(timed[-1][1], found.cycles - now))
-    return timed
+    columns.latency[count - 1] += totals[CYCLES] - now
+    return count
 
 
-def _phase(params: EdgeMoeParams, op: int, f: dict[str, int], compute: int) -> Phase:
-    narrow = f.get("rows", 0) * f.get("k", 0) * f.get("n_tiles", 0) * params.tile_out
-    wide = 0
-    if f["opcode"] == ATTENTION:
-        wide = 2 * params.tokens**2 * params.dim
-    return Phase(op=op, unit=UNITS[f["unit"]], compute=compute, macs16=narrow, macs32=wide)
+def priced(
+    fields: Steps, state: Walk, steps: Placed, walked: Walked, columns: Columns, operator_of: Ints,
+    sums: Sums,
+) -> int:  # fmt: skip
+    """Walk through the list, write its phases and add them up; return how many there are."""
+    walk(fields, state)
+    count = spread(state.spans, state.totals.all, steps, walked, columns)
+    add_up(walked, count, columns, operator_of, sums)
+    return count
 
 
-def _longer(cycles: PhaseCycles, more: int) -> PhaseCycles:
-    """Return ``cycles`` with ``more`` of latency: the end of the list."""
-    return PhaseCycles(
-        cycles.start, cycles.compute, cycles.stream, cycles.weights, cycles.latency + more,
-        cycles.fill, cycles.bytes,
-    )  # fmt: skip
+PRICED = Hot[Callable[..., int]](priced, walk, *list_walk.FUNCTIONS, spread, add_up)

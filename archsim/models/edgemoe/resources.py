@@ -44,9 +44,12 @@ def dsp_of(a_bits: int, b_bits: int) -> int:
     return min(-(-a_bits // DSP_A) * -(-b_bits // DSP_B), -(-a_bits // DSP_B) * -(-b_bits // DSP_A))
 
 
-def dsp(device: EdgeMoeDevice) -> dict[str, float]:
-    """Return the DSP blocks of each part: as counted, or as the structure of the paper's has it."""
-    if has_rtl(device):
+def dsp(device: EdgeMoeDevice, rtl: bool | None = None) -> dict[str, float]:
+    """Return the DSP blocks of each part: as counted, or as the structure of the paper's has it.
+
+    ``rtl`` is ``has_rtl(device)``, where that is known.
+    """
+    if has_rtl(device) if rtl is None else rtl:
         return {part: found["dsp"] for part, found in counted(device.params).items()}
     formats = device.params.formats
     wide = formats.activation.bits
@@ -97,9 +100,9 @@ def _rtl_brams(device: EdgeMoeDevice) -> dict[str, float]:
     return found
 
 
-def brams(device: EdgeMoeDevice) -> dict[str, float]:
-    """Return the 36 Kbit blocks of each part."""
-    if has_rtl(device):
+def brams(device: EdgeMoeDevice, rtl: bool | None = None) -> dict[str, float]:
+    """Return the 36 Kbit blocks of each part; ``rtl`` as in ``dsp``."""
+    if has_rtl(device) if rtl is None else rtl:
         return _rtl_brams(device)
     e, linear = device.encoder, device.linear
     tile_bits = linear.tile_in * linear.tile_out * device.params.formats.weight.bits
@@ -126,21 +129,18 @@ def brams(device: EdgeMoeDevice) -> dict[str, float]:
 
 def resources(device: EdgeMoeDevice) -> dict[str, float]:
     """Return ``lut``, ``ff``, ``dsp``, ``bram`` and ``fill``, the fullest share of an XCZU9EG."""
-    parts, blocks = counted(device.params), dsp(device)
+    rtl = has_rtl(device)
+    parts, blocks = counted(device.params), dsp(device, rtl)
     found = {
-        name: sum(counts[name] for part, counts in parts.items() if _has(device, part))
+        name: sum(counts[name] for part, counts in parts.items() if rtl or part in UNITS)
         for name in ("lut", "ff")
     }
-    if has_rtl(device):
+    if rtl:
         bits = sum(width for _, width, depth in memories(device) if depth >= DEEP_WORDS)
         found["lut"] += round(bits * DEEP_LUT_PER_BIT)
     else:
         own, channels = blocks["gate"] + blocks["embed"], device.memory.channels
         found["lut"] += own * LUT_PER_DSP + channels * LUT_PER_CHANNEL
         found["ff"] += own * FF_PER_DSP + channels * FF_PER_CHANNEL
-    found |= {"dsp": float(sum(blocks.values())), "bram": sum(brams(device).values())}
+    found |= {"dsp": float(sum(blocks.values())), "bram": sum(brams(device, rtl).values())}
     return {**found, "fill": max(found[name] / limit for name, limit in CAPACITY.items())}
-
-
-def _has(device: EdgeMoeDevice, part: str) -> bool:
-    return has_rtl(device) or part in UNITS

@@ -7,12 +7,13 @@ encoders. Cycles run from the one in which the sequencer takes a step until it t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from archsim.config.edgemoe_layout import ELEMENT_BITS, Layout
 from archsim.config.edgemoe_params import EdgeMoeParams, engine_params
 from archsim.mapping.array import plan
 from archsim.models.array.timing import engine_cycles
+from archsim.models.edgemoe.list_walk import QUEUED
 from archsim.models.edgemoe.passes import CALL, MIX, ROW, SUM, WEIGHT, passes
 
 TAKE = 2
@@ -33,11 +34,12 @@ SOFTMAX = 13
 ERF_CALL = 31
 """Of GELU by the error function, an element."""
 
-QUEUED = 2
-"""From a token's last choice to the end of the gate's step."""
-
 RECURRENCE = 3
 NORM_STATISTICS, NORM_OUTPUT = 12, 7
+
+
+_kept = lru_cache(maxsize=2048)
+"""Remembers answers: a point asks for some 40, a sweep must not fill the memory with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def supply(layout: Layout, bits: int, words: int) -> tuple[int, int]:
     return first, max(first + words - 1, 1 + -(-words * bits // word))
 
 
-@cache
+@_kept
 def norm(params: EdgeMoeParams) -> StepCycles:
     """Scales and offsets, then token by token."""
     layout = Layout(params)
@@ -82,7 +84,7 @@ def norm(params: EdgeMoeParams) -> StepCycles:
     return StepCycles(total, params.tokens * words, TAKE, TAKE + scales)
 
 
-@cache
+@_kept
 def attention(params: EdgeMoeParams) -> StepCycles:
     """Both passes: the second follows the first by the keys that a query meets before its sum."""
     p = params
@@ -100,7 +102,7 @@ def attention(params: EdgeMoeParams) -> StepCycles:
     return StepCycles(total, bound)
 
 
-@cache
+@_kept
 def linear(
     params: EdgeMoeParams, rows: int, k: int, outputs: int, gelu: bool = False, wide: bool = False
 ) -> StepCycles:
@@ -146,7 +148,7 @@ def _drain(params: EdgeMoeParams) -> int:
     return 2 + params.tile_rows + params.tile_out - 2 + 4 + 2 + 3 + params.tile_rows - 1
 
 
-@cache
+@_kept
 def gate(params: EdgeMoeParams) -> StepCycles:
     """Logits by the linear unit, then softmax and ranking, a logit in three cycles."""
     p = params
@@ -193,7 +195,7 @@ def _stalled(ready: list[int], interval: int, stands: int) -> int:
     return started
 
 
-@cache
+@_kept
 def load(params: EdgeMoeParams) -> StepCycles:
     """Tokens from external memory."""
     layout = Layout(params)
@@ -203,7 +205,7 @@ def load(params: EdgeMoeParams) -> StepCycles:
     return StepCycles(TAKE + last, words, TAKE, TAKE + last)
 
 
-@cache
+@_kept
 def pixels(params: EdgeMoeParams) -> StepCycles:
     """Pixels from external memory."""
     layout = Layout(params)

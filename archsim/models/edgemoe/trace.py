@@ -21,7 +21,8 @@ def timeline(model: EdgeMoeModel, graph: Graph) -> Timeline:
     units: dict[str, None] = {}
     now = began = 0.0
     at = -1
-    for phase, cycles in model.timed(graph):
+    for phase in model.timed(graph):
+        cycles = phase.cycles
         if phase.op != at and at >= 0:
             slices.append(_operator(graph, at, began, now, scale))
             began = now
