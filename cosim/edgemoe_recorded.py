@@ -49,9 +49,8 @@ def recorded(name: str) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
 def times(name: str = "edgemoe_times") -> dict[str, Any]:
     """Return the recorded kernel durations of the full encoder, with their provenance.
 
-    ``edgemoe_times_h100`` has those of the float16 kernels too, from another GPU;
-    ``edgemoe_half`` the errors of the float16 encoder, ``edgemoe_code`` digests of the code that
-    ran there and of what it computed.
+    ``edgemoe_half`` has the errors of the float16 encoder, ``edgemoe_code`` digests of the code
+    that ran and of what it computed; the same names with ``_h100`` are from another GPU.
     """
     text = files("cosim").joinpath("golden").joinpath(f"{name}.json").read_text()
     found: dict[str, Any] = json.loads(text)

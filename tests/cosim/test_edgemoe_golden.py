@@ -16,6 +16,7 @@ from archsim.functional.edgemoe import Encoder, draw, quantise
 from cosim import edgemoe_recorded
 from cosim.edgemoe_recorded import compare, matching, recorded, times
 from cosim.errors import CosimError
+from workloads.kernels.edgemoe.golden import HALF_KERNELS, KERNELS
 
 FULL = matching(M3VIT_TINY)
 ALL = [*matching(SMALL), *matching(TRAINED), *FULL]
@@ -43,23 +44,35 @@ def test_every_depth_of_the_encoder_was_recorded():
     assert sum(k["us_of_an_image"] for k in times()["kernels"].values()) > 1000
 
 
-def test_another_gpu_computed_the_same_and_its_code_is_named():
-    code = times("edgemoe_code")
-    assert code["_meta"]["device"] != recorded("edgemoe_small_1_task0")[0]["_meta"]["device"]
+@pytest.mark.parametrize("gpu", ["", "_h100"])
+def test_both_gpus_computed_the_same_and_their_code_is_named(gpu):
+    code = times(f"edgemoe_code{gpu}")
+    assert (code["_meta"]["device"] == "NVIDIA H200") == (not gpu)
     for case in ALL:
         meta = recorded(case.name)[0]["_meta"]
         assert code["outputs"][case.name] == meta["output_sha256"]
-    assert set(code["kernels"]) == set(times()["kernels"])
+    assert set(code["kernels"]) == set(KERNELS)
     for versions in code["kernels"].values():
         assert {len(v) for one in versions for v in one.values()} == {64}
 
 
-def test_the_float16_encoder_keeps_the_output_and_is_faster():
-    half = times("edgemoe_half")
+def test_both_gpus_ran_the_same_machine_code():
+    found, other = (times(f"edgemoe_code{gpu}")["kernels"] for gpu in ("", "_h100"))
+    for name in KERNELS:
+        assert [v["cubin_sha256"] for v in found[name]] == [v["cubin_sha256"] for v in other[name]]
+
+
+@pytest.mark.parametrize("gpu", ["", "_h100"])
+def test_the_float16_encoder_keeps_the_output_and_is_faster(gpu):
+    half = times(f"edgemoe_half{gpu}")
+    assert half["cases"] == times("edgemoe_half")["cases"]
     assert set(half["cases"]) == {c.name for c in ALL if "routing" not in c.name}
     assert min(case["sqnr_db"] for case in half["cases"].values()) > 50
     assert min(case["experts_agree"] for case in half["cases"].values()) > 0.99
-    rows = times("edgemoe_times_h100")["kernels"]
+    found = times(f"edgemoe_times{gpu}")
+    assert (found["_meta"]["device"] == "NVIDIA H200") == (not gpu)
+    rows = found["kernels"]
+    assert set(rows) == {*KERNELS, *HALF_KERNELS}
     image = {
         kind: sum(r["us_of_an_image"] for n, r in rows.items() if n.endswith("_half") == kind)
         for kind in (True, False)
