@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from archsim.config.edgemoe_layout import ELEMENT_BITS, LINEAR, LOAD, NORM, PIXELS, Layout
-from hdl.edgemoe.beats import BeatFifo
+from hdl.lib.fifo import StreamFifo
 from hdl.lib.widen import Gearbox
 
 
@@ -58,9 +58,10 @@ class Payload(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        m.submodules.fifo = fifo = BeatFifo(
-            width=self.beat_bits, depth=self.layout.payload_beats, verilog=self.verilog
-        )
+        m.submodules.fifo = fifo = StreamFifo(
+            width=self.beat_bits, depth=self.layout.payload_beats, skip_bits=32,
+            verilog=self.verilog,
+        )  # fmt: skip
         left = Signal(32)
         connect(m, flipped(self.i), fifo.i)
         m.d.comb += self.done.eq(left == 0)

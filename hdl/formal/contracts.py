@@ -20,6 +20,7 @@ from amaranth.hdl import (
 from amaranth.lib import wiring
 
 from hdl.lib.counting import delayed
+from hdl.lib.fifo import StreamFifo
 
 Invariant = Callable[[Module, Sequence[Signal], Signal], None]
 
@@ -55,6 +56,7 @@ class QueueCheck(Elaboratable):
     ) -> None:  # fmt: skip
         self.dut, self.entry, self.exit = dut, entry, exit_
         self.capacity, self.patience, self.invariant = capacity, patience, invariant
+        self.waited = Signal(range(patience + 1))
         self.domain = ClockDomain("sync", reset_less=True)
         self.ports = free_inputs(self.domain, entry.valid, entry.payload, exit_.ready)
 
@@ -68,7 +70,7 @@ class QueueCheck(Elaboratable):
         keeps_offer(m, o.valid, o.ready, o.payload, Assert, "exit")
         words = [Signal(len(i.payload), name=f"word_{n}") for n in range(self.capacity)]
         count = Signal(range(self.capacity + 1))
-        waited = Signal(range(self.patience + 1))
+        waited = self.waited
         push = Signal()
         pop = Signal()
         place = Signal.like(count)
@@ -91,6 +93,41 @@ class QueueCheck(Elaboratable):
         if self.invariant is not None:
             self.invariant(m, words, count)
         return m
+
+
+class FifoState:
+    """What holds of a ``StreamFifo`` whose words are those of a list: for induction.
+
+    ``holds`` asserts that its memory, read port and output have the list's ``count`` words in
+    order, and that the list's ``waited`` fits where the oldest word is.
+    """
+
+    def __init__(self, dut: StreamFifo) -> None:
+        if dut.memory.store is None:
+            raise ValueError("dut must have a memory of Amaranth's, not an instance")
+        self.dut = dut
+        store = dut.memory.store
+        self.views = [store.read_port(domain="comb") for _ in range(dut.depth)]
+
+    def holds(self, m: Module, words: Sequence[Signal], count: Signal, waited: Signal) -> None:
+        """Add the assertions."""
+        dut, depth = self.dut, self.dut.depth
+        ahead = Signal(2)  # words that have left the memory
+        m.d.comb += [
+            ahead.eq(dut.fetched + dut.o.valid), Assert(count == dut.level + ahead),
+            Assert(dut.level <= depth), Assert(dut.tail < depth),
+            Assert(dut.head == (dut.tail + dut.level) % depth),
+            Assert(dut.room == (dut.level != depth)), Assert(dut.some == (dut.level != 0)),
+            Assert((count != 0) | (waited == 0)),
+        ]  # fmt: skip
+        with m.If(dut.fetched):
+            m.d.comb += Assert(dut.memory.read_data == Mux(dut.o.valid, words[1], words[0]))
+        with m.If(~dut.o.valid):
+            m.d.comb += Assert(waited <= Mux(dut.fetched | (dut.gone != 0), 2, 1))
+        for n, view in enumerate(self.views):
+            m.d.comb += view.addr.eq((dut.tail + n) % depth)
+            with m.If(n < dut.level):
+                m.d.comb += Assert(view.data == Array(words)[ahead + n])
 
 
 class ArbiterCheck(Elaboratable):

@@ -19,9 +19,9 @@ from amaranth.lib import data
 
 from archsim.config.edgemoe_layout import DESCRIPTOR_BYTES, END, STORE, TASK, Layout
 from archsim.config.edgemoe_params import EdgeMoeParams
-from hdl.edgemoe.beats import BeatFifo
 from hdl.edgemoe.fetch import DESCRIPTOR, GROUP, Fetcher
-from hdl.formal.contracts import free_inputs, keeps_offer
+from hdl.formal.contracts import FifoState, free_inputs, keeps_offer
+from hdl.lib.fifo import StreamFifo
 
 WIDE = EdgeMoeParams(
     channels=1, image_height=4, image_width=8, patch=4, dim=32, heads=2, depth=2, mlp_hidden=32,
@@ -39,7 +39,8 @@ class SkipCheck(Elaboratable):
     """
 
     def __init__(self, depth: int) -> None:
-        self.dut = dut = BeatFifo(width=1, depth=depth, count_bits=3)
+        self.dut = dut = StreamFifo(width=1, depth=depth, skip_bits=3)
+        self.state = FifoState(dut)
         self.capacity = depth + 2
         self.domain = ClockDomain("sync", reset_less=True)
         self.wish = Signal(3)
@@ -77,6 +78,12 @@ class SkipCheck(Elaboratable):
         for n, word in enumerate(words):
             following = Array([*words[n:], *[Const(0, 1)] * (n + 1)])
             m.d.sync += word.eq(Mux(push & (place == n), i.payload, following[gone]))
+        self.state.holds(m, words, count, waited)
+        with m.If(dut.gone != 0):
+            m.d.comb += [
+                Assert(~dut.fetched & ~o.valid), Assert(dut.gone <= dut.level),
+                Assert(dut.gone <= left),
+            ]  # fmt: skip
         return m
 
 

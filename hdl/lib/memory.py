@@ -50,6 +50,7 @@ class BufferMemory(wiring.Component):
         self.depth = depth
         self.verilog = verilog
         self.address_bits = max(1, (depth - 1).bit_length())
+        self.store = None if verilog else Memory(shape=width, depth=depth, init=[])
         super().__init__(
             {
                 "write_en": In(1),
@@ -64,7 +65,7 @@ class BufferMemory(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
-        if self.verilog:
+        if self.store is None:
             m.submodules.store = Instance(
                 MODULE,
                 p_WIDTH=self.width,
@@ -79,7 +80,7 @@ class BufferMemory(wiring.Component):
                 o_read_data=self.read_data,
             )
             return m
-        m.submodules.store = memory = Memory(shape=self.width, depth=self.depth, init=[])
+        m.submodules.store = memory = self.store
         write = memory.write_port()
         read = memory.read_port()
         m.d.comb += [

@@ -1,4 +1,4 @@
-"""The payload's FIFO against a list, with beats that are skipped."""
+"""A FIFO that skips against a list."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections import deque
 import pytest
 from amaranth.sim import Simulator
 
-from hdl.edgemoe.beats import BeatFifo
+from hdl.lib.fifo import StreamFifo
 
 
 @pytest.mark.parametrize("depth", [2, 5, 8])
 def test_skipped_beats_are_gone_and_the_others_come_in_order(depth):
-    unit, rng = BeatFifo(width=16, depth=depth), random.Random(depth)
+    unit, rng = StreamFifo(width=16, depth=depth, skip_bits=32), random.Random(depth)
     held: deque[int] = deque()
     seen = {"skipped at once": 0, "taken": 0}
 
@@ -57,7 +57,7 @@ def test_skipped_beats_are_gone_and_the_others_come_in_order(depth):
 
 
 def test_a_full_memory_goes_in_a_few_cycles():
-    unit = BeatFifo(width=8, depth=64)
+    unit = StreamFifo(width=8, depth=64, skip_bits=32)
 
     async def bench(ctx):
         ctx.set(unit.i.valid, 1)
