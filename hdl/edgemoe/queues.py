@@ -49,6 +49,14 @@ class ExpertQueues(wiring.Component):
         self.lengths = [
             Signal(range(params.tokens + 1), name=f"length_{n}") for n in range(params.experts)
         ]
+        score_bits = params.formats.activation.fraction_bits + 1
+        self.token_bits = len(self.i.payload.token)
+        self.memory = Memory(
+            shape=self.token_bits + score_bits, depth=params.experts << self.token_bits, init=[]
+        )
+        self.at = Signal(self.token_bits)
+        self.number = Signal(range(max(2, passes)))
+        """Passes of the current expert that are over."""
         self.emptying = Signal()
         self.expert = Signal(max(1, (params.experts - 1).bit_length()))
         self.pending = Signal(params.experts)
@@ -60,13 +68,9 @@ class ExpertQueues(wiring.Component):
         """Build the logic."""
         m = Module()
         x, o = self.i.payload, self.o.payload
-        score_bits, token_bits = len(x.score), len(x.token)
-        m.submodules.queues = memory = Memory(
-            shape=token_bits + score_bits, depth=self.params.experts << token_bits, init=[]
-        )
+        token_bits, at = self.token_bits, self.at
+        m.submodules.queues = memory = self.memory
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        at = Signal(token_bits)
-        number = Signal(range(max(2, self.passes)))
         chosen = Signal.like(self.lengths[0])
         length = Signal.like(self.lengths[0])
         m.d.comb += [
@@ -87,7 +91,7 @@ class ExpertQueues(wiring.Component):
                 with m.If(x.expert == index):
                     m.d.sync += counter.eq(counter + 1)
             m.d.sync += self.emptying.eq(x.last)
-        self._empty(m, at, number)
+        self._empty(m)
         return m
 
     @staticmethod
@@ -98,8 +102,9 @@ class ExpertQueues(wiring.Component):
             found = Mux(index == n, value, found)
         return found
 
-    def _empty(self, m: Module, at: Signal, number: Signal) -> None:
+    def _empty(self, m: Module) -> None:
         """Walk queue by queue, ``passes`` times each, then start to fill again."""
+        at, number = self.at, self.number
         target = Signal.like(self.expert)
         upcoming = Signal.like(self.expert)  # the next expert with tokens
         m.d.comb += self.more.eq(0)

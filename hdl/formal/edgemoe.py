@@ -5,7 +5,9 @@ from __future__ import annotations
 from amaranth.hdl import (
     Assert,
     Assume,
+    Cat,
     ClockDomain,
+    Const,
     Cover,
     Elaboratable,
     Module,
@@ -38,8 +40,9 @@ class QueuesCheck(Elaboratable):
     """
 
     def __init__(self, passes: int) -> None:
-        self.dut = ExpertQueues(TINY, passes=passes)
+        self.dut = dut = ExpertQueues(TINY, passes=passes)
         self.passes = passes
+        self.views = [dut.memory.read_port(domain="comb") for _ in range(TINY.tokens)]
         self.chosen = Signal()
         self.domain = ClockDomain("sync", reset_less=True)
         i, o = self.dut.i, self.dut.o
@@ -113,7 +116,53 @@ class QueuesCheck(Elaboratable):
             with m.If(started):
                 word = Value.cast(x)[len(x.expert) : len(x.expert) + len(words[0])]
                 m.d.sync += words[0].eq(word)
+        m.d.comb += [
+            Assert(~some | (latest <= dut.expert) | ~dut.emptying),
+            Assert(~some | dut.emptying | emptied),
+        ]
+        self._inside(m, words, count, at, left, totals, emptied)
         return m
+
+    def _inside(
+        self, m: Module, words: list[Signal], count: Signal, at: Signal, left: Signal,
+        totals: list[Signal], emptied: Signal,
+    ) -> None:  # fmt: skip
+        """What holds of the registers and the memory, for induction."""
+        dut, c = self.dut, self.chosen
+        depth = TINY.tokens
+        some, lowest = Signal(name="any"), Signal.like(dut.expert)
+        length, mine = Signal.like(dut.lengths[0]), Signal.like(dut.lengths[0])
+        m.d.comb += some.eq(dut.pending.any())
+        for e, counter in reversed(list(enumerate(dut.lengths))):
+            m.d.comb += Assert(counter <= depth)
+            m.d.comb += Assert(Mux(emptied, counter == 0, counter == totals[e]))
+            with m.If(counter != 0):
+                m.d.comb += lowest.eq(e)
+            with m.If(dut.expert == e):
+                m.d.comb += length.eq(counter)
+            with m.If(c == e):
+                m.d.comb += mine.eq(counter)
+        for n, (view, word) in enumerate(zip(self.views, words, strict=True)):
+            m.d.comb += view.addr.eq(Cat(Const(n, dut.token_bits), c))
+            with m.If(n < mine):
+                m.d.comb += Assert(view.data == word)
+        m.d.comb += [
+            Assert(emptied | (count == mine)), Assert(dut.expert < TINY.experts),
+            Assert(left <= self.passes), Assert(dut.number < self.passes),
+        ]
+        with m.If(dut.emptying):
+            m.d.comb += [Assert(length != 0), Assert(dut.at < length)]
+            with m.If(dut.expert == c):
+                m.d.comb += [Assert(at == dut.at), Assert(left == self.passes - dut.number)]
+            with m.Elif(dut.expert < c):
+                m.d.comb += [Assert(at == 0), Assert(left == self.passes)]
+            with m.Else():
+                m.d.comb += [Assert(at == 0), Assert((left == 0) | (count == 0))]
+        with m.Else():
+            m.d.comb += [Assert(dut.at == 0), Assert(dut.number == 0)]
+            m.d.comb += Assert(~some | (dut.expert == lowest))
+            with m.If(~emptied):
+                m.d.comb += [Assert(at == 0), Assert(left == self.passes)]
 
 
 class TransposeCheck(Elaboratable):

@@ -256,9 +256,12 @@ PROOFS = [
               lambda a=a, b=b: ProductCheck(a, b), "prove", 3, quick=True, models=ECP5_MODEL)
         for a, b in ((8, 8), (16, 8), (16, 17), (18, 18))
     ],
-    Proof("ExpertQueues of 3 tokens, 2 experts",
-          "an expert's tokens in order, experts in order, output contract",
-          lambda: QueuesCheck(1), "bmc", 8),
+    *[
+        Proof(f"ExpertQueues of 3 tokens, 2 experts, emptied {n} times",
+              "an expert's tokens in order, experts in order, output contract",
+              lambda n=n: QueuesCheck(n), "prove", 3, quick=n == 2)
+        for n in (1, 2)
+    ],
     *[
         Proof(f"Transposer of {n} rows", "elements of a tile's rows in order; output contract",
               lambda n=n: TransposeCheck(n), "bmc", 12)
