@@ -46,23 +46,35 @@ class Transposer(wiring.Component):
                 "o": Out(stream.Signature(p.tile_rows * ELEMENT_BITS)),
             }
         )
+        rows, word = p.tile_rows, layout.width * ELEMENT_BITS
+        self.bases = Memory(shape=bits, depth=max(2, rows), init=[])
+        self.busy = Signal()
+        self.fresh = Signal()  # the tile's first chunk
+        self.row, self.at = Signal(range(max(2, rows))), Signal(16)
+        self.direct, self.offset, self.left = Signal(bits), Signal(bits), Signal(16)
+        self.held = [Signal(word, name=f"held_{n}", reset_less=True) for n in range(rows)]
+        self.filled, self.full = Signal(range(max(2, rows))), Signal()  # of ``held``
+        self.moves = Signal()  # from ``held`` to ``shown``
+        self.shown = [Signal(word, name=f"shown_{n}") for n in range(rows)]
+        self.kept = Signal(range(layout.width + 1))  # elements of ``shown``
+        self.rest = Signal(16)  # elements of the rows not moved there yet
 
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
         self._ask(m)
-        self._shift(m, *self._gather(m))
+        self._gather(m)
+        self._shift(m)
         return m
 
     def _ask(self, m: Module) -> None:
         """Walk through tiles, chunks of ``width`` elements, and rows."""
         layout, bits = self.layout, self.layout.address_bits
         rows = layout.params.tile_rows
-        m.submodules.bases = bases = Memory(shape=bits, depth=max(2, rows), init=[])
+        m.submodules.bases = bases = self.bases
         read, write = bases.read_port(domain="comb"), bases.write_port()
-        busy, fresh = Signal(), Signal()  # fresh: the tile's first chunk
-        row, at = Signal(range(max(2, rows))), Signal(16)
-        direct, offset, left = Signal(bits), Signal(bits), Signal(16)
+        busy, fresh, row, at = self.busy, self.fresh, self.row, self.at
+        direct, offset, left = self.direct, self.offset, self.left
         start = Signal(bits)
         exists, ends, final = Signal(), Signal(), Signal()
         place = Mux(self.gather, self.base + self.entry.token * layout.token, direct)
@@ -91,38 +103,32 @@ class Transposer(wiring.Component):
                     busy.eq(~final | Mux(fresh, at + 1 < self.rows, at < self.rows)),
                 ]  # fmt: skip
 
-    def _gather(self, m: Module) -> tuple[list[Signal], Signal, Signal]:
-        """Fill the first set of registers; return it, whether it is full, and that it moves on."""
+    def _gather(self, m: Module) -> None:
+        """Fill the first set of registers."""
         rows = self.layout.params.tile_rows
-        bits = self.layout.width * ELEMENT_BITS
-        held = [Signal(bits, name=f"held_{n}", reset_less=True) for n in range(rows)]
-        row = Signal(range(max(2, rows)))
-        full, moves = Signal(), Signal()
+        row, full, moves = self.filled, self.full, self.moves
         m.d.comb += self.word.ready.eq(~full | moves)
         with m.If(moves):
             m.d.sync += full.eq(0)
         with m.If(self.word.valid & self.word.ready):
             m.d.sync += row.eq(increment(row, rows) if rows > 1 else 0)
-            for n, register in enumerate(held):
+            for n, register in enumerate(self.held):
                 with m.If(row == n):
                     m.d.sync += register.eq(self.word.payload)
             with m.If(row == rows - 1):
                 m.d.sync += full.eq(1)
-        return held, full, moves
 
-    def _shift(self, m: Module, held: list[Signal], full: Signal, moves: Signal) -> None:
+    def _shift(self, m: Module) -> None:
         """Shift the second set out, an element of every row a cycle."""
         width = self.layout.width
-        shown = [Signal.like(h, name=f"shown_{n}") for n, h in enumerate(held)]
-        left = Signal(range(width + 1))
-        rest = Signal(16)  # elements of the rows not moved here yet
+        shown, left, rest, moves = self.shown, self.kept, self.rest, self.moves
         count = Signal(range(width + 1))
         take = Signal()
         elements: list[Value] = [s[:ELEMENT_BITS] for s in shown]
         m.d.comb += [
             self.o.valid.eq(left != 0), self.o.payload.eq(Cat(elements)),
             take.eq(self.o.valid & self.o.ready),
-            moves.eq(full & ((left == 0) | (take & (left == 1)))),
+            moves.eq(self.full & ((left == 0) | (take & (left == 1)))),
             count.eq(Mux(rest > width, width, rest)),
         ]  # fmt: skip
         with m.If(take):
@@ -130,7 +136,7 @@ class Transposer(wiring.Component):
         with m.If(moves):
             m.d.sync += [
                 left.eq(count), rest.eq(Mux(rest > width, rest - width, self.k)),
-                *(s.eq(h) for s, h in zip(shown, held, strict=True)),
+                *(s.eq(h) for s, h in zip(shown, self.held, strict=True)),
             ]  # fmt: skip
         with m.If(self.start):
             m.d.sync += rest.eq(self.k)

@@ -264,7 +264,7 @@ PROOFS = [
     ],
     *[
         Proof(f"Transposer of {n} rows", "elements of a tile's rows in order; output contract",
-              lambda n=n: TransposeCheck(n), "bmc", 12)
+              lambda n=n: TransposeCheck(n), "prove", 3, quick=n == 3)
         for n in (2, 3)
     ],
     Proof("Sequencer", "a step runs once and to its end; plans; experts without tokens left out",
