@@ -10,6 +10,8 @@ from archsim.config.edgemoe_layout import COUNTERS, END, LINEAR, STORE, UNITS, L
 from hdl.edgemoe.fetch import STEP
 from hdl.edgemoe.queues import queued_layout
 
+STATES = ("idle", "leave", "drain", "fill", "plan", "run", "work")
+
 
 class Sequencer(wiring.Component):
     """Takes steps in order and runs each on the datapath.
@@ -53,14 +55,16 @@ class Sequencer(wiring.Component):
                 **{name: Out(1) for name in flags_out},
             }
         )
+        self.left = Signal(16)  # rows that are not planned yet
+        self.known = Signal()  # the gate's last choice was in the cycle before
+        self.state = {name: Signal(name=f"at_{name}") for name in STATES}
 
     def elaborate(self, _platform: object) -> Module:
         """Build the logic."""
         m = Module()
         step = self.step
         m.d.comb += Value.cast(step).eq(Value.cast(self.steps.payload))
-        has_tokens = Signal()
-        left = Signal(16)
+        has_tokens, left = Signal(), self.left
         m.d.comb += has_tokens.eq(self.routed.bit_select(step.expert, 1))
         plan = Signal()  # tiles are being counted
         with m.FSM() as fsm:
@@ -118,15 +122,15 @@ class Sequencer(wiring.Component):
                 with m.If(self.discarded):
                     m.d.comb += self.steps.ready.eq(1)
                     m.next = "idle"
+        m.d.comb += [flag.eq(fsm.ongoing(name)) for name, flag in self.state.items()]
         self._routing(m)
         self._count(m, fsm.ongoing("work"), fsm.ongoing("idle") & ~self.steps.valid)
         return m
 
     def _routing(self, m: Module) -> None:
         """Keep which experts have tokens from a gate's last choice until the next one's."""
-        known = Signal()
-        m.d.sync += known.eq(self.full)
-        with m.If(known):
+        m.d.sync += self.known.eq(self.full)
+        with m.If(self.known):
             m.d.sync += [self.routed.eq(self.pending), self.gates.eq(self.gates + 1)]
 
     def _count(self, m: Module, works: Value, idle: Value) -> None:

@@ -32,14 +32,18 @@ def free_inputs(domain: ClockDomain, *values: object) -> list[Value]:
 
 def keeps_offer(
     m: Module, valid: Value, ready: Value, payload: Value, rule: type, name: str
-) -> None:
-    """Assume or assert (``rule``) that an offered word stays as it is until it is taken."""
+) -> Signal:
+    """Assume or assert (``rule``) that an offered word stays as it is until it is taken.
+
+    Returns whether one waits since the cycle before.
+    """
     payload = Value.cast(payload)
     waiting = Signal(name=f"{name}_waiting")
     offered = Signal(len(payload), name=f"{name}_offered")
     m.d.sync += [waiting.eq(valid & ~ready), offered.eq(payload)]
     with m.If(waiting):
         m.d.comb += rule(valid & (payload == offered))
+    return waiting
 
 
 class QueueCheck(Elaboratable):

@@ -1,11 +1,8 @@
-"""Contracts of the Edge-MoE controller: queues, reorder buffer, hand-shakes of the sequencer."""
+"""Contracts of the Edge-MoE controller: queues, hand-shakes of the sequencer."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth.hdl import (
-    Array,
     Assert,
     Assume,
     Cat,
@@ -24,7 +21,6 @@ from archsim.config.edgemoe_params import EdgeMoeFormats, EdgeMoeParams
 from archsim.formats import FixedFormat
 from hdl.edgemoe.queues import ExpertQueues
 from hdl.edgemoe.sequence import Sequencer
-from hdl.edgemoe.transpose import Transposer
 from hdl.formal.contracts import free_inputs, keeps_offer
 
 TINY = EdgeMoeParams(
@@ -150,8 +146,10 @@ class QueuesCheck(Elaboratable):
             with m.If(n < mine):
                 m.d.comb += Assert(view.data == word)
         m.d.comb += [
-            Assert(emptied | (count == mine)), Assert(dut.expert < TINY.experts),
-            Assert(left <= self.passes), Assert(dut.number < self.passes),
+            Assert(emptied | (count == mine)),
+            Assert(dut.expert < TINY.experts),
+            Assert(left <= self.passes),
+            Assert(dut.number < self.passes),
         ]
         with m.If(dut.emptying):
             m.d.comb += [Assert(length != 0), Assert(dut.at < length)]
@@ -166,130 +164,6 @@ class QueuesCheck(Elaboratable):
             m.d.comb += Assert(~some | (dut.expert == lowest))
             with m.If(~emptied):
                 m.d.comb += [Assert(at == 0), Assert(left == self.passes)]
-
-
-class TransposeCheck(Elaboratable):
-    """Whatever waits: word n has element n mod k of each row of the tile, in the order of rows.
-
-    A memory stands at the reorder buffer whose words tell their own address.
-    """
-
-    def __init__(self, rows: int) -> None:
-        self.layout = Layout(TINY)
-        self.rows = rows
-        self.dut = Transposer(self.layout)
-        self.views = [self.dut.bases.read_port(domain="comb") for _ in range(TINY.tile_rows)]
-        self.start = Signal()
-        self.domain = ClockDomain("sync", reset_less=True)
-        self.stall = Signal()
-        dut = self.dut
-        self.ports = free_inputs(self.domain, self.start, dut.o.ready, self.stall)
-
-    def elaborate(self, _platform: object) -> Module:
-        """Build the check."""
-        m = Module()
-        m.domains.sync = self.domain
-        m.submodules.dut = dut = self.dut
-        k, width, stride = TINY.dim, self.layout.width, self.layout.token
-        begun = Signal()
-        m.d.sync += begun.eq(begun | self.start)
-        m.d.comb += [
-            Assume(~(self.start & begun)), dut.start.eq(self.start),
-            dut.rows.eq(self.rows), dut.k.eq(k), dut.stride.eq(stride),
-        ]  # fmt: skip
-        held, full = Signal(len(dut.address.payload)), Signal()
-        m.d.comb += [
-            dut.address.ready.eq((~full | dut.word.ready) & ~self.stall),
-            dut.word.valid.eq(full),
-            *(dut.word.payload.word_select(n, 32).eq(held + n) for n in range(width)),
-        ]  # fmt: skip
-        with m.If(dut.word.ready):
-            m.d.sync += full.eq(0)
-        with m.If(dut.address.valid & dut.address.ready):
-            m.d.sync += [full.eq(1), held.eq(dut.address.payload)]
-        keeps_offer(m, dut.o.valid, dut.o.ready, dut.o.payload, Assert, "exit")
-        tiles = -(-self.rows // TINY.tile_in)
-        element, tile = Signal(range(k)), Signal(range(tiles + 1))
-        m.d.comb += Assert(~dut.o.valid | (tile < tiles))
-        for row in range(TINY.tile_in):
-            number = tile * TINY.tile_in + row
-            with m.If(dut.o.valid & (number < self.rows)):
-                found = dut.o.payload.word_select(row, 32)
-                m.d.comb += Assert(found == number * stride + element)
-        with m.If(dut.o.valid & dut.o.ready):
-            m.d.sync += element.eq(element + 1)
-            with m.If(element == k - 1):
-                m.d.sync += [element.eq(0), tile.eq(tile + 1)]
-        m.d.comb += Cover(tile == tiles)
-        self._inside(m, begun, held, full, tile * k + element)
-        return m
-
-    def _inside(self, m: Module, begun: Signal, held: Signal, full: Signal, given: Value) -> None:
-        """What holds of the registers and the memory, for induction: all follow from counts."""
-        dut, rows, width = self.dut, TINY.tile_rows, self.layout.width
-        states, places = self._walk()
-        asked, got = Signal(range(len(states))), Signal(range(len(states)))
-        moved = Signal(range(len(states) // rows + 1))  # sets of rows, of ``width`` elements each
-        m.d.sync += [
-            asked.eq(asked + (dut.address.valid & dut.address.ready)),
-            got.eq(got + (dut.word.valid & dut.word.ready)), moved.eq(moved + dut.moves),
-        ]  # fmt: skip
-        place = Array([*places, *[0] * rows])
-        m.d.comb += [
-            Assert(asked < len(states)), Assert(asked == got + full),
-            Assert(~full | (held == place[asked - 1])),
-            Assert(got == moved * rows + Mux(dut.full, rows, dut.filled)),
-            Assert(~dut.full | (dut.filled == 0)), Assert(dut.filled < rows),
-            Assert(given + dut.kept == moved * width), Assert(dut.kept <= width),
-        ]  # fmt: skip
-        for row in range(rows):
-            with m.If(dut.full | (row < dut.filled)):
-                for n in range(width):
-                    word = dut.held[row].word_select(n, 32)
-                    m.d.comb += Assert(word == place[moved * rows + row] + n)
-            for n in range(width):
-                with m.If(n < dut.kept):
-                    word = dut.shown[row].word_select(n, 32)
-                    here = place[(moved - 1) * rows + row] + width - dut.kept + n
-                    m.d.comb += Assert(word == here)
-            m.d.comb += self.views[row].addr.eq(row)
-        with m.If(begun):
-            chunks = TINY.dim // width
-            m.d.comb += Assert(dut.rest == TINY.dim - (moved % chunks) * width)
-            for name in ("busy", "fresh", "row", "at", "direct", "offset", "left"):
-                m.d.comb += Assert(getattr(dut, name) == Array(s[name] for s in states)[asked])
-            for row, view in enumerate(self.views):
-                start = Array(s["bases"][row] for s in states)[asked]
-                m.d.comb += Assert((start < 0) | (view.data == start))
-        with m.Else():
-            m.d.comb += [Assert(~dut.busy), Assert(asked == 0)]
-
-    def _walk(self) -> tuple[list[dict[str, Any]], list[int]]:
-        """Return the registers that ask before each address and after the last, and addresses."""
-        rows, k, stride, width = TINY.tile_rows, TINY.dim, self.layout.token, self.layout.width
-        states, places = [], []
-        starts = [-1] * rows  # not written yet
-        order = [
-            (tile, chunk, row)
-            for tile in range(-(-self.rows // rows)) for chunk in range(k // width)
-            for row in range(rows)
-        ]  # fmt: skip
-        for tile, chunk, row in order:
-            number = tile * rows + row
-            states.append({
-                "busy": 1, "fresh": chunk == 0, "row": row,
-                "at": number if chunk == 0 else (tile + 1) * rows,
-                "direct": stride * (number if chunk == 0 else (tile + 1) * rows),
-                "offset": chunk * self.layout.banks, "left": k - chunk * width,
-                "bases": tuple(starts),
-            })  # fmt: skip
-            if chunk == 0:
-                starts[row] = number * stride if number < self.rows else 0
-            places.append(starts[row] + chunk * self.layout.banks)
-        count = -(-self.rows // rows) * rows
-        last = {"busy": 0, "fresh": 1, "row": 0, "at": count, "direct": count * stride}
-        states.append({**last, "offset": 0, "left": k, "bases": tuple(starts)})
-        return states, places
 
 
 class SequencerCheck(Elaboratable):
@@ -314,7 +188,8 @@ class SequencerCheck(Elaboratable):
         m.domains.sync = self.domain
         m.submodules.dut = dut = self.dut
         step, tile = dut.step, TINY.tile_in
-        keeps_offer(m, dut.steps.valid, dut.steps.ready, dut.steps.payload, Assume, "steps")
+        offer = dut.steps
+        waits = keeps_offer(m, offer.valid, offer.ready, offer.payload, Assume, "steps")
         keeps_offer(m, dut.queued.valid, dut.queued.ready, dut.queued.payload, Assume, "queued")
         at_work, was_discard, was_done, was_full = Signal(), Signal(), Signal(), Signal()
         m.d.sync += was_full.eq(dut.full)
@@ -356,4 +231,39 @@ class SequencerCheck(Elaboratable):
                 Assert((dut.tiles - 1) * tile + dut.last_rows == rows),
             ]  # fmt: skip
         m.d.comb += Cover(dut.run & plain & (dut.tiles == 2))
+        state = dut.state
+        m.d.comb += [
+            Assert(state["idle"] | waits), Assert(at_work == (state["drain"] | state["work"])),
+            Assert(dut.known == was_full), Assert(~was_full | (state["work"] & is_gate)),
+            Assert(~state["drain"] | was_discard | was_done),
+            Assert(~state["work"] | ~(was_discard | was_done)),
+            Assert(~(state["drain"] & was_discard) | expert),
+        ]  # fmt: skip
+        self._planned(m, expert, ends, filled)
         return m
+
+    def _planned(self, m: Module, expert: Value, ends: Value, filled: Signal) -> None:
+        """What each state knows of its step, and the plan on its way, for induction."""
+        dut, state, tile = self.dut, self.dut.state, TINY.tile_in
+        step, at = dut.step, dut.table_index
+        has_tokens = dut.routed.bit_select(step.expert, 1)
+        rows = Mux(step.gather, filled, step.rows)
+        m.d.comb += [
+            Assert(~state["leave"] | (expert & ~has_tokens)), Assert(~state["fill"] | step.gather),
+            Assert(~state["plan"] | ((step.opcode == LINEAR) & ~step.scatter)),
+            Assert(~(state["run"] | state["work"]) | ~ends),
+        ]  # fmt: skip
+        with m.If(state["fill"]):
+            m.d.comb += Assert(dut.tiles == 1)
+            with m.If(at != 0):
+                m.d.comb += Assert(filled == at)
+        with m.If(state["plan"]):
+            m.d.comb += [
+                Assert(dut.rows == rows), Assert(dut.left != 0), Assert(dut.tiles != 0),
+                Assert((dut.tiles - 1) * tile + dut.left == rows),
+            ]  # fmt: skip
+        with m.If(state["run"] & (step.opcode == LINEAR) & ~step.scatter):
+            m.d.comb += [
+                Assert(dut.rows == rows), Assert((dut.last_rows != 0) & (dut.last_rows <= tile)),
+                Assert((dut.tiles - 1) * tile + dut.last_rows == rows),
+            ]  # fmt: skip

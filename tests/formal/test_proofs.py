@@ -2,12 +2,18 @@
 import pytest
 
 from hdl.arith.product import ECP5_MODEL
+from hdl.edgemoe.queues import ExpertQueues
+from hdl.edgemoe.sequence import Sequencer
+from hdl.edgemoe.transpose import Transposer
+from hdl.formal import edgemoe, edgemoe_fetch
+from hdl.formal import edgemoe_transpose as transposing
 from hdl.formal.contracts import ArbiterCheck, QueueCheck, ReplayCheck, SplitterCheck
 from hdl.formal.product import ProductCheck
 from hdl.formal.proofs import PROOFS
 from hdl.formal.sby import check
 from hdl.lib.arbiter import StreamArbiter
 from hdl.lib.axi_burst import BurstSplitter
+from hdl.lib.fifo import StreamFifo
 from hdl.lib.replay import ReplayBuffer
 from hdl.lib.skid import SkidBuffer
 
@@ -92,6 +98,62 @@ def test_an_unchanged_buffer_passes(tmp_path):
 def test_a_seeded_bug_is_found(make, tmp_path):
     top = make()
     outcome = check(top, top.ports, "bmc", 8, tmp_path / "run")
+    assert outcome.status == "FAIL", outcome.log[-2000:]
+
+
+class GreedyFifo(StreamFifo):
+    """Skips a word more than it says."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.gone == 1):
+            m.d.sync += self.tail.eq(self.tail)
+        return m
+
+
+class OpenQueues(ExpertQueues):
+    """Takes tokens while it is emptied."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += self.i.ready.eq(1)
+        return m
+
+
+class HastyTransposer(Transposer):
+    """Moves rows on while the last element of those before waits."""
+
+    def _shift(self, m):
+        super()._shift(m)
+        m.d.comb += self.moves.eq(self.full & (self.kept <= 1))
+
+
+class ImpatientSequencer(Sequencer):
+    """Takes a step whose payload is not all used."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.state["work"] & self.done):
+            m.d.comb += self.steps.ready.eq(1)
+        return m
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "wrong", "make"),
+    [
+        (edgemoe_fetch, "StreamFifo", GreedyFifo, lambda: edgemoe_fetch.SkipCheck(3)),
+        (edgemoe, "ExpertQueues", OpenQueues, lambda: edgemoe.QueuesCheck(2)),
+        (transposing, "Transposer", HastyTransposer, lambda: transposing.TransposeCheck(3)),
+        (edgemoe, "Sequencer", ImpatientSequencer, edgemoe.SequencerCheck),
+    ],
+    ids=["greedy", "open", "hasty", "impatient"],
+)
+def test_a_seeded_bug_of_the_controller_is_found(
+    module, name, wrong, make, tmp_path, monkeypatch
+):  # fmt: skip
+    monkeypatch.setattr(module, name, wrong)
+    top = make()
+    outcome = check(top, top.ports, "bmc", 12, tmp_path / "run")
     assert outcome.status == "FAIL", outcome.log[-2000:]
 
 
