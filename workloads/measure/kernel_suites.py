@@ -31,13 +31,14 @@ REPEATS, BATCH = 10, 20
 SEED = 20261126
 KERNEL_SUITES = {
     "kernels": "workloads.kernels.suite", "kernels_judge": "workloads.kernels.judge",
-    "hopper": "workloads.kernels.hopper",
+    "kernels_fresh": "workloads.kernels.fresh", "hopper": "workloads.kernels.hopper",
 }  # fmt: skip
 _CATALOG = "workloads.kernels.micro.catalog"
 RECORD_LISTS = {
     "sm_micro": (_CATALOG, "records"), "sm_micro_judge": (_CATALOG, "judge_records"),
     "sm_micro_tma": (_CATALOG, "tma_records"), "sm_micro_atomics": (_CATALOG, "atomic_records"),
     "sm_micro_laws": ("workloads.kernels.micro.laws", "law_records"),
+    "sm_micro_misses": ("workloads.kernels.micro.laws", "miss_records"),
 }  # fmt: skip
 
 

@@ -75,11 +75,13 @@ OTHER_SUITES: dict[str, Callable[..., None]] = {
     "kernels": kernel_suites.kernels,
     "sm_micro": kernel_suites.sm_micro,
     "kernels_judge": kernel_suites.kernels,
+    "kernels_fresh": kernel_suites.kernels,
     "hopper": kernel_suites.kernels,
     "sm_micro_judge": kernel_suites.sm_micro,
     "sm_micro_tma": kernel_suites.sm_micro,
     "sm_micro_atomics": kernel_suites.sm_micro,
     "sm_micro_laws": kernel_suites.sm_micro,
+    "sm_micro_misses": kernel_suites.sm_micro,
     "conv_engines": conv_suite.engines,
     "conv_launches": conv_launches.launches,
 }

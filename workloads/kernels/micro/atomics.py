@@ -115,7 +115,9 @@ NODES, LINE, FOOTPRINT = 128, 128, 512 << 20
 def chases(record: dict[str, Any]) -> Bench:
     """Cold chases of ``lanes`` threads of each of ``warps`` warps in each of ``ctas`` CTAs, ``ilp``
     at a time, every one over its own ``nodes`` lines: neighbours (``order`` line) or anywhere in
-    512 MB (random); ``cache`` cg or ca. Clocks a load."""
+    512 MB (random); ``cache`` cg or ca. With ``order`` warp the lanes of a warp read 256
+    neighbouring bytes and go on to another such block together. ``pass`` warm times the second
+    pass, from L2. Clocks a load."""
     ctas, lanes, warps = (int(record.get(k, 1)) for k in ("ctas", "lanes", "warps"))
     ilp, nodes = int(record.get("ilp", 1)), int(record.get("nodes", NODES))
     chains = ctas * warps * lanes * ilp
@@ -123,6 +125,9 @@ def chases(record: dict[str, Any]) -> Bench:
 
     def fill(data: np.ndarray, address: int) -> None:
         rng = np.random.default_rng(7)
+        if record.get("order", "random") == "warp":
+            _fill_blocks(rng, data.view(np.uint64), address, (ctas * warps, ilp, nodes))
+            return
         if record.get("order", "random") == "line":
             lines = np.arange(chains * nodes)
         else:
@@ -148,9 +153,26 @@ def chases(record: dict[str, Any]) -> Bench:
                        ".reg .pred %live;"], setup, (), sink)  # fmt: skip
 
     def value(clocks: np.ndarray, us: float) -> float:
-        return float((clocks[:, 1] - clocks[:, 0]).mean()) / nodes
+        first = 2 if record.get("pass") == "warm" else 0
+        return float((clocks[:, first + 1] - clocks[:, first]).mean()) / nodes
 
     threads = 32 * warps if warps > 1 else lanes
-    words = (space if record.get("order", "random") == "random" else chains * nodes * LINE) // 4
+    words = (space if record.get("order", "random") != "line" else chains * nodes * LINE) // 4
     return Bench(record, loop, ctas, threads, nodes // 32, "clk", value,
                  words=words + 32 * (chains * 8 // LINE + 2), fill=fill)  # fmt: skip
+
+
+def _fill_blocks(
+    rng: np.random.Generator, words: np.ndarray, address: int, shape: tuple[int, int, int]
+) -> None:
+    """Chains of (warp, ``ilp``, node) over blocks of 256 bytes anywhere in ``words``, a word a
+    lane; the head of chain i of thread k is word ``k * ilp + i``."""
+    warps, ilp, nodes = shape
+    heads = -(-warps * 32 * ilp // 32)
+    blocks = heads + rng.choice(len(words) // 32 - heads, warps * ilp * nodes, replace=False)
+    blocks = blocks.reshape(warps, ilp, nodes)
+    lanes = np.arange(32)
+    places = blocks[..., None] * 32 + lanes
+    words[places] = (8 * np.roll(places, -1, 2) + address).astype(np.uint64)
+    first = places[:, :, 0].transpose(0, 2, 1)  # warp, lane, chain
+    words[: warps * 32 * ilp] = (8 * first.ravel() + address).astype(np.uint64)

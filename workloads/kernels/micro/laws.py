@@ -42,6 +42,27 @@ def law_records() -> Iterator[Record]:
                        "cache": cache, "ctas": 8}  # fmt: skip
 
 
+def miss_records() -> Iterator[Record]:
+    """What the suite ``sm_micro_misses`` measures: growing numbers of loads in flight of one SM and
+    of all, cold and from L2, in few pages, so that address translation costs nothing."""
+    for passes in ("cold", "warm"):
+        for ctas in (1, 132):
+            for warps, ilp in ((1, 1), (4, 1), (8, 1), (16, 1), (32, 1), (32, 2), (32, 3), (32, 4),
+                               (32, 6), (32, 8), (32, 12), (16, 16)):  # fmt: skip
+                for cache in ("cg", "ca") if passes == "cold" else ("cg",):
+                    if ctas == 1 or (cache == "cg" and ilp <= 4):
+                        yield {"bench": "chases", "order": "warp", "warps": warps, "lanes": 32,
+                               "ilp": ilp, "nodes": 32, "cache": cache, "ctas": ctas,
+                               "bytes": (16 if ctas == 1 else 256) << 20,
+                               "pass": passes}  # fmt: skip
+        for warps, lanes, ilp in ((1, 32, 1), (4, 32, 1), (8, 32, 1), (16, 32, 1), (32, 8, 1),
+                                  (32, 32, 1), (32, 32, 2), (32, 32, 3), (32, 8, 4),
+                                  (32, 8, 8), (32, 1, 8)):  # fmt: skip
+            for cache in ("cg", "ca") if passes == "cold" else ("cg",):
+                yield {"bench": "chases", "warps": warps, "lanes": lanes, "ilp": ilp, "nodes": 32,
+                       "cache": cache, "bytes": 32 << 20, "pass": passes}  # fmt: skip
+
+
 def _issue_records() -> Iterator[Record]:
     for what in (*alu.VARIANTS, "fp32_add", "fp32_fma"):
         for warps, ilp in ((4, 4), (8, 4), (12, 4), (16, 4), (32, 4), (16, 1), (32, 1), (32, 2),
