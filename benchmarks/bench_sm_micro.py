@@ -1,6 +1,7 @@
 """Predicted and measured micro-benchmarks of the instruction-level SM, record by record.
 
-python benchmarks/bench_sm_micro.py [--set micro|micro_judge|micro_tma] [--bench NAME] [--only TEXT]
+python benchmarks/bench_sm_micro.py [--set micro|micro_judge|micro_tma|micro_laws|micro_misses]
+                                    [--bench NAME] [--only TEXT]
                                     [--json FILE] [--worst N]
 
 Laws and constants come from the set ``micro``; the records of ``micro_judge`` judge them. A latency
@@ -20,7 +21,7 @@ from typing import Any
 from archsim.app.microbench import predict
 from archsim.app.sm_device import sm_device
 
-SETS = ("micro", "micro_judge", "micro_tma", "micro_laws")
+SETS = ("micro", "micro_judge", "micro_tma", "micro_laws", "micro_misses")
 NOT_IN_RECORD = (
     "value",
     "unit",

@@ -1,7 +1,7 @@
 """Accuracy and speed of the instruction-level SM on the suite of ordinary kernels.
 
-python benchmarks/bench_sm_timing.py [--suite kernels|kernels_judge|hopper] [--only NAME]
-                                     [--json FILE] [--sampling]
+python benchmarks/bench_sm_timing.py [--suite kernels|kernels_judge|kernels_fresh|hopper]
+                                     [--only NAME] [--json FILE] [--sampling]
 
 Compares with ``workloads/measured/h200_sm_kernels.json`` (or the judge set). Constants may be
 fitted on the cases whose name hashes to the fit half; the other half judges them. Speed is timed
@@ -31,7 +31,7 @@ from workloads.measure.kernel_suites import KERNEL_SUITES, SEED
 
 MEASURED = {
     "kernels": "h200_sm_kernels.json", "kernels_judge": "h200_sm_kernels_judge.json",
-    "hopper": "h200_sm_hopper.json",
+    "kernels_fresh": "h200_sm_kernels_fresh.json", "hopper": "h200_sm_hopper.json",
 }  # fmt: skip
 SLOW_ENOUGH = 10_000  # warp instructions below which a core's CPU time says nothing
 
@@ -66,8 +66,9 @@ def main() -> None:
                 continue
             us = _time(case, device, exact=True).us
         rows.append(_row(case.name, found, us, time.process_time() - start))
-        print(*(f"{v:<12.4g}" if isinstance(v, float) else f"{v!s:<30}" for v in rows[-1].values()))
-    summary = _summary(rows)
+        print(*(f"{v:<12.4g}" if isinstance(v, float) else f"{v!s:<30}" for v in rows[-1].values()),
+              flush=True)  # fmt: skip
+    summary = _summary(rows) | (_sampling(rows) if given.sampling else {})
     print(json.dumps(summary, indent=1))
     if given.json:
         given.json.write_text(json.dumps({"summary": summary, "cases": rows}, indent=1))
@@ -86,6 +87,16 @@ def _row(name: str, found: Any, us: float, seconds: float) -> dict[str, Any]:
         "case": name, "half": half(name), "us": found.us, "measured_us": us,
         "error": found.us / us - 1, "warp_instructions": found.warp_instructions,
         "rate": found.warp_instructions / max(found.core_seconds, 1e-9), "seconds": seconds,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }  # fmt: skip
+
+
+def _sampling(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    errors = [row["error"] for row in rows]
+    return {
+        "launches": len(errors), "mean": statistics.mean(map(abs, errors)),
+        "median": statistics.median(map(abs, errors)), "bias": statistics.mean(errors),
+        "lowest": min(errors), "highest": max(errors),
     }  # fmt: skip
 
 

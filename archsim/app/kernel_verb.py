@@ -25,7 +25,8 @@ def kernel_and_print(
     """Time every case of ``target``, or its kernel ``entry`` as the file ``launch`` says; with
     ``check`` also execute all CTAs and check the outputs.
 
-    Returns 1 where a case's outputs are wrong or it cannot be simulated (its row says why), else 0.
+    Returns 2 where a case cannot be simulated or breaks a rule (its row says why), 1 where its
+    outputs are wrong, else 0.
     """
     model = sm_device(device)
     rows: list[dict[str, Any]] = []
@@ -53,7 +54,9 @@ def kernel_and_print(
     if timeline is not None:
         write_timelines(timeline, shown)
     write_json(json_file, {"device": model.name, "cases": rows})
-    return int(any("error" in row or row.get("check", "ok") != "ok" for row in rows))
+    if any("error" in row for row in rows):
+        return 2
+    return int(any(row.get("check", "ok") != "ok" for row in rows))
 
 
 def time_case(case: KernelCase, model: Any, exact: bool = False, events: int = 0) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from archsim.app.output import print_table, write_json
 from archsim.app.progress import spinner
 from archsim.app.sm_device import sm_device
-from archsim.errors import ConfigError
+from archsim.errors import ArchsimError, ConfigError
 
 # Footprints that decide nothing in the simulator, which has no pages: smaller ones run sooner.
 _SMALLER = {"global": 16 << 20, "dram": 64 << 20, "dram_write": 64 << 20}
@@ -33,7 +33,7 @@ def microbench_and_print(file: Path, device: str, json_file: Path | None) -> Non
         with spinner(f"record {number + 1} (a first run compiles the simulator)"):
             try:
                 rows.append(predict(item, model))
-            except ConfigError as error:
+            except ArchsimError as error:
                 raise ConfigError(f"{file}: record {number}: {error}") from error
     shown = [
         {"bench": r["bench"], "of": str(r.get("instr", r.get("what", r.get("pattern", "")))),

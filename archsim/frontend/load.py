@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,6 +31,9 @@ from archsim.frontend.toolchain import (
 
 _ARCHES = {"sm_90": (9, 0), "sm_90a": (9, 0, "a")}
 _PARAMETER_BASE = 0x210
+_ENTRY = re.compile(r"Entry function '\S+' ")  # whose name is mangled
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PLACE = re.compile(r'File "(.+?)", line (\d+)')
 
 
 def load_numba(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> Kernel:
@@ -39,7 +44,11 @@ def load_numba(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> 
     """
     function = getattr(kernel, "py_func", kernel)
     ptx = numba_ptx(kernel, signature, arch)
-    return load_ptx(ptx, arch=arch, source=function.__code__.co_filename)
+    try:
+        return load_ptx(ptx, arch=arch, source=function.__code__.co_filename)
+    except KernelCompileError as error:
+        told = _ENTRY.sub("", str(error))
+        raise KernelCompileError(f"kernel {function.__name__} does not compile: {told}") from error
 
 
 def numba_cubin(kernel: Any, signature: tuple[Any, ...], arch: str = "sm_90") -> bytes:
@@ -76,11 +85,24 @@ def _compile(
             lineinfo=True, **_options(kernel),
         )  # fmt: skip
     except numba_error as error:
-        first = str(error).strip().split("\n")[0]
-        raise KernelCompileError(f"kernel {function.__name__} does not compile: {first}") from error
+        raise KernelCompileError(
+            f"kernel {function.__name__} does not compile: {numba_reason(str(error))}"
+        ) from error
     if calls_external_code(ptx):
         ptx = with_external_code(ptx, function, signature, _ARCHES[arch], _options(kernel))
     return str(ptx)
+
+
+def numba_reason(text: str) -> str:
+    """What Numba complains about and where, in one line, out of its explanation of many."""
+    lines = [line.strip() for line in _COLOUR.sub("", text).splitlines()]
+    place = next((found for line in lines if (found := _PLACE.match(line))), None)
+    told = [line for line in lines if line and not line.startswith(("Failed in", "File "))]
+    reason = told[0] if told else lines[0]
+    call = next((line for line in told if line.startswith(">>>")), "")
+    if reason.endswith(":") and call:
+        reason = f"{reason} {call.removeprefix('>>>').strip()}"
+    return f"{Path(place[1]).name}:{place[2]}: {reason}" if place else reason
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 import tempfile
 from functools import cache
@@ -11,6 +12,8 @@ from pathlib import Path
 from archsim.errors import ArchsimError
 
 _WHEELS = {"ptxas": "nvidia-cuda-nvcc", "nvdisasm": "nvidia-cuda-nvdisasm"}
+# "ptxas /tmp/x/k.ptx, line 3; error   : Unknown modifier" and "ptxas error   : Unresolved x"
+_COMPLAINT = re.compile(r"^\w+ (?:\S+, line (\d+); )?(?:error|fatal)\s*: ")
 _MISSING = "{0} must be installed to read GPU kernels: run pip install {1}."
 
 
@@ -40,8 +43,13 @@ def _run(command: list[str], what: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         first = (done.stderr or done.stdout).strip().split("\n")[0]
-        raise KernelCompileError(f"{what} failed: {first}")
+        raise KernelCompileError(f"{what} failed: {_COMPLAINT.sub(_place, first)}")
     return done.stdout
+
+
+def _place(found: re.Match[str]) -> str:
+    """Where a tool complains, without the temporary file's name."""
+    return f"line {found[1]}: " if found[1] else ""
 
 
 def assemble(ptx: str, arch: str = "sm_90", *, lines: bool = True) -> bytes:

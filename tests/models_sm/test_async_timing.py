@@ -80,9 +80,11 @@ def test_events_count_what_completes_a_phase() -> None:
     table = timing_table.table(kernel, device.constants)
     inits = np.array([i.opcode == "SYNCS" and "ARRIVE" not in i.modifiers
                       for i in kernel.instructions])  # fmt: skip
-    address = done.traces[0].address.copy()
-    needed = timing_events.events(done.traces, table, inits, [0], address, 1)
+    needed = timing_events.events(done.traces, table, inits, 5)
     assert needed.tolist() == [2] * COPIES  # the arrival and the copy's bytes
+    waits = table[done.traces[0].pc, timing_table.KIND] == timing_table.MBAR_WAIT
+    events = done.traces[0].address[done.traces[0].mem[waits]].max(axis=1)
+    assert sorted(set(events.tolist())) == list(range(5, 5 + COPIES))
 
 
 def test_a_warp_waits_for_an_arrival_that_comes_later(device: Any) -> None:

@@ -262,6 +262,48 @@ def test_a_bad_list_is_one_sentence(tmp_path: Path, device: Any) -> None:
         assert main(["microbench", str(file)]) == 2
 
 
+def test_a_wrong_instruction_names_its_record_and_no_temporary_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "l.json"
+    wrong = "mma.sync.aligned.m16n8k99.row.col.f32.f16.f16.f32"
+    file.write_text(json.dumps([{"bench": "mma_latency", "instr": wrong, "warps": 1, "ilp": 1}]))
+    assert main(["microbench", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert "record 0: ptxas failed: line" in told and "m16n8k99" in told
+    assert ".ptx" not in told and told.count("\n") == 1
+
+
+BROKEN = """
+from numba import cuda
+import numpy as np
+
+@cuda.jit
+def broken(x):
+    x[0] = absent(x[1])
+
+@cuda.jit
+def sound(x):
+    x[cuda.grid(1)] = 1
+
+def cases(rng):
+    yield "first", broken, 1, 32, (np.ones(32),)
+    yield "second", sound, 1, 32, (np.ones(32),)
+"""
+
+
+def test_of_several_cases_the_one_that_does_not_compile_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = tmp_path / "broken.py", tmp_path / "o.json"
+    file.write_text(BROKEN)
+    assert main(["kernel", str(file), "--json", str(out)]) == 2
+    told = capsys.readouterr().err
+    assert "first: kernel broken does not compile" in told and "'absent' is not defined" in told
+    first, second = json.loads(out.read_text())["cases"]
+    assert "error" in first and second["us"] > 0
+
+
 def test_a_device_without_timing_is_refused() -> None:
     with pytest.raises(ConfigError, match="sm_timing"):
         sm_device("a100_sxm")

@@ -88,7 +88,7 @@ def test_a_line_that_lanes_do_not_cover_goes_sector_by_sector(
 
 
 def test_the_sample_of_clusters_has_the_slot_with_one_more() -> None:
-    trace: Any = SimpleNamespace(pc=np.zeros(1000))
+    trace: Any = SimpleNamespace(records=1000)
 
     def run(numbers: list[int]) -> list[Any]:
         return [trace] * (4 * len(numbers))

@@ -15,7 +15,7 @@ from workloads.kernels.judge.numeric import launch
 
 @cuda.jit
 def asian_option(seeds, payoff, steps, drift, spread):
-    """Mean of a path of prices: an xorshift, a square root, a logarithm and an exponential a step."""
+    """Mean of a path of prices: random bits, root, logarithm, cosine, exponential a step."""
     i = cuda.grid(1)
     if i < seeds.shape[0]:
         s = seeds[i]

@@ -137,10 +137,10 @@ def swap_axes(x, y):
     i = cuda.grid(1)
     a, b, c, d = x.shape
     if i < a * b * c * d:
-        l = i % d
+        m = i % d
         k = i // d % b
         j = i // d // b % c
-        y[i // d // b // c, j, k, l] = x[i // d // b // c, k, j, l]
+        y[i // d // b // c, j, k, m] = x[i // d // b // c, k, j, m]
 
 
 @cuda.jit

@@ -226,7 +226,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     for rows, cols in ((60, 5_000), (12_000, 256)):
         x = rng.random((rows, cols))
         yield launch(f"welford_{rows}_{cols}", welford, -(-rows // 4), 128,
-                     (x, np.zeros(rows), np.zeros(rows)), close(2, x.var(axis=1), 1e-9))  # fmt: skip
+                     (x, np.zeros(rows), np.zeros(rows)),
+                     close(2, x.var(axis=1), 1e-9))  # fmt: skip
     for n, ctas in ((100_000, 24), (3_000_000, 264)):
         x, y = (rng.integers(0, 256, n).astype(np.int32) for _ in range(2))
         want = np.bincount((x >> 2) * 64 + (y >> 2), minlength=4096).astype(np.int32)

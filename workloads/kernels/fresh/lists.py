@@ -260,4 +260,5 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         for i, cell in enumerate((pos[:, 1].astype(int) * size + pos[:, 0].astype(int)).tolist()):
             after[i], head[cell] = head[cell], i
         yield launch(f"neighbours_{n}", neighbours, -(-n // 128), 128,
-                     (pos, head, after, size, np.zeros(n, np.int32)), lambda args: None)  # fmt: skip
+                     (pos, head, after, size, np.zeros(n, np.int32)),
+                     lambda args: None)  # fmt: skip

@@ -230,7 +230,8 @@ def _convolutions(rng: np.random.Generator) -> Iterator[Case]:
         want = np.einsum("cjik,ock->oji", windows.reshape(channels, size, size, 9), w)
         yield launch(f"conv_channels_{channels}_{size}", conv_channels,
                      (-(-size // 32), -(-size // 8), 32), (32, 8),
-                     (x, w, np.zeros((32, size, size), np.float32)), close(2, want, 1e-4))  # fmt: skip
+                     (x, w, np.zeros((32, size, size), np.float32)),
+                     close(2, want, 1e-4))  # fmt: skip
     for rows, cols in ((4, 1_000), (256, 4_096)):
         x, taps = rng.random((rows, cols), dtype=np.float32), rng.random(33, dtype=np.float32)
         padded = np.pad(x, ((0, 0), (16, 16)))

@@ -7,6 +7,7 @@ warps, so that a result that depends on the order of atomic operations is the sa
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,12 +98,14 @@ def run(
     ctas: list[int] | None = None,
     trace: bool = False,
     check: bool = False,
+    keep: Callable[[list[Trace]], None] | None = None,
 ) -> Execution:
     """Execute ``kernel`` (a Numba ``@cuda.jit`` function or a front-end `Kernel`).
 
     ``grid`` counts CTAs and ``block`` threads in x, y, z; ``cluster`` is the number of CTAs along x
     in a cluster. ``ctas`` names the CTAs to run by linear number (None: all), with whole clusters.
-    Array arguments get their results only when all CTAs run. ``trace`` records `Trace`s;
+    Array arguments get their results only when all CTAs run. ``trace`` records `Trace`s, which
+    ``keep`` gets, a CTA or cluster at a time, instead of the `Execution`;
     ``check`` also finds reads of uninitialised memory and races in shared memory.
 
     Raises ValueError for an impossible launch, `UnsupportedInstructionError`, `MemoryFaultError`,
@@ -117,7 +120,8 @@ def run(
         done.warp_instructions += done.counts[-1]
         done.ctas += group
         if trace:
-            done.traces += launch.log.split(group, int(launch.gang.L[st.WARPS_PER_CTA]))
+            traces = launch.log.split(group, int(launch.gang.L[st.WARPS_PER_CTA]))
+            (keep or done.traces.extend)(traces)
     if ctas is None:
         _copy_back(launch)
     return done

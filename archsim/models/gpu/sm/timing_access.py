@@ -10,7 +10,7 @@ from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
 from archsim.models.gpu.sm.state import LOCAL_WINDOW, SHARED_WINDOW
-from archsim.models.gpu.sm.timing_barriers import hold
+from archsim.models.gpu.sm.timing_barriers import hold, row_of
 from archsim.models.gpu.sm.timing_memory import LANES, LINE, SECTOR, Ints, Memory
 from archsim.models.gpu.sm.timing_remote import is_remote, remote, remote_atomic
 
@@ -172,7 +172,7 @@ def memory(
     kind, size, flags = w.table[pc, tt.KIND], w.table[pc, tt.BYTES], w.table[pc, tt.FLAGS]
     sm = q // 4
     accept = max(t + K[c.MIO_CYCLES], m.lsu[sm])
-    mask, place = w.mask[record], w.row[record]
+    mask, place = int(w.mask[record]), row_of(w, s, slot, record)
     done, busy = accept, 1.0
     rank, extra = -1, 0.0
     if flags & tt.FLAG_GENERIC and place >= 0 and mask != 0:

@@ -20,6 +20,13 @@ def hold(s: ts.State, slot: int, barrier: int, t: float, mark: float) -> None:
 
 
 @fused
+def row_of(w: ts.Work, s: ts.State, slot: int, record: int) -> int:
+    """Address row of a record of the warp in ``slot``; -1: none."""
+    n = w.nth[record]
+    return int(w.rows[s.where[slot, ts.ROWS] + n]) if n >= 0 else -1
+
+
+@fused
 def set_next(w: ts.Work, s: ts.State, slot: int) -> None:
     """Earliest issue of the warp's next record from its stall and its scoreboards; its reason."""
     at = s.where[slot, ts.AT]
@@ -163,19 +170,20 @@ def mbarrier(
 ) -> float:
     """Arrivals at mbarriers and waits for their phases; returns the result's time."""
     sm, done = s.where[slot, ts.SM], t + latency
-    if w.row[record] < 0 or w.mask[record] == 0:
+    place, mask = row_of(w, s, slot, record), int(w.mask[record])
+    if place < 0 or mask == 0:
         return done
-    row = w.address[w.row[record]]
+    row = w.address[place]
     if w.table[pc, tt.KIND] == tt.MBAR_ARRIVE:
         at = done
         if w.table[pc, tt.FLAGS] & tt.FLAG_COMMIT:
             at = max(at, s.warp[slot, ts.COPY_DONE] + K[c.COPY_CYCLES])
         for lane in range(32):
-            if row[lane] >= 0 and (w.mask[record] >> lane) & 1:
+            if row[lane] >= 0 and (mask >> lane) & 1:
                 give(w, s, sm, row[lane], at)
         return done
     for lane in range(32):
-        if row[lane] < 0 or not (w.mask[record] >> lane) & 1:
+        if row[lane] < 0 or not (mask >> lane) & 1:
             continue
         if w.pending[row[lane]] > 0:
             s.warp[slot, ts.ARRIVED], s.warp[slot, ts.EVENT] = 3.0, row[lane]

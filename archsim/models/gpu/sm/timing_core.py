@@ -116,7 +116,7 @@ def simulate(
         r.reasons[q, tt.ISSUED] += 1.0
         r.issued[0] += 1
         place = s.where[slot, ts.PLACE]
-        before = s.held[sm, place, ts.LIVE]
+        before, was_held = s.held[sm, place, ts.LIVE], s.held[sm, place, ts.HELD_CTA]
         kind = w.table[pc, tt.KIND]
         unit = w.table[pc, tt.UNIT]
         lite, was = s.free[q, tt.FMA_LITE], s.free[q, unit]
@@ -144,13 +144,12 @@ def simulate(
         if s.where[slot, ts.AT] >= s.where[slot, ts.END] and s.warp[slot, ts.ARRIVED] == 0.0:
             retire(w, s, r, K, slot, t)
         low, high = q, q + 1
-        if kind == tt.CLUSTER_ARRIVE:
-            low, high = 0, subs
-        elif kind == tt.MBAR_ARRIVE or kind == tt.BULK or (
-            w.cluster > 1 and s.held[sm, place, ts.LIVE] != before
-        ):  # fmt: skip
+        ended = s.held[sm, place, ts.LIVE] != before or s.held[sm, place, ts.HELD_CTA] != was_held
+        if kind == tt.CLUSTER_ARRIVE and s.held[sm, place, ts.CLUSTER_ARRIVALS] == 0:
+            low, high = 0, subs  # it was the last: all go on
+        elif kind == tt.MBAR_ARRIVE or kind == tt.BULK or (w.cluster > 1 and ended):
             low = (sm - sm % w.cluster) * 4
             high = min(low + 4 * w.cluster, subs)
-        elif kind == tt.BARRIER or s.held[sm, place, ts.LIVE] != before:
+        elif kind == tt.BARRIER or ended:
             low, high = sm * 4, sm * 4 + 4
     return now

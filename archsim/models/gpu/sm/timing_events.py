@@ -20,31 +20,26 @@ _INIT, _GIVES, _WAITS = range(3)
 
 
 def events(
-    traces: list[Trace], table: NDArray[np.int32], inits: NDArray[np.bool_],
-    starts: list[int], address: NDArray[np.int64], group: int,
-) -> NDArray[np.int64]:  # fmt: skip
-    """Contributions that each event needs, int64[events].
+    traces: list[Trace], table: NDArray[np.int32], inits: NDArray[np.bool_], first_event: int = 0
+) -> NDArray[np.int64]:
+    """Contributions that each event needs, int64[events], numbered from ``first_event``.
 
-    In ``address`` (the traces' rows one after another, trace ``i`` from ``starts[i]``) the
-    mbarriers are replaced by numbers of events, or -1 where nothing is waited for. ``inits`` says
-    which instructions initialise an mbarrier; ``group`` CTAs in a row share an address space.
+    ``traces`` are all CTAs of an address space. In their rows the mbarriers are replaced by numbers
+    of events, or -1 where nothing is waited for. ``inits`` says which instructions initialise an
+    mbarrier.
     """
-    kinds = table[:, tt.KIND]
-    rows, lanes, roles = _accesses(traces, kinds, inits, starts)
+    address = traces[0].address
+    rows, lanes, roles = _accesses(traces, table[:, tt.KIND], inits)
     if not len(rows):
         return np.zeros(1, np.int64)
-    unit = np.zeros(len(address), np.int64)
-    for n, (trace, start) in enumerate(zip(traces, starts, strict=True)):
-        unit[start : start + len(trace.address)] = n // group
     value = address[rows, lanes]
     kept = value >= 0
     rows, lanes, roles, value = rows[kept], lanes[kept], roles[kept], value[kept]
     where, parity = value & _ADDRESS, value >> st.PARITY_SHIFT
-    order = np.lexsort((lanes, rows, where, unit[rows]))
+    order = np.lexsort((lanes, rows, where))
     rows, lanes, roles, where, parity = (a[order] for a in (rows, lanes, roles, where, parity))
-    place = np.stack([unit[rows], where])
     first = np.ones(len(rows), bool)
-    first[1:] = (place[:, 1:] != place[:, :-1]).any(axis=0)
+    first[1:] = where[1:] != where[:-1]
     fresh = roles == _INIT
     parity = np.where(fresh, 0, parity)
     turned = np.zeros(len(rows), bool)
@@ -57,23 +52,23 @@ def events(
     numbers, index = np.unique(wanted, return_inverse=True)
     needed = np.bincount(index[gives], minlength=len(numbers)).astype(np.int64)
     nothing = fresh | (waits & ((wanted < started) | (needed[index] == 0)))
-    address[rows, lanes] = np.where(nothing, -1, index)
+    address[rows, lanes] = np.where(nothing, -1, index + first_event)
     return needed
 
 
 def _accesses(
-    traces: list[Trace], kinds: NDArray[np.int32], inits: NDArray[np.bool_], starts: list[int]
+    traces: list[Trace], kinds: NDArray[np.int32], inits: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """(row, lane, role) of everything that touches an mbarrier; lanes of copies: one a rank."""
     found: list[NDArray[np.int64]] = [np.zeros((0, 3), np.int64)]
-    for trace, start in zip(traces, starts, strict=True):
+    for trace in traces:
         kind = kinds[trace.pc]
         for copies, slots in ((False, np.arange(32)), (True, np.arange(st.RANK_SLOTS, 32))):
             wanted = (tt.BULK,) if copies else (tt.MBAR_ARRIVE, tt.MBAR_WAIT)
             records = np.flatnonzero((trace.mem >= 0) & np.isin(kind, wanted))
             gives = np.where(inits[trace.pc[records]], _INIT, _GIVES)
             role = np.where(kind[records] == tt.MBAR_WAIT, _WAITS, gives)
-            rows = start + trace.mem[records].astype(np.int64)
+            rows = trace.mem[records].astype(np.int64)
             columns = (np.repeat(rows, len(slots)), np.tile(slots, len(rows)),
                        np.repeat(role, len(slots)))  # fmt: skip
             found.append(np.stack(columns, axis=1))

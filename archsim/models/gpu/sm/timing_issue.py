@@ -21,6 +21,7 @@ from archsim.models.gpu.sm.timing_barriers import (
     hold,
     mbarrier,
     release,
+    row_of,
     set_next,
 )
 from archsim.models.gpu.sm.timing_memory import NEVER, Memory
@@ -40,8 +41,9 @@ def start_cta(
     for i in range(w.warps):
         slot = s.slot_of[sm, place, i]
         s.where[slot, ts.CTA] = cta
-        s.where[slot, ts.AT] = w.first[cta * w.warps + i]
-        s.where[slot, ts.END] = w.first[cta * w.warps + i + 1]
+        s.where[slot, ts.AT] = w.first[cta, i]
+        s.where[slot, ts.END] = w.first[cta, i + 1]
+        s.where[slot, ts.ROWS] = w.own[cta]
         s.where[slot, ts.COPY_GROUPS] = 0
         s.where[slot, ts.TENSOR_GROUPS] = 0
         for k in range(ts.WARP_COLUMNS):
@@ -142,8 +144,9 @@ def _asynchronous(
         else:
             s.warp[slot, ts.READY] = max(ready, s.warp[slot, ts.WAITS])
     elif kind == tt.BULK:
-        if w.mask[record] != 0 and w.row[record] >= 0:
-            row, end = w.address[w.row[record]], bulk(w, s, m, K, sm, record, t)
+        at = row_of(w, s, slot, record)
+        if w.mask[record] != 0 and at >= 0:
+            row, end = w.address[at], bulk(w, s, m, K, sm, w.address[at], t)
             for n in range(RANK_SLOTS, 32):
                 if row[n] >= 0:
                     give(w, s, sm, row[n], end)

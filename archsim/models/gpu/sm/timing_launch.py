@@ -18,10 +18,10 @@ from archsim.models.gpu.sm import timing_sample as sample
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
 from archsim.models.gpu.sm.faults import ExecutionError, plain_name
-from archsim.models.gpu.sm.timing_events import events
+from archsim.models.gpu.sm.timing_traces import Kept, TraceStore
 
 WARP_REGISTERS_UNIT, SHARED_UNIT = 256, 1024
-TABLE_BITS = 20
+TABLE_BITS, LARGE_TABLE_BITS = 20, 22  # sectors of L2 that are told apart: few accesses, many
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +128,27 @@ def time_launch(
             f"kernel synchronises it, not {total}"
         )
 
-    def execute_some(numbers: list[int], trace: bool) -> execute.Execution:
+    table = tt.table(loaded, device.constants)
+    store = TraceStore(table, _starts_mbarrier(loaded))
+
+    def trace(numbers: list[int]) -> list[Kept]:
+        found: list[Kept] = []
+        execute.run(
+            loaded, shape, threads, args, cluster=cluster, dynamic_smem_bytes=dynamic_smem_bytes,
+            ctas=numbers, trace=True, keep=lambda traces: found.extend(store.add(traces)),
+        )  # fmt: skip
+        return found
+
+    def count(numbers: list[int]) -> list[int]:
         return execute.run(
             loaded, shape, threads, args, cluster=cluster, dynamic_smem_bytes=dynamic_smem_bytes,
-            ctas=numbers, trace=trace,
-        )  # fmt: skip
+            ctas=numbers,
+        ).counts  # fmt: skip
 
-    chosen = sample.plan(
-        lambda numbers: execute_some(numbers, True).traces,
-        lambda numbers: execute_some(numbers, False).counts,
-        total, used, held.ctas, total if loaded.cooperative else cluster, exact,
-    )  # fmt: skip
-    return _replay(chosen, loaded, lanes, held, device, total, used, cluster, dynamic_smem_bytes,
-                   keep_events, begin_together)  # fmt: skip
+    chosen = sample.plan(trace, count, total, used, held.ctas,
+                         total if loaded.cooperative else cluster, exact)  # fmt: skip
+    return _replay(chosen, store, loaded, lanes, held, device, total, used, cluster,
+                   dynamic_smem_bytes, keep_events, begin_together)  # fmt: skip
 
 
 def constants(device: SmDevice, share: float, cta_cycles: float) -> NDArray[np.float64]:
@@ -156,60 +164,53 @@ def constants(device: SmDevice, share: float, cta_cycles: float) -> NDArray[np.f
     return K
 
 
+def _starts_mbarrier(kernel: Kernel) -> NDArray[np.bool_]:
+    """Which instructions initialise an mbarrier."""
+    return np.array([i.opcode == "SYNCS" and "ARRIVE" not in i.modifiers
+                     for i in kernel.instructions])  # fmt: skip
+
+
 def _work(
-    plan: sample.Plan, kernel: Kernel, table: NDArray[np.int32], resident: int, cluster: int
+    plan: sample.Plan, store: TraceStore, kernel: Kernel, resident: int, cluster: int
 ) -> tuple[ts.Work, list[int]]:
-    """Traces of the sample as one set of arrays; returns the CTAs in their order."""
+    """The sample as one set of arrays; returns the CTAs in their order."""
     order = sorted(plan.traces)
     index = {n: i for i, n in enumerate(order)}
-    traces = [plan.traces[n] for n in order]
-    warps = traces[0].warps
-    first, rows, base, at = [0], [], 0, 0
-    addresses, seen, starts = [], {}, []
-    for trace in traces:
-        first += [int(n) + at for n in trace.start[1:]]
-        at += len(trace.pc)
-        key = id(trace.address)
-        if key not in seen:
-            seen[key] = base
-            addresses.append(trace.address)
-            base += len(trace.address)
-        starts.append(seen[key])
-        rows.append(np.where(trace.mem >= 0, trace.mem.astype(np.int64) + seen[key], -1))
+    kept = [plan.traces[n] for n in order]
+    streams = list(store.streams.values())
+    first = np.stack([k.stream.base + k.stream.start for k in kept])
+    own = np.cumsum([0, *(len(k.rows) for k in kept[:-1])])
     most = max(len(queue) for queue in plan.queues)
     queue = np.full((len(plan.queues), most), -1, np.int64)
     for i, numbers in enumerate(plan.queues):
         queue[i, : len(numbers)] = [index[n] for n in numbers]
-    address = np.concatenate(addresses) if base else np.full((1, 32), -1, np.int64)
-    inits = np.array([i.opcode == "SYNCS" and "ARRIVE" not in i.modifiers
-                      for i in kernel.instructions])  # fmt: skip
-    group = len(order) if kernel.cooperative else cluster
-    pending = events(traces, table, inits, starts, address, group)
+    pending = np.concatenate(store.needed) if store.needed else np.zeros(1, np.int64)
     return ts.Work(
-        table, np.concatenate([t.pc for t in traces]),
-        np.concatenate([t.mask for t in traces]).astype(np.int64), np.concatenate(rows), address,
-        np.array(first, np.int64), queue, resident, warps, cluster, int(kernel.cooperative),
-        pending, np.zeros(len(pending)),
+        store.table, np.concatenate([t.pc for t in streams]),
+        np.concatenate([t.mask for t in streams]), np.concatenate([t.nth for t in streams]),
+        np.concatenate([k.rows for k in kept]), store.rows, first, own, queue, resident,
+        kept[0].warps, cluster, int(kernel.cooperative), pending, np.zeros(len(pending)),
     ), order  # fmt: skip
 
 
 def _replay(
-    plan: sample.Plan, kernel: Kernel, lanes: int, held: Occupancy, device: SmDevice, total: int,
-    used: int, cluster: int, dynamic: int, keep_events: int, together: bool,
+    plan: sample.Plan, store: TraceStore, kernel: Kernel, lanes: int, held: Occupancy,
+    device: SmDevice, total: int, used: int, cluster: int, dynamic: int, keep_events: int,
+    together: bool,
 ) -> LaunchTiming:  # fmt: skip
     sms = len(plan.queues)
     k = device.constants
     warps = -(-lanes // 32)
     rate = max(k["cta_interval_cycles"], k["warp_interval_cycles"] * warps)
     resident = max(1, min(held.ctas, max(len(queue) for queue in plan.queues)))
-    table = tt.table(kernel, k)
-    work, order = _work(plan, kernel, table, resident, cluster)
+    work, order = _work(plan, store, kernel, resident, cluster)
     K = constants(device, sms / used, rate * used)
     shared = max(1024, kernel.shared_bytes) + dynamic
     bytes_used = shared * held.ctas if kernel.shared_bytes or dynamic else 0
     plan.order = order
-    region, fresh = sample.sharing(plan, table, used)
-    memory = mem.new_memory(sms, carve_out(device, bytes_used), TABLE_BITS, region, fresh)
+    region, fresh = sample.sharing(plan, store, used)
+    bits = TABLE_BITS if store.used[0] << 5 <= 1 << TABLE_BITS else LARGE_TABLE_BITS
+    memory = mem.new_memory(sms, carve_out(device, bytes_used), bits, region, fresh)
     state = ts.new_state(sms, resident, work.warps)
     begin = np.zeros((sms, resident))
     if not together:
@@ -217,7 +218,7 @@ def _replay(
             for sm, queue in enumerate(plan.queues):
                 first = queue[0] if queue else 0
                 begin[sm, place] = rate * (place * used + first % used)
-    result = ts.new_result(len(order), 4 * sms, len(work.first), keep_events)
+    result = ts.new_result(len(order), 4 * sms, len(order) * work.warps, keep_events)
     t0 = time.process_time()
     core.simulate(work, state, memory, result, K, begin, keep_events > 0)
     spent = time.process_time() - t0

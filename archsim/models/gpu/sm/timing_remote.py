@@ -108,12 +108,11 @@ def _row(
 
 
 @inner
-def bulk(w: ts.Work, s: ts.State, m: Memory, K: Any, sm: int, record: int, t: float) -> float:
+def bulk(w: ts.Work, s: ts.State, m: Memory, K: Any, sm: int, row: Ints, t: float) -> float:
     """When a bulk copy or the box of a tensor is there: its rows go through the TMA engine.
 
     A row costs at least ``bulk_row_cycles``, a copy at least ``bulk_interval_cycles``.
     """
-    row = w.address[w.row[record]]
     size, inward, tensor = max(16, row[2]), row[3] >= 0, row[4] >= 0
     start = max(t + K[c.BULK_ISSUE_CYCLES], s.tma[sm])
     at, last = start, start

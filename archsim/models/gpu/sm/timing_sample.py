@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_table as tt
-from archsim.models.gpu.sm.trace import Trace
+from archsim.models.gpu.sm.timing_traces import Kept, TraceStore
 
 BUDGET, EXACT, SCOUT = 1_500_000, 400_000, 8_000_000
 MOST_SMS, PROBES = 4, 8
@@ -24,7 +24,7 @@ IRREGULAR = 0.1  # coefficient of variation of the probes' lengths
 BALANCED_WAVES = 1.5
 TOGETHER = 0.05  # SMs that touch a sector within this share of a CTA do so at the same time
 
-Run = Callable[[list[int]], list[Trace]]
+Run = Callable[[list[int]], list[Kept]]
 Count = Callable[[list[int]], list[int]]
 
 
@@ -34,7 +34,7 @@ class Plan:
     ``longest``: the longest CTA of the grid (-1: not looked for), on the last sampled SM."""
 
     queues: list[list[int]]
-    traces: dict[int, Trace]
+    traces: dict[int, Kept]
     whole: bool
     longest: int = -1
     order: list[int] = field(default_factory=list)
@@ -52,7 +52,7 @@ def plan(
     if cluster > 1:
         return _plan_clusters(run, total, used, resident, cluster, exact)
     found = _probes(run, total)
-    lengths = np.array([max(1, len(trace.pc)) for trace in found.values()], float)
+    lengths = np.array([max(1, trace.records) for trace in found.values()], float)
     length, per_sm = float(lengths.mean()), -(-total // used)
     chosen, most = used, per_sm
     if not exact and length * total > EXACT:
@@ -86,7 +86,7 @@ def _plan_clusters(
     """The same for clusters, which run as one; of a grid that synchronises (``cluster`` CTAs are
     all of them) every CTA is traced and some SMs run theirs."""
     first = dict(enumerate(run([0])))
-    length = max(1.0, sum(len(trace.pc) for trace in first.values()) / len(first))
+    length = max(1.0, sum(trace.records for trace in first.values()) / len(first))
     if cluster == total and cluster > used:
         chosen = used if exact or length * total <= EXACT else max(1, min(MOST_SMS, used))
         sms = [int((i + 0.5) * used / chosen) for i in range(chosen)]
@@ -101,7 +101,7 @@ def _plan_clusters(
         fitting = BUDGET // (length * cluster * chosen)
         most = int(np.clip(fitting, min(per_slot, resident), per_slot))
     queues: list[list[int]] = []
-    traces: dict[int, Trace] = {}
+    traces: dict[int, Kept] = {}
     places = [int((n + 0.5) * slots / chosen) if chosen < slots else n for n in range(chosen)]
     if groups % slots and most == per_slot:
         places[0] = 0  # a slot that gets one cluster more than the others
@@ -115,12 +115,12 @@ def _plan_clusters(
     return Plan(queues, traces, most >= per_slot)
 
 
-def _probes(run: Run, total: int) -> dict[int, Trace]:
+def _probes(run: Run, total: int) -> dict[int, Kept]:
     """Traces of a few CTAs from all over the grid."""
     places = sorted({int((i + 0.5) * total / PROBES) for i in range(PROBES)})
     middle = places[len(places) // 2]
     first = {middle: run([middle])[0]}
-    if len(first[middle].pc) * len(places) > BUDGET // 2:
+    if first[middle].records * len(places) > BUDGET // 2:
         return first
     rest = [n for n in places if n != middle]
     return {**first, **dict(zip(rest, run(rest) if rest else [], strict=True))}
@@ -164,7 +164,7 @@ def _expected_maximum(n: int) -> float:
 
 
 def sharing(
-    chosen: Plan, table: NDArray[np.int32], used: int
+    chosen: Plan, store: TraceStore, used: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """(first sectors of regions, share of the sample's first touches that are the grid's first).
 
@@ -172,11 +172,13 @@ def sharing(
     SM, too; as in capture and recapture, pairs of touches over ``r`` estimate how many sectors the
     region has for all SMs, and so how often an SM finds a sector that another one has fetched.
     """
-    sms = len(chosen.queues)
-    touched = [_first_touches(chosen, table, queue) for queue in chosen.queues]
+    sms, alone = len(chosen.queues), (np.zeros(1, np.int64), np.tile([1.0, 0.0], (1, 1)))
+    if sms == used or sms < 2:
+        return alone
+    touched = [_first_touches(chosen, store, queue) for queue in chosen.queues]
     every = np.concatenate([t[0] for t in touched])
-    if sms == used or sms < 2 or not len(every):
-        return np.zeros(1, np.int64), np.tile([1.0, 0.0], (1, 1))
+    if not len(every):
+        return alone
     places = np.concatenate([t[1] for t in touched])
     sectors, inverse, times = np.unique(every, return_inverse=True, return_counts=True)
     regions, index = np.unique(sectors >> 11, return_inverse=True)
@@ -198,20 +200,21 @@ def sharing(
 
 
 def _first_touches(
-    chosen: Plan, table: NDArray[np.int32], queue: list[int]
+    chosen: Plan, store: TraceStore, queue: list[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Sectors that an SM loads, and how far in its CTA (0 to 1) it first does."""
     sectors, places = [np.zeros(0, np.int64)], [np.zeros(0)]
     for n in queue:
-        trace = chosen.traces[n]
-        kinds = table[trace.pc, tt.KIND]
-        rows = np.flatnonzero(((kinds == tt.LOAD) | (kinds == tt.COPY_ASYNC)) & (trace.mem >= 0))
-        if not len(rows):
+        stream, own = chosen.traces[n].stream, chosen.traces[n].rows
+        kinds = store.table[stream.pc, tt.KIND]
+        loads = ((kinds == tt.LOAD) | (kinds == tt.COPY_ASYNC)) & (stream.nth >= 0)
+        records = np.flatnonzero(loads)
+        if not len(records):
             continue
-        warp = np.searchsorted(trace.start, rows, "right") - 1
-        length = np.maximum(1, np.diff(trace.start))[warp]
-        where = np.repeat((rows - trace.start[warp]) / length, 32)
-        found = (trace.address[trace.mem[rows]] // mem.SECTOR).ravel()
+        warp = np.searchsorted(stream.start, records, "right") - 1
+        length = np.maximum(1, np.diff(stream.start))[warp]
+        where = np.repeat((records - stream.start[warp]) / length, 32)
+        found = (store.rows[own[stream.nth[records]]] // mem.SECTOR).ravel()
         kept = found >= 0
         order = np.argsort(where[kept], kind="stable")
         values, at = np.unique(found[kept][order], return_index=True)

@@ -23,7 +23,7 @@ CODE_LINES, CODE_SHIFT = 120, 4  # the instruction cache: lines of 16 instructio
 QUEUE = 64  # remembered entries of a sub-core's memory queue
 
 # Columns of WHERE (int64): what a slot holds and where it is.
-AT, END, CTA, SM, PLACE, INDEX, COPY_GROUPS, TENSOR_GROUPS = range(8)
+AT, END, CTA, SM, PLACE, INDEX, COPY_GROUPS, TENSOR_GROUPS, ROWS = range(9)
 
 # Columns of HELD (int64): one row a CTA place of an SM.
 ARRIVALS, LIVE, HELD_CTA, CLUSTER_ARRIVALS = range(4)
@@ -32,20 +32,24 @@ ARRIVALS, LIVE, HELD_CTA, CLUSTER_ARRIVALS = range(4)
 class Work(NamedTuple):
     """What the core replays.
 
-    ``table`` int32[instructions, columns]; ``pc`` int32, ``mask`` int64, ``row`` int64 of every
-    record; ``address`` int64[rows, 32]; ``first`` int64[ctas * warps + 1] record bounds of every
-    warp; ``queue`` int64[sms, most] CTAs of each SM in order (-1: none); ``resident`` CTAs an SM
-    holds; ``warps`` of a CTA; ``cluster`` CTAs in a cluster; ``grid`` 1 where the barrier of
-    clusters is that of the whole grid; ``pending`` int64[events] contributions that an mbarrier's
-    phase still misses, ``done`` float64[events] the latest of them.
+    ``table`` int32[instructions, columns]; ``pc`` int32, ``mask`` uint32, ``nth`` int32 of every
+    record of the streams (`timing_traces`); ``rows`` int32 of every CTA, ``address``
+    int64[rows, 32]; ``first`` int64[ctas, warps + 1] record bounds of every warp, ``own``
+    int64[ctas] where a CTA's rows begin; ``queue`` int64[sms, most] CTAs of each SM in order
+    (-1: none); ``resident`` CTAs an SM holds; ``warps`` of a CTA; ``cluster`` CTAs in a cluster;
+    ``grid`` 1 where the barrier of clusters is that of the whole grid; ``pending`` int64[events]
+    contributions that an mbarrier's phase still misses, ``done`` float64[events] the latest of
+    them.
     """
 
     table: Any
     pc: Any
     mask: Any
-    row: Any
+    nth: Any
+    rows: Any
     address: Any
     first: Any
+    own: Any
     queue: Any
     resident: int
     warps: int
@@ -59,7 +63,7 @@ class State(NamedTuple):
     """State of the SMs.
 
     By slot: ``next`` float64 earliest issue, ``age`` float64 place in the queue, ``unit`` int64 of
-    the next record, ``warp`` float64[slots, WARP_COLUMNS], ``where`` int64[slots, 8], ``ring``
+    the next record, ``warp`` float64[slots, WARP_COLUMNS], ``where`` int64[slots, 9], ``ring``
     float64[slots, 2, RING]. ``slot_of`` int64[sms, resident, warps]. By sub-core: ``members``
     int64[subs, 2] first slot, slots; ``free`` float64[subs, units]; ``mio`` float64[subs, QUEUE]
     times at which queued memory instructions leave, ``mio_at`` int64; ``last`` float64 last issue,
@@ -147,7 +151,7 @@ def new_state(sms: int, resident: int, warps: int) -> State:
     places = max(sum(q == k for row in rows for q in row) for k in range(4))
     slots = subs * places
     slot_of = np.zeros((sms, resident, warps), np.int64)
-    where = np.full((slots, 8), -1, np.int64)
+    where = np.full((slots, 9), -1, np.int64)
     for sm in range(sms):
         for p in range(resident):
             for i in range(warps):
@@ -155,7 +159,7 @@ def new_state(sms: int, resident: int, warps: int) -> State:
                 slot = q * places + members[q, 1]
                 members[q] = (q * places, members[q, 1] + 1)
                 slot_of[sm, p, i] = slot
-                where[slot] = (0, 0, -1, sm, p, i, 0, 0)
+                where[slot] = (0, 0, -1, sm, p, i, 0, 0, 0)
     return State(
         np.full(slots, 1e300), np.zeros(slots), np.full(slots, tt.NONE, np.int64),
         np.zeros((slots, WARP_COLUMNS)), where, np.zeros((slots, 2, RING)), slot_of, members,
