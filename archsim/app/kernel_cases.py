@@ -158,5 +158,19 @@ def _module_cases(path: Path) -> Iterator[KernelCase]:
         for key in options:
             if key not in ("cluster", "dynamic_smem_bytes", "expect", "arch"):
                 raise ConfigError(f"{path}: case {row[0]} must not have the option {key!r}")
-        grid, block = (tuple(np.atleast_1d(v).tolist()) for v in row[2:4])
+        place = f"{path}: case {row[0]}"
+        if not (hasattr(row[1], "py_func") or hasattr(row[1], "instructions")):
+            raise ConfigError(f"{place}: kernel must be a @cuda.jit function, not {row[1]!r}")
+        grid, block = (
+            _extents(v, place, key) for v, key in zip(row[2:4], ("grid", "block"), strict=True)
+        )
         yield KernelCase(str(row[0]), row[1], grid, block, tuple(row[4]), options)
+
+
+def _extents(value: Any, place: str, name: str) -> tuple[int, ...]:
+    """The extents of a grid or block; the simulator says whether they can be launched."""
+    found = np.atleast_1d(np.asarray(value))
+    if found.dtype.kind not in "iu" or found.ndim != 1:
+        raise ConfigError(f"{place}: {name} must be whole numbers, not {value!r}")
+    extents: list[int] = found.tolist()
+    return tuple(extents)

@@ -42,8 +42,9 @@ def kernel_and_print(
         except ArchsimError as error:
             if len(cases) == 1:
                 raise
-            print(f"archsim: {case.name}: {error}", file=sys.stderr)
-            rows.append({"name": case.name, "error": str(error)})
+            told = str(error).removeprefix(f"{case.name}: ")
+            print(f"archsim: {case.name}: {told}", file=sys.stderr)
+            rows.append({"name": case.name, "error": told})
             continue
         if timeline is not None:
             from archsim.models.gpu.sm.timing_report import timelines

@@ -240,6 +240,9 @@ def test_the_verb_answers_and_checks(tmp_path: Path) -> None:
     assert main(["kernel", str(file), "--check"]) == 1
 
 
+JITTED = "from numba import cuda\nf = cuda.jit(lambda: 0)\ndef cases(rng): yield 'a', f, {}, ()"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -247,6 +250,9 @@ def test_the_verb_answers_and_checks(tmp_path: Path) -> None:
         ("1 / 0", "import without an error"),
         ("def cases(rng): yield 1", "case 0 must be"),
         ("def cases(rng): yield 'a', None, 1, 1, (), {'speed': 1}", "option 'speed'"),
+        ("def cases(rng): yield 'a', len, 1, 1, ()", "case a: kernel must be a @cuda.jit function"),
+        (JITTED.format("1.5, 1"), "case a: grid must be whole numbers, not 1.5"),
+        (JITTED.format("1, 'x'"), "case a: block must be whole numbers, not 'x'"),
     ],
 )
 def test_a_bad_module_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
