@@ -27,7 +27,8 @@ INSERT = """INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     metrics = excluded.metrics, error = excluded.error, reason = excluded.reason,
     crc = excluded.crc, detail = excluded.detail WHERE status = 'lost'"""
 DETAIL = "INSERT INTO details VALUES (?, ?)"
-RUN = """INSERT INTO run VALUES (?, ?)
+ADDED = "INSERT INTO added VALUES (?, ?)"
+RUN = """INSERT INTO run SELECT key, min(idx) FROM added WHERE true GROUP BY key ORDER BY key
     ON CONFLICT (key) DO UPDATE SET idx = min(idx, excluded.idx)"""
 TODO = """INSERT INTO todo SELECT idx, key FROM run LEFT JOIN points USING (key)
     WHERE points.key IS NULL OR points.status = 'lost' ORDER BY idx"""
@@ -62,6 +63,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._unsorted = False
         self._lock = FileLock(path)
         try:
             with guard(path):
@@ -134,15 +136,30 @@ class Store:
             raise
 
     def add_to_run(self, pairs: Iterable[tuple[str, int]]) -> None:
-        """Count ``(key, index)`` pairs to this run; of equal keys the lowest index stays."""
+        """Count ``(key, index)`` pairs to this run; of equal keys the lowest index stays.
+
+        Keys are digests: put in order one batch after another each would touch a page of its own.
+        They are sorted together when somebody asks.
+        """
         with guard(self.path):
             self._db.execute("BEGIN")
-            self._db.executemany(RUN, sorted(pairs))
+            self._db.executemany(ADDED, pairs)
             self._db.execute("COMMIT")
+        self._unsorted = True
+
+    def _sort(self) -> None:
+        """Put what was added to this run in its place."""
+        if self._unsorted:
+            self._db.execute("BEGIN")
+            self._db.execute(RUN)
+            self._db.execute("DELETE FROM added")
+            self._db.execute("COMMIT")
+            self._unsorted = False
 
     def plan(self) -> int:
         """Find the points of this run that the store lacks; return how many."""
         with guard(self.path):
+            self._sort()
             self._db.execute("DELETE FROM todo")
             self._db.execute(TODO)
         return self._count("SELECT count(*) FROM todo")
@@ -167,6 +184,7 @@ class Store:
     def failures(self, limit: int) -> list[tuple[str, str, int]]:
         """Return ``(error, reason, points)`` of this run's most frequent failures."""
         with guard(self.path):
+            self._sort()
             return self._db.execute(
                 """SELECT error, reason, count(*) FROM run CROSS JOIN points USING (key)
                 WHERE status <> 'ok' GROUP BY error, reason ORDER BY 3 DESC, 1, 2 LIMIT ?""",
@@ -176,6 +194,7 @@ class Store:
     def failed_by_class(self) -> list[tuple[str, str, int]]:
         """Return ``(error, one of its reasons, points)`` of this run by class of exception."""
         with guard(self.path):
+            self._sort()
             return self._db.execute(
                 """SELECT error, min(reason), count(*) FROM run CROSS JOIN points USING (key)
                 WHERE status <> 'ok' GROUP BY error ORDER BY error"""
@@ -184,6 +203,7 @@ class Store:
     def metric_names(self) -> list[str]:
         """Return the sorted names of all metrics of this run."""
         with guard(self.path):
+            self._sort()
             found = self._db.execute(
                 """SELECT DISTINCT metric.key FROM run CROSS JOIN points USING (key),
                 json_each(points.metrics) AS metric ORDER BY 1"""
@@ -193,6 +213,7 @@ class Store:
     def rows(self) -> Iterator[Row]:
         """Yield the points of this run by rising key, each checked against its checksum."""
         with guard(self.path):
+            self._sort()
             for index, key, status, metrics, reason, crc in self._db.execute(ROWS):
                 if crc != checksum(key, status, metrics, reason):
                     raise sqlite3.DatabaseError("checksum")
@@ -201,6 +222,8 @@ class Store:
     def select(self, keys: Sequence[str]) -> Iterator[Row]:
         """Yield the points of ``keys``, in that order."""
         query = "SELECT run.idx, status, metrics, reason FROM run JOIN points USING (key)"
+        with guard(self.path):
+            self._sort()
         for key in keys:
             with guard(self.path):
                 row = self._db.execute(f"{query} WHERE run.key = ?", (key,)).fetchone()
@@ -220,6 +243,7 @@ class Store:
 
     def _count(self, query: str) -> int:
         with guard(self.path):
+            self._sort()
             (count,) = self._db.execute(query).fetchone()
         return int(count)
 
