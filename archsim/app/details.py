@@ -15,6 +15,11 @@ KEPT = 2_000
 """Points up to which a run stores every answer whole. A larger one stores the metrics, which takes
 a third of the time, and works out the rest for the designs that somebody looks at."""
 
+UNEXPLAINED = (
+    f"Operators are not shown: a run of more than {KEPT:,} points stores metrics alone, and this "
+    "archsim, or the workload's file, is not that of the run. Run it again to see them."
+)
+
 
 def detail_of(
     folder: Path, context: Mapping[str, Any], point: Mapping[str, Any]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archsim.app.details import KEPT, detail_of
+from archsim.app.details import KEPT, UNEXPLAINED, detail_of
 from archsim.app.device_summary import device_summary
 from archsim.app.evidence import MEASURED, RTL, keep, kept
 from archsim.app.finished import (
@@ -211,6 +211,7 @@ def report_data(folder: Path) -> ReportData:
         left_out=sample.left_out, reasons=sample.reasons,
         search=search, history=history(folder) if search else (), timeline=kept_events(folder),
         rtl=kept(folder, RTL), validation=kept(folder, MEASURED),
+        unexplained=UNEXPLAINED if top is not None and top["key"] not in details else "",
     )  # fmt: skip
 
 

@@ -41,7 +41,8 @@ class ReportData:
     ``history`` lists (points evaluated, share of the last hypervolume) after each generation.
     ``timeline`` holds the trace events of the best design. ``rtl`` is what ``archsim cosim --json``
     writes, with its file's name as ``source``. ``designs`` are the finished designs on the page
-    where they are more than those of ``points``, which are among them.
+    where they are more than those of ``points``, which are among them. ``unexplained`` says why the
+    best design has no ``details``.
     """
 
     title: str
@@ -61,6 +62,7 @@ class ReportData:
     timeline: Sequence[Mapping[str, Any]] = ()
     rtl: Mapping[str, Any] | None = None
     designs: Designs | None = None
+    unexplained: str = ""
 
     def failed_by_reason(self) -> Mapping[str, int]:
         """Return how many points of the run failed, by reason."""

@@ -53,6 +53,7 @@ def build(data: ReportData) -> dict[str, Any]:
         "limits": {c.metric: plain(c.to_dict()) for c in data.constraints},
         "broken": packed(designs.broken),
         "details": _details(data, points, row),
+        "unexplained": data.unexplained,
         "failed": {
             "count": sum(data.failed_by_reason().values()),
             "listed": [_failure(p) for p in sorted(failed, key=_key)[:MAX_FAILED]],

@@ -38,6 +38,8 @@ def render_run(
         if detail.get("estimated"):
             parts += [Text(), render_estimated(detail, width)]
         parts += [Text(f"note: {note}") for note in detail.get("notes", [])]
+    elif data.unexplained:
+        parts += [Text(), Text(data.unexplained)]
     if reasons := data.failed_by_reason():
         parts += [Text(), render_failures(reasons, len(done) + data.left_out)]
     if report is not None:

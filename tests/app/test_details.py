@@ -54,3 +54,16 @@ def test_a_large_run_stores_metrics_and_shows_the_same(
     assert f"2 of 4 points were in {whole / STORE} already" in capsys.readouterr().out
     monkeypatch.setattr(details, "identify", lambda context, overrides: "of another version")
     assert not running.report_data(short).details
+
+
+def test_a_run_of_another_version_says_why_it_shows_no_operators(
+    runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, short = runs
+    assert not running.report_data(short).unexplained
+    monkeypatch.setattr(details, "identify", lambda context, overrides: "of another version")
+    capsys.readouterr()
+    assert main(["report", str(short)]) == 0
+    assert "Run it again to see them." in " ".join(capsys.readouterr().out.split())
+    assert "stores metrics alone" in (short / "report.html").read_text()
+    assert main(["compare", str(short), str(short)]) == 0

@@ -63,11 +63,13 @@ function showSelected() {
   const own = DATA.details[STATE.row];
   const row = own ? STATE.row : DATA.best;
   const detail = own || DATA.details[DATA.best];
-  VISIBLE.operators = VISIBLE.estimated = Boolean(detail);
+  VISIBLE.estimated = Boolean(detail);
+  VISIBLE.operators = Boolean(detail || DATA.unexplained);
   VISIBLE.roofline = Boolean(detail && detail.device.bandwidth && Object.keys(detail.device.peaks).length
     && detail.operators.some((op) => op.flops > 0 && op.bytes > 0));
   reveal();
-  if (!detail) return;
+  $("operators-chart").hidden = !detail;
+  if (!detail) { $("operators-hint").textContent = DATA.unexplained; return; }
   const whose = own ? `design ${designKey(row)}` : `the best design (${designKey(row)}); the operators of the selected one are not embedded`;
   const free = detail.operators.filter((op) => !(op.flops > 0)).length;
   $("roofline-hint").textContent = `Operators of ${whose}. Area is the share of time, shape and colour the largest term. Roofs are those of this design`
