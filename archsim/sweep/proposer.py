@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 SAMPLED = tuple(method for method in METHODS if method != "grid")
 GENERATION: Final[Mapping[str, int]] = {"nsga2": 48, "tpe": 16, "random": 64, "grid": 512}
 """Points asked for at once. NSGA-II: its population; TPE: few, as it learns from every answer."""
-PATIENCE = 8
-"""Suggestions in a row of known points after which a neighbour of one is taken instead."""
+PATIENCE: Final[Mapping[str, int]] = {"nsga2": 8, "tpe": 1, "random": 8}
+"""Suggestions in a row of known points after which a neighbour of one is taken instead. TPE's cost
+most, and repeat themselves most."""
+AT_RANDOM: Final[Mapping[str, int]] = {"tpe": 4}
+"""Every so manyth point is taken at random: alone TPE can settle on one of several fronts."""
+STARTUP = 10
+"""Points at random for each axis before TPE learns from them."""
+CANDIDATES = 4
+"""Draws from TPE's model of good points that it chooses from: many make it greedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +62,12 @@ class Proposer:
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.generation = GENERATION[method]
+        self._patience, self._at_random = PATIENCE[method], AT_RANDOM.get(method, 0)
         self._axes = [_Axis(p, c) for p, c in zip(space.paths, space.columns, strict=True)]
         self._size = space.size
         self._random = random.Random(seed)
         self._study = optuna.create_study(
-            sampler=_sampler(method, seed), directions=["minimize"] * objectives
+            sampler=_sampler(method, seed, len(self._axes)), directions=["minimize"] * objectives
         )
         self._known: set[int] = set()
         self._pending: dict[int, Trial] = {}
@@ -72,12 +80,14 @@ class Proposer:
         asked: list[int] = []
         missed = 0
         while len(asked) < most and len(self._known) < self._size:
+            if self._at_random and not missed and not (len(self._known) + 1) % self._at_random:
+                self._enqueue(self._random.randrange(self._size))
             trial = self._study.ask()
             index = self._index(trial)
             if index in self._known:
                 self._refuse(trial)
                 missed += 1
-                if missed >= PATIENCE:
+                if missed >= self._patience:
                     self._enqueue(self._neighbour(index))
                 continue
             missed = 0
@@ -180,7 +190,7 @@ class _Axis:
         return self._order[min(max(rank, 0), len(self.values) - 1)]
 
 
-def _sampler(method: str, seed: int) -> BaseSampler:
+def _sampler(method: str, seed: int, axes: int) -> BaseSampler:
     from optuna import samplers
 
     if method == "random":
@@ -188,5 +198,8 @@ def _sampler(method: str, seed: int) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # both options are marked experimental
         if method == "tpe":
-            return samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+            return samplers.TPESampler(
+                seed=seed, multivariate=True, constant_liar=True, n_ei_candidates=CANDIDATES,
+                n_startup_trials=STARTUP * axes,
+            )  # fmt: skip
         return samplers.NSGAIISampler(seed=seed, population_size=GENERATION["nsga2"])

@@ -1,4 +1,6 @@
+import errno
 import os
+import socket
 import threading
 import time
 from pathlib import Path
@@ -20,7 +22,19 @@ def on_path(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", HERE)
 
 
-def test_a_cluster_writes_the_bytes_of_a_local_run(sweep, results, on_path):
+@pytest.fixture
+def dashboards_port():
+    """Somebody else's cluster has the port of Dask's dashboard."""
+    with socket.socket() as other:
+        try:
+            other.bind(("0.0.0.0", 8787))
+            other.listen()
+        except OSError as error:  # another test run's
+            assert error.errno == errno.EADDRINUSE
+        yield
+
+
+def test_a_cluster_writes_the_bytes_of_a_local_run(sweep, results, on_path, dashboards_port):
     context = {"bad": [3], "unidentified": 6}
     sweep(SPACE, context, folder="local")
     factory, workers = cluster("local:2")
