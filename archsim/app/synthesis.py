@@ -22,15 +22,18 @@ def synth_and_print(
     top: str,
     seeds: int,
     minutes: float,
+    placer: str | None,
     record: bool,
     json_file: Path | None,
 ) -> None:
     """Synthesise a device's RTL, print what it needs, and keep the counts if ``record``."""
     from hdl.synth import synth
     from hdl.synth.asic import TARGET
+    from hdl.synth.run import PLACERS
     from hdl.synth.targets import TARGETS, TOPS
 
     _check_choice("--target", target, (*TARGETS, TARGET))
+    _check_choice("--placer", placer or "heap", tuple(PLACERS))
     _check_choice("--top", top, TOPS)
     device = load_hardware(file, overrides)
     if target == TARGET:
@@ -42,7 +45,9 @@ def synth_and_print(
             print(f"recorded in {rtl_machine(device).record(device, data | {'energy_pj': energy})}")
         write_json(json_file, data)
         return
-    result = synth(device, target, tuple(range(1, seeds + 1)), top=top, minutes=minutes)
+    result = synth(
+        device, target, tuple(range(1, seeds + 1)), top=top, minutes=minutes, placer=placer
+    )
     data = result.to_dict()
     print_table(f"{device.name} ({top}) on {result.part}", resource_rows(data))
     if result.seeds or result.unrouted_seeds:

@@ -77,6 +77,10 @@ def synth(
     minutes: Annotated[
         float, typer.Option(help="Time limit of a placement; one given up counts as slowest.")
     ] = 30.0,
+    placer: Annotated[
+        str | None,
+        typer.Option(help="heap, or static for congested designs (default: by the machine)."),
+    ] = None,
     parts: Annotated[
         bool,
         typer.Option("--parts", help="Counts of each part of the design, synthesised for itself."),
@@ -94,4 +98,4 @@ def synth(
     if parts:
         synthesis.parts_and_print(file, chosen, target, record, json)
         return
-    synthesis.synth_and_print(file, chosen, target, top, seeds, minutes, record, json)
+    synthesis.synth_and_print(file, chosen, target, top, seeds, minutes, placer, record, json)

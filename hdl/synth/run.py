@@ -29,7 +29,16 @@ MOST_MINUTES = 10_000
 """A week: what the system's timers take, and more than any placement is worth."""
 
 SEARCH_MHZ = 180
-"""What placement aims at; above what these designs reach."""
+"""What placement aims at; above what these designs reach (for a slow one 30 changed nothing)."""
+
+PLACERS = {
+    "heap": ("--placer", "heap", "--router", "router1"),
+    "static": ("--placer", "static", "--router", "router2"),
+}
+"""``static`` spreads cells by their density, its router bargains: for congested designs."""
+
+CONGESTED = ("edgemoe",)
+"""Machines whose wide products congest the rows of multipliers: ``static`` unless asked."""
 
 
 def synth(
@@ -40,20 +49,25 @@ def synth(
     top: str = "core",
     cache: Path | None = None,
     minutes: float = MINUTES,
+    placer: str | None = None,
 ) -> SynthResult:
     """Synthesise ``device``'s RTL for ``target``; place and route once a seed where possible.
 
     A placement that has not ended after ``minutes`` is given up: the router can go in circles for
-    one seed of a design that it routes with the next. Results are kept in ``cache`` (by default
-    the user's cache folder) by Verilog text, target, seed and tool version. Raises ``SynthError``
-    where a tool is missing or the design does not fit.
+    one seed of a design that it routes with the next. ``placer`` is one of ``PLACERS``, by default
+    the one that suits the machine. Results are kept in ``cache`` (by default the user's cache
+    folder) by Verilog text, target, placer, seed and tool version. Raises ``SynthError`` where a
+    tool is missing or the design does not fit.
     """
-    _check(target, top, seeds, minutes)
+    placer = placer or ("static" if device.params.MACHINE in CONGESTED else "heap")
+    _check(target, top, seeds, minutes, placer)
     part = TARGETS[target]
     module, verilog = synthesis_top(device.params, top, ecp5=bool(part.place))
     digest = hashlib.sha256(verilog.encode()).hexdigest()
     with tempfile.TemporaryDirectory(prefix="archsim-synth-") as scratch:
-        flow = _Flow(part, module, verilog, cache or default_cache(), Path(scratch), minutes)
+        flow = _Flow(
+            part, module, verilog, cache or default_cache(), Path(scratch), minutes, placer
+        )
         cells = flow.cells()
         used = counts.resources(cells, target)
         _check_fit(device.name, part, used)
@@ -72,12 +86,14 @@ def synth(
     )  # fmt: skip
 
 
-def _check(target: str, top: str, seeds: Sequence[int], minutes: float) -> None:
+def _check(target: str, top: str, seeds: Sequence[int], minutes: float, placer: str) -> None:
     if target not in TARGETS:
         names = ", ".join((*TARGETS, "osu018"))
         raise SynthError(f"target must be one of {names}, not {target!r}")
     if top not in TOPS:
         raise SynthError(f"top must be one of {', '.join(TOPS)}, not {top!r}")
+    if placer not in PLACERS:
+        raise SynthError(f"placer must be one of {', '.join(PLACERS)}, not {placer!r}")
     if not seeds:
         raise SynthError("seeds must be one or more numbers, not none")
     if not 0 < minutes <= MOST_MINUTES:
@@ -96,10 +112,12 @@ class _Flow:
     """One design on one part, with its results kept under ``cache``."""
 
     def __init__(
-        self, part: Target, module: str, verilog: str, cache: Path, folder: Path, minutes: float
-    ) -> None:
+        self, part: Target, module: str, verilog: str, cache: Path, folder: Path, minutes: float,
+        placer: str,
+    ) -> None:  # fmt: skip
         self.part = part
         self.minutes = minutes
+        self.placer = placer
         self.module = module
         self.verilog = verilog
         self.versions = {"yosys": tools.version(tools.YOSYS)}
@@ -118,7 +136,8 @@ class _Flow:
     def place(self, seed: int) -> dict[str, Any] | None:
         """Return ``fmax_mhz`` and ``critical_path`` of one seed; None past the time limit."""
         try:
-            found: dict[str, Any] = self.kept.get(f"{SEARCH_MHZ}/{seed}", lambda: self._place(seed))
+            name = f"{SEARCH_MHZ}/{seed}" + ("" if self.placer == "heap" else f"/{self.placer}")
+            found: dict[str, Any] = self.kept.get(name, lambda: self._place(seed))
         except tools.TimeLimitError:
             return None
         return found
@@ -144,7 +163,7 @@ class _Flow:
         folder, _ = self._synthesise()
         arguments = [*self.part.place, "--json", "netlist.json", "--seed", str(seed), "-q"]
         arguments += ["--freq", str(SEARCH_MHZ), "--timing-allow-fail", "--lpf-allow-unconstrained"]
-        arguments += ["--report", f"report_{seed}.json"]
+        arguments += [*PLACERS[self.placer], "--report", f"report_{seed}.json"]
         tools.run(tools.NEXTPNR, arguments, folder, self.minutes)
         report = json.loads((folder / f"report_{seed}.json").read_text())
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -100,6 +101,7 @@ def test_harness_connects_every_port():
             "target must be one of ecp5-85f, xcup, zu9eg, xc7, osu018, not 'virtex'",
         ),
         ({"top": "pads"}, "top must be one of core, axi, not 'pads'"),
+        ({"placer": "best"}, "placer must be one of heap, static, not 'best'"),
         ({"seeds": ()}, "seeds must be one or more numbers, not none"),
         ({"minutes": 0}, "minutes must be above 0 and at most 10000, not 0"),
         ({"minutes": float("inf")}, "minutes must be above 0 and at most 10000, not inf"),
@@ -159,6 +161,27 @@ def test_seed_that_is_not_routed(tmp_path, monkeypatch, routed, shown, median):
     assert result.unrouted_seeds == tuple({1, 2, 3} - set(routed))
     assert result.critical_path == shown and result.median_fmax_mhz == median
     assert result.to_dict()["unrouted_seeds"] == list(result.unrouted_seeds)
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "router"),
+    [("os_4x4_int8", None, "router1"), ("ecp5", None, "router2"), ("ecp5", "heap", "router1")],
+)
+def test_placer_suits_the_machine(tmp_path, monkeypatch, device, asked, router):
+    calls = []
+
+    def call(tool, arguments, folder, minutes=None):
+        calls.append(arguments)
+        report = {"fmax": {"clk": {"achieved": 9}}, "critical_paths": []}
+        (folder / "report_1.json").write_text(json.dumps(report))
+
+    monkeypatch.setattr(run._Flow, "_synthesise", lambda flow: (flow.folder, {}))
+    monkeypatch.setattr(tools, "run", call)
+    monkeypatch.setattr(tools, "version", lambda tool: "1")
+    for _ in range(2):  # the second time it is kept
+        result = synth(load_device(device), "ecp5-85f", (1,), cache=tmp_path, placer=asked)
+    assert result.fmax_mhz == (9.0,) and len(calls) == 1
+    assert calls[0][calls[0].index("--router") + 1] == router
 
 
 @pytest.mark.slow
