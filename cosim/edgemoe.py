@@ -154,9 +154,8 @@ class _Block:
         for word, (row, column) in zip(
             found, words.result_rows(self.params, x, exact), strict=True
         ):
-            out[row, column : column + self.params.tile_out] = words.unpacked(
-                word, self.params.tile_out
-            )
+            kept = exact[row, column : column + self.params.tile_out].size  # fewer in the last tile
+            out[row, column : column + kept] = words.unpacked(word, self.params.tile_out)[:kept]
         return out
 
     def _mlp(self, x: Ints, expert: int | None = None, **end: Any) -> Ints:

@@ -12,6 +12,7 @@ from typing import Any
 
 from hdl.rtl import synthesis_top
 from hdl.synth import counts, timing, tools
+from hdl.synth.floorplan import floorplan
 from hdl.synth.harness import HARNESS, harness
 from hdl.synth.kept import Kept, default_cache
 from hdl.synth.pack import pack_netlist
@@ -35,7 +36,7 @@ PLACERS = {
     "heap": ("--placer", "heap", "--router", "router1"),
     "static": ("--placer", "static", "--router", "router2"),
 }
-"""``static`` spreads cells by their density, its router bargains: for congested designs."""
+"""``static`` spreads cells by their density around placed multipliers, its router bargains."""
 
 CONGESTED = ("edgemoe",)
 """Machines whose wide products congest the rows of multipliers: ``static`` unless asked."""
@@ -157,6 +158,8 @@ class _Flow:
             tools.run(tools.YOSYS, ["-q", "-p", "; ".join(script)], folder)
             if self.part.place:
                 pack_netlist(folder / "netlist.json", HARNESS)
+            if self.part.place and self.placer == "static":
+                floorplan(folder / "netlist.json", HARNESS)
         return folder, counts.cells_by_type((folder / "stat.json").read_text())
 
     def _place(self, seed: int) -> dict[str, Any]:

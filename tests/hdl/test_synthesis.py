@@ -9,6 +9,7 @@ import pytest
 
 from archsim.config import load_device
 from hdl.synth import SynthError, counts, run, synth, timing, tools
+from hdl.synth.floorplan import COLUMNS, ROWS, place_multipliers
 from hdl.synth.harness import harness
 from hdl.synth.pack import pack_output_registers
 
@@ -161,6 +162,55 @@ def test_seed_that_is_not_routed(tmp_path, monkeypatch, routed, shown, median):
     assert result.unrouted_seeds == tuple({1, 2, 3} - set(routed))
     assert result.critical_path == shown and result.median_fmax_mhz == median
     assert result.to_dict()["unrouted_seeds"] == list(result.unrouted_seeds)
+
+
+def product(name, multipliers, bit):
+    """``multipliers`` whose outputs from ``bit`` on meet in a chain of adders."""
+    cells = {}
+    directions = {"P0": "output", "A0": "input", "S0": "output"}
+    for n in range(multipliers):
+        pins = {"A0": [1], "P0": [bit + n]}
+        cells[f"{name}_MULT18X18D_P{n}"] = {
+            "type": "MULT18X18D", "connections": pins, "port_directions": directions,
+        }  # fmt: skip
+        pins = {"A0": [bit + n], "P0": [bit + 100 + n - 1], "S0": [bit + 100 + n]}
+        cells[f"{name}_CCU2C_{n}"] = {
+            "type": "CCU2C", "connections": pins, "port_directions": {**directions, "P0": "input"},
+        }  # fmt: skip
+    return cells
+
+
+def places(module):
+    return {n: c["attributes"]["BEL"] for n, c in module["cells"].items() if "attributes" in c}
+
+
+def block_of(bel):
+    column, row = (int(part[1:]) for part in bel.split("/")[:2])
+    return max(x for x in COLUMNS if x <= column), row
+
+
+def test_multipliers_of_a_product_share_a_block():
+    cells = {**product("core.datapath.norm.$1", 4, 1000), **product("core.gate.$2", 2, 2000)}
+    cells |= {**product("core.gate.$3", 2, 3000), **product("core.datapath.norm.$4", 1, 4000)}
+    module = {"cells": cells}
+    assert place_multipliers(module) == 9
+    found = places(module)
+    assert len(set(found.values())) == 9
+    blocks = [{block_of(b) for n, b in found.items() if f"${k}_" in n} for k in (1, 2, 3, 4)]
+    assert [len(b) for b in blocks] == [1, 1, 1, 1]
+    assert blocks[1] == blocks[2] and len({*blocks[0], *blocks[1], *blocks[3]}) == 3
+    assert {row for b in blocks for _, row in b} <= set(ROWS)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_as_many_multipliers_as_the_part_has_find_a_place(size):
+    cells = {}
+    for n in range(156 // size):
+        cells |= product(f"core.unit.${n}", size, 1000 * (n + 1))
+    module = {"cells": cells}
+    count = 156 // size * size
+    assert place_multipliers(module) == count
+    assert len(set(places(module).values())) == count
 
 
 @pytest.mark.parametrize(
