@@ -112,6 +112,26 @@ def test_designs_without_rtl_are_refused_in_one_sentence(change, words):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"experts": 3, "top_k": 3, "heads": 1},
+        {"image_width": 40, "dim": 24, "heads": 3, "mlp_hidden": 44, "expert_hidden": 20},
+    ],
+    ids=["three experts", "eleven tokens of 24"],
+)
+def test_shapes_that_tiles_do_not_divide_are_exact(change):
+    params = replace(SMALL, **change)
+    weights = quantise(params, draw(params, 2))
+    size = (params.channels, params.image_height, params.image_width)
+    pixels = np.random.default_rng(5).integers(0, 256, size)
+    bench = Bench(params, Stimulus())
+    found = simulate_encoder(bench, weights, pixels, 1, "odd")
+    assert (found == Encoder(params, weights)(pixels, 1)).all()
+    assert sum(r.mismatches for r in bench.results) == 0
+
+
+@pytest.mark.slow
 def test_a_full_size_block_with_experts_is_exact():
     params = replace(M3VIT_TINY, depth=2, tile_in=4, tile_out=16)
     weights = quantise(params, draw(params, 1))
