@@ -26,8 +26,6 @@ GENERATION: Final[Mapping[str, int]] = {"nsga2": 48, "tpe": 16, "random": 64, "g
 PATIENCE: Final[Mapping[str, int]] = {"nsga2": 8, "tpe": 1, "random": 8}
 """Suggestions in a row of known points after which a neighbour of one is taken instead. TPE's cost
 most, and repeat themselves most."""
-AT_RANDOM: Final[Mapping[str, int]] = {"tpe": 4}
-"""Every so manyth point is taken at random: alone TPE can settle on one of several fronts."""
 STARTUP = 10
 """Points at random for each axis before TPE learns from them."""
 CANDIDATES = 4
@@ -62,7 +60,7 @@ class Proposer:
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.generation = GENERATION[method]
-        self._patience, self._at_random = PATIENCE[method], AT_RANDOM.get(method, 0)
+        self._patience = PATIENCE[method]
         self._axes = [_Axis(p, c) for p, c in zip(space.paths, space.columns, strict=True)]
         self._size = space.size
         self._random = random.Random(seed)
@@ -80,8 +78,6 @@ class Proposer:
         asked: list[int] = []
         missed = 0
         while len(asked) < most and len(self._known) < self._size:
-            if self._at_random and not missed and not (len(self._known) + 1) % self._at_random:
-                self._enqueue(self._random.randrange(self._size))
             trial = self._study.ask()
             index = self._index(trial)
             if index in self._known:
