@@ -24,7 +24,7 @@ FLOW = "3"
 """Counted up when the flow changes, so that kept results of another flow are not taken."""
 
 MINUTES = 30.0
-"""What one placement may take; those of the shipped devices take 3 to 7 on one core."""
+"""What one placement may take; those of the shipped devices take 3 to 9 on one core."""
 
 MOST_MINUTES = 10_000
 """A week: what the system's timers take, and more than any placement is worth."""
