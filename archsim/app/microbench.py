@@ -118,8 +118,9 @@ def _simulate(bench: Any, model: Any) -> float:
     )  # fmt: skip
     table = _clock_table(found.clocks, -(-bench.threads // 32))
     scale = rounds / bench.rounds
-    if bench.value_in_time:
-        return float(bench.value(table, found.us / scale))
+    if bench.value_in_time:  # the rounds left out take what the second pass took
+        one = (table[:, 3].max() - table[:, 2].min()) / model.clock_hz * 1e6
+        return float(bench.value(table, found.us + 2 * one * (1 / scale - 1)))
     if rounds != bench.rounds:
         table = table.astype(float)
         table[:, 2] = table[:, 3] - (table[:, 3] - table[:, 2]) / scale

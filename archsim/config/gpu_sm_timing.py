@@ -167,7 +167,6 @@ class SmTiming(Group):
     dmma_own_cycles: Constant = constant(
         "clk", minimum=0, doc="what a warp's fp64 matrix instructions overlap"
     )
-    wgmma_gap_cycles: Constant = constant("clk", minimum=0, doc="between two wgmma")
     wgmma_registers_cycles: Constant = constant("clk", minimum=0, doc="A of a wgmma from registers")
     wgmma_descriptor_cycles: Constant = constant("clk", minimum=0, doc="descriptor of A of a wgmma")
     wgmma_sparse_cycles: Constant = constant(
@@ -204,6 +203,9 @@ class SmTiming(Group):
     )
     lead_turns: Constant = constant(
         "1", minimum=1, doc="turns of a sub-core's youngest warp for one in which it goes first"
+    )
+    round_turns: Constant = constant(
+        "1", minimum=1, doc="the same where the tensor core or special functions serve all in turn"
     )
     dsmem_atomic_cycles: Constant = constant(
         "clk", minimum=0, doc="a lane's atomic on its way to another SM's shared memory"

@@ -12,7 +12,13 @@ from archsim.app.microbench import predict
 from archsim.app.sm_device import sm_device
 from archsim.errors import ConfigError
 from archsim.frontend.instruction import Kind
-from archsim.models.gpu.sm import timing_barriers, timing_issue, timing_launch, timing_remote
+from archsim.models.gpu.sm import (
+    timing_barriers,
+    timing_core,
+    timing_issue,
+    timing_launch,
+    timing_remote,
+)
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_sample as sample
@@ -130,6 +136,37 @@ def test_only_the_youngest_warp_comes_to_the_front_once_in_its_turns() -> None:
             timing_issue.queue_up.py_func(work, state, K, 0, slot, 0)
             ages.append(state.age[slot])
         assert sum(age < 0 for age in ages) == leads
+
+
+def _rounds(unit: int, interval: float, issues: int, warps: int = 4) -> list[int]:
+    """Slots that issue, one after the other, where all warps always wait for one unit."""
+    state, work = _queue(0, warps=warps)
+    work.table[0, tt.UNIT], work.table[0, tt.INTERVAL] = unit, int(10 * interval)
+    work.table[0, tt.KIND] = tt.PLAIN
+    state.unit[:] = unit
+    state.next[:warps] = 0.0
+    order: list[int] = []
+    for _ in range(issues):
+        timing_core.choose.py_func(state, K, 0)
+        order.append(int(state.pick[0, 0]))
+        timing_issue.queue_up.py_func(work, state, K, 0, order[-1], 0)
+        state.pick[0, 1] = order[-1]
+    return order
+
+
+@pytest.mark.parametrize("unit", [tt.TENSOR, tt.XU])
+def test_a_long_unit_serves_every_warp_once_the_youngest_first(unit: int) -> None:
+    assert _rounds(unit, 8, 12) == [3, 2, 1, 0] * 3
+    assert _rounds(tt.ALU, 8, 12) == [3] * 12  # others go on with the last warp
+
+
+def test_the_youngest_has_a_turn_more_than_the_others_once_in_its_turns() -> None:
+    turns = int(K[c.ROUND_TURNS])
+    order = _rounds(tt.XU, 8, 4 * 10 * turns)
+    counts = np.bincount(order)
+    assert max(counts[:3]) - min(counts[:3]) <= 1
+    assert counts[3] - counts[0] == pytest.approx(4 * 10 * turns / (4 * turns - 3), abs=1.5)
+    assert order[4 * (turns - 1) : 4 * turns + 1] == [3, 3, 2, 1, 0]
 
 
 def test_banks_read_a_register_once_and_the_reuse_cache_lasts() -> None:

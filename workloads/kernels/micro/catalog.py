@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from archsim.errors import ConfigError
-from workloads.kernels.micro import alu, atomics, boxes, cluster, copies, memory, tensor
+from workloads.kernels.micro import alu, atomics, boxes, cluster, copies, memory, tensor, turns
 from workloads.kernels.micro.kernel import Bench
 
 Record = dict[str, Any]
@@ -32,6 +32,8 @@ BENCHES: dict[str, Callable[[Record], Bench]] = {
     "mma_throughput": tensor.mma,
     "wgmma_latency": tensor.wgmma,
     "wgmma_throughput": tensor.wgmma,
+    "wgmma_clocks": tensor.wgmma,
+    "turns": turns.turns,
     "dpx_latency": alu.chain_bench,
     "dpx_throughput": alu.chain_bench,
     "dsmem_latency": cluster.dsmem_latency,

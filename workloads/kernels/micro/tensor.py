@@ -136,7 +136,8 @@ def _fill_shared(size: int, random: bool, threads: int) -> list[str]:
 
 def wgmma(record: dict[str, Any]) -> Bench:
     """``wgmma_latency``: clocks an instruction, one warp group, groups of ``ilp`` in flight;
-    ``wgmma_throughput``: TFLOPS of the whole GPU at the clock it holds."""
+    ``wgmma_throughput``: TFLOPS of the whole GPU at the clock it holds; ``wgmma_clocks``: the same
+    launch by the SMs' own clocks."""
     instr = record["instr"]
     shape = parse(instr)
     operands, random = record.get("operands", "ss"), record.get("data", "zero") == "random"
@@ -166,15 +167,19 @@ def wgmma(record: dict[str, Any]) -> Bench:
     body = ["wgmma.fence.sync.aligned;", *([line] * ilp), "wgmma.commit_group.sync.aligned;"]
     body += ["wgmma.wait_group.sync.aligned 0;"]
     sink = [x for i in range(0, d, 8) for x in (f"mov.b32 %u, %d{i};", "xor.b32 %sink, %sink, %u;")]
-    rounds = max(1, (256 if single else 100000) // ilp)
+    rounds = max(1, (256 if single else int(record.get("count", 100000))) // ilp)
+    clocked = record["bench"] == "wgmma_clocks"
     loop = Loop(body, declare, setup, (), sink)
     warps = 4 * groups
 
     def value(clocks: np.ndarray, us: float) -> float:
         if single:
             return float(np.mean(cycles(clocks, warps))) / (rounds * ilp)
+        if clocked:
+            return float(np.mean(cycles(clocks, warps))) / (rounds * ilp * groups)
         return 2 * shape.flops * rounds * ilp * groups * SMS / us / 1e6
 
     return Bench(record, loop, 1 if single else SMS, 128 * groups, rounds,
-                 "clk" if single else "TFLOPS", value, smem_bytes=a_bytes + b_bytes + 1024,
-                 arch="sm_90a", value_in_time=not single)  # fmt: skip
+                 "clk" if single or clocked else "TFLOPS", value,
+                 smem_bytes=a_bytes + b_bytes + 1024,
+                 arch="sm_90a", value_in_time=not single and not clocked)  # fmt: skip

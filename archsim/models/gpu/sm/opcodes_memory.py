@@ -266,7 +266,7 @@ def _wgmma(builder: Builder, item: Instruction) -> None:
     if "SP" in names:  # metadata in PD0, selector in WIDTH; PD1 marks it
         row[col.PD0], row[col.PD1] = builder.source(sources[-1]), 1
         selectors = [o for o in item.operands if o.kind is Kind.IMMEDIATE]
-        row[col.WIDTH] = selectors[0].value
+        row[col.WIDTH] = selectors[0].value if selectors else 0  # types of 8 bits have none
     both = sources[0].kind is Kind.DESCRIPTOR
     matrix = sources[0] if both else sources[1]
     row[col.EXTRA] = both

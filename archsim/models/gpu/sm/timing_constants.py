@@ -19,12 +19,12 @@ from __future__ import annotations
     ATOMIC_SERIAL_CYCLES, ATOMIC_PORT_CYCLES, ATOMIC_PORT_BYTES, L2_SAME_CYCLES,
     GENERIC_CYCLES, FETCH_CYCLES,
     COPY_PASS_CYCLES, DIRTY_CYCLES, BULK_ROW_CYCLES, GRID_BARRIER_CYCLES,
-    GRID_BARRIER_CTA_CYCLES, GRID_BARRIER_WARP_CYCLES, LEAD_TURNS, REFETCH_CYCLES,
+    GRID_BARRIER_CTA_CYCLES, GRID_BARRIER_WARP_CYCLES, LEAD_TURNS, ROUND_TURNS, REFETCH_CYCLES,
     DSMEM_CROWD,
     DSMEM_ATOMIC_CYCLES, DSMEM_JOIN_CYCLES, DSMEM_REQUEST_CYCLES, DSMEM_ALONE_CYCLES,
     DSMEM_TURN_CYCLES, SHARE, CTA_RATE, BANK_SLACK,
-) = range(71)  # fmt: skip
-COUNT = 71
+) = range(72)  # fmt: skip
+COUNT = 72
 
 FIELDS = (
     "l1_cycles", "l2_near_cycles", "l2_far_cycles", "hbm_cycles", "l2_port_bytes",
@@ -41,7 +41,7 @@ FIELDS = (
     "bulk_interval_cycles", "atomic_serial_cycles", "atomic_port_cycles", "atomic_port_bytes",
     "l2_same_cycles", "generic_cycles", "fetch_cycles",
     "copy_pass_cycles", "dirty_cycles", "bulk_row_cycles", "grid_barrier_cycles",
-    "grid_barrier_cta_cycles", "grid_barrier_warp_cycles", "lead_turns",
+    "grid_barrier_cta_cycles", "grid_barrier_warp_cycles", "lead_turns", "round_turns",
     "refetch_cycles", "dsmem_crowd", "dsmem_atomic_cycles",
     "dsmem_join_cycles", "dsmem_request_cycles", "dsmem_alone_cycles", "dsmem_turn_cycles",
 )  # fmt: skip

@@ -3,7 +3,8 @@
 Every sub-core issues at most one warp instruction a clock. A warp's next instruction may issue when
 the compiler's stall count has passed, the scoreboards that its wait mask names are released, its
 unit is free and, for memory, the queue to the memory pipe has room. Of several warps that may issue
-the last one goes on unless it yielded, else the first in the sub-core's queue does
+the last one goes on unless it yielded, else the first in the sub-core's queue does; those that wait
+for the tensor core or the special functions take turns, the youngest first
 (`timing_issue.queue_up`). Time jumps to the next clock at which some sub-core can issue.
 """
 
@@ -20,12 +21,15 @@ from archsim.models.gpu.sm import timing_table as tt
 from archsim.models.gpu.sm.timing_issue import issue, retire, start_cta
 from archsim.models.gpu.sm.timing_memory import HBM_QUEUE, NEVER, Memory
 
+UNSERVED = 1e12  # more than warps are born
+
 
 @inlined
 def choose(s: ts.State, K: Any, q: int) -> None:
     """Candidate of sub-core ``q``: the warp that issues next and when."""
     floor, ready = s.last[q], s.ready
     best, best_slot, best_age = NEVER, -1, NEVER
+    turn_at, turn_slot, turn_born = NEVER, -1, 0.0  # of the warps for a unit that goes round
     last, last_at = s.pick[q, 1], NEVER
     for unit in range(tt.MIO):
         ready[unit] = s.free[q, unit]
@@ -37,15 +41,24 @@ def choose(s: ts.State, K: Any, q: int) -> None:
     first = s.members[q, 0]
     for slot in range(first, first + s.members[q, 1]):
         t = s.next[slot]
-        if t > best:
+        if t > best or t > turn_at:
             continue
-        t = max(floor, t, ready[s.unit[slot]])
-        if slot == last:
+        unit = s.unit[slot]
+        t = max(floor, t, ready[unit])
+        if unit == tt.TENSOR or unit == tt.XU:
+            born = s.warp[slot, ts.BORN]
+            if s.served[q, unit - tt.XU] >> (slot - first) & 1 == 0:
+                born += UNSERVED
+            if t < turn_at or (t == turn_at and born > turn_born):
+                turn_at, turn_slot, turn_born = t, slot, born
+        elif slot == last:
             last_at = t
         elif t < best:
             best, best_slot, best_age = t, slot, s.age[slot]
         elif t == best and t < NEVER and s.age[slot] < best_age:
             best_slot, best_age = slot, s.age[slot]
+    if turn_at <= best:
+        best, best_slot = turn_at, turn_slot
     if last_at < best or (last_at == best < NEVER and s.warp[last, ts.YIELDED] == 0.0):
         best, best_slot = last_at, last
     s.best[q] = best

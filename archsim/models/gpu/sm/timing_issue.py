@@ -52,6 +52,8 @@ def start_cta(
         q = slot // (s.next.shape[0] // s.members.shape[0])
         s.turn[q] += 1.0
         s.age[slot], s.warp[slot, ts.BORN] = -s.turn[q], s.turn[q]
+        for unit in range(2):
+            s.served[q, unit] &= ~(1 << (slot - s.members[q, 0]))
         for k in range(2 * ts.RING):
             s.ring[slot, k // ts.RING, k % ts.RING] = 0.0
         set_next(w, s, slot)
@@ -82,24 +84,32 @@ def _occupy(
 def queue_up(w: ts.Work, s: ts.State, K: Any, q: int, slot: int, pc: int) -> None:
     """Whether the warp keeps its place in the sub-core's queue after an instruction.
 
-    It goes to the end after an instruction that yields or that waited for a scoreboard; the
-    youngest warp comes to the front instead once in `lead_turns`.
+    It goes to the end after an instruction that yields or that waited for a scoreboard. The tensor
+    core and the special functions serve every waiting warp once before one of them again. The
+    youngest goes to the front instead once in `lead_turns`; once in `round_turns` its turn does not
+    count.
     """
-    yields = w.table[pc, tt.FLAGS] & tt.FLAG_YIELD
+    row, first = w.table[pc], s.members[q, 0]
+    yields = row[tt.FLAGS] & tt.FLAG_YIELD
     s.warp[slot, ts.YIELDED] = yields
-    if not yields and w.table[pc, tt.WAIT] == 0:
+    goes_round = row[tt.KIND] == tt.PLAIN and (row[tt.UNIT] == tt.TENSOR or row[tt.UNIT] == tt.XU)
+    if not goes_round and not yields and row[tt.WAIT] == 0:
         return
     s.turn[q] += 1.0
     s.age[slot] = s.turn[q]
     s.warp[slot, ts.TURNS] += 1.0
-    if s.warp[slot, ts.TURNS] < K[c.LEAD_TURNS]:
-        return
-    s.warp[slot, ts.TURNS] = 0.0
-    first = s.members[q, 0]
-    for other in range(first, first + s.members[q, 1]):
-        if s.where[other, ts.CTA] >= 0 and s.warp[other, ts.BORN] > s.warp[slot, ts.BORN]:
-            return
-    s.age[slot] = -s.turn[q]
+    leads = s.warp[slot, ts.TURNS] >= (K[c.ROUND_TURNS] if goes_round else K[c.LEAD_TURNS])
+    if leads:
+        s.warp[slot, ts.TURNS] = 0.0
+        for other in range(first, first + s.members[q, 1]):
+            if s.where[other, ts.CTA] >= 0 and s.warp[other, ts.BORN] > s.warp[slot, ts.BORN]:
+                leads = False
+    if goes_round:
+        unit, bit = row[tt.UNIT] - tt.XU, 1 << (slot - first)
+        served = bit if s.served[q, unit] & bit else s.served[q, unit] | bit
+        s.served[q, unit] = served & ~bit if leads else served
+    elif leads:
+        s.age[slot] = -s.turn[q]
 
 
 @fused
@@ -110,6 +120,8 @@ def _plain(w: ts.Work, s: ts.State, K: Any, q: int, slot: int, pc: int, t: float
     even = row[tt.EVEN_REUSED] if same else row[tt.EVEN]
     odd = row[tt.ODD_REUSED] if same else row[tt.ODD]
     s.bank[q] = max(t, s.bank[q]) + max(1, even, odd)
+    if row[tt.UNIT] == tt.FP64:  # it takes its operands as they are read
+        s.free[q, tt.FP64] = max(s.free[q, tt.FP64], t + max(even, odd))
     if row[tt.UNIT] == tt.TENSOR:  # only the warp's next matrix instruction waits
         s.warp[slot, ts.TENSOR_LAST] = t + row[tt.COUNT]
     elif row[tt.COUNT] > 0:

@@ -68,7 +68,9 @@ class State(NamedTuple):
     int64[subs, 2] first slot, slots; ``free`` float64[subs, units]; ``mio`` float64[subs, QUEUE]
     times at which queued memory instructions leave, ``mio_at`` int64; ``last`` float64 last issue,
     ``best`` float64 candidate time, ``bank`` and ``turn`` float64; ``pick`` int64[subs, 2]
-    candidate, last slot; ``port`` float64 of wgmma operands; ``code`` int64[subs, CODE_LINES]
+    candidate, last slot; ``served`` int64[subs, 2] slots that the special functions and the tensor
+    core have served this round, bit by bit; ``port`` float64 of wgmma operands; ``code``
+    int64[subs, CODE_LINES]
     cached lines; ``lost`` float64 issue slots lost to fetches. By SM: ``held`` int64[sms, resident,
     4];
     ``tma`` float64[sms] next free time of the TMA engine; ``dsmem``
@@ -97,6 +99,7 @@ class State(NamedTuple):
     bank: Any
     turn: Any
     pick: Any
+    served: Any
     port: Any
     held: Any
     tma: Any
@@ -165,7 +168,8 @@ def new_state(sms: int, resident: int, warps: int) -> State:
         np.zeros((slots, WARP_COLUMNS)), where, np.zeros((slots, 2, RING)), slot_of, members,
         np.zeros((subs, tt.UNITS)), np.zeros((subs, QUEUE)), np.zeros(subs, np.int64),
         np.zeros(subs), np.zeros(subs), np.zeros(subs), np.zeros(subs),
-        np.full((subs, 2), -1, np.int64), np.zeros(subs), np.zeros((sms, resident, 4), np.int64),
+        np.full((subs, 2), -1, np.int64), np.zeros((subs, 2), np.int64), np.zeros(subs),
+        np.zeros((sms, resident, 4), np.int64),
         np.zeros(sms), np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64),
         np.full((subs, CODE_LINES), -1, np.int64), np.zeros(subs),
         np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64), np.zeros((sms, 2)),

@@ -214,15 +214,13 @@ def _wgmma_cycles(item: Instruction, latencies: dict[str, float]) -> tuple[int, 
     stored = row_bytes // 2 if sparse else row_bytes
     kinds = [o.kind for o in item.operands]
     from_shared = Kind.REGISTER not in kinds[1 : kinds.index(Kind.DESCRIPTOR)]
-    gap, b = latencies["wgmma_gap_cycles"], n * row_bytes / 128
+    b = n * row_bytes / 128
     a = 64 * stored / 128 if from_shared else latencies["wgmma_registers_cycles"] * stored / 32
     tensor = max(n * stored / 64, b)
     port = a + b if from_shared else max(a, b)
     out = latencies["wgmma_cycles"] + (0 if from_shared else -latencies["wgmma_descriptor_cycles"])
     out += latencies["wgmma_sparse_cycles"] if sparse else 0
-    tenths = (int(TENTHS * (v + gap)) for v in (tensor, port))
-    interval, busy = tenths
-    return interval, int(out), int(TENTHS * a), busy
+    return int(TENTHS * tensor), int(out), int(TENTHS * a), int(TENTHS * port)
 
 
 def _sources(item: Instruction) -> list[tuple[int, Operand]]:
