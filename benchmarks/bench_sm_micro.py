@@ -36,6 +36,7 @@ NOT_IN_RECORD = (
     "notes",
     "pairs",
 )
+NOT_PREDICTED = ("l2_map", "progress", "turns")
 CLOCK, LATENCY, RATE, DSMEM = 1.0, 0.03, 0.04, 0.05
 
 
@@ -53,7 +54,7 @@ def main() -> None:
     for case in json.loads(file.read_text())["cases"]:
         record = {key: value for key, value in case.items() if key not in NOT_IN_RECORD}
         wanted = given.bench in ("", case["bench"]) and given.only in _text(record)
-        if wanted and "value" in case and case["bench"] not in ("l2_map", "progress"):
+        if wanted and "value" in case and case["bench"] not in NOT_PREDICTED:
             rows.append(_row(record, case, predict(record, device)["predicted"]))
     outside = sorted((r for r in rows if not r["holds"]), key=lambda r: -abs(r["error"]))
     for row in outside[: given.worst]:

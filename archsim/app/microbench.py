@@ -21,7 +21,7 @@ from archsim.errors import ArchsimError, ConfigError
 # Footprints that decide nothing in the simulator, which has no pages: smaller ones run sooner.
 _SMALLER = {"global": 16 << 20, "dram": 64 << 20, "dram_write": 64 << 20}
 _STEADY = ("dram", "dram_write")  # long enough on the GPU that start and end do not count
-_MEASURED_ONLY = ("l2_map", "progress")  # they note clocks or addresses of their own
+_MEASURED_ONLY = ("l2_map", "progress", "turns")  # they note clocks or addresses of their own
 WGMMA_ROUNDS = 16
 
 
