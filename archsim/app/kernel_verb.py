@@ -41,7 +41,7 @@ def kernel_and_print(
                     row["check"] = check_case(case)
         except ArchsimError as error:
             if len(cases) == 1:
-                raise
+                raise _placed(error, target) from None
             told = str(error).removeprefix(f"{case.name}: ")
             print(f"archsim: {case.name}: {told}", file=sys.stderr)
             rows.append({"name": case.name, "error": told})
@@ -58,6 +58,12 @@ def kernel_and_print(
     if any("error" in row for row in rows):
         return 2
     return int(any(row.get("check", "ok") != "ok" for row in rows))
+
+
+def _placed(error: ArchsimError, target: str) -> ArchsimError:
+    """The error with the file in front, unless its sentence names the file."""
+    file = target.partition("::")[0]
+    return error if Path(file).name in str(error) else ConfigError(f"{file}: {error}")
 
 
 def time_case(case: KernelCase, model: Any, exact: bool = False, events: int = 0) -> Any:

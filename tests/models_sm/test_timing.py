@@ -110,14 +110,16 @@ def spin(rounds, y):
     y[i] = v
 
 
-def test_the_longest_cta_is_in_the_sample(device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_launch_of_uneven_ctas_is_simulated_whole(
+    device: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(timing_sample, "EXACT", 0)
     rounds = np.tile(np.arange(16, dtype=np.int32) * 4, 2560)  # CTAs alike
     even = time_launch(spin, 640, 64, (rounds, np.ones(rounds.size)), device)
     rounds = np.repeat(np.random.default_rng(1).integers(10, 90, 640).astype(np.int32), 64)
     rounds[64 * 57] = 20_000
     long = time_launch(spin, 640, 64, (rounds, np.ones(rounds.size)), device)
-    assert 57 in long.ctas
+    assert even.sampled_ctas < even.grid_ctas and long.sampled_ctas == long.grid_ctas
     assert long.cycles > even.cycles + 20_000 * 4
 
 
@@ -296,6 +298,14 @@ def cases(rng):
     yield "first", broken, 1, 32, (np.ones(32),)
     yield "second", sound, 1, 32, (np.ones(32),)
 """
+
+
+def test_a_case_alone_names_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "k.py"
+    file.write_text(MODULE.format(want=2.0).replace("2, 64", "2, 2048"))
+    assert main(["kernel", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert "k.py: small: block must have at most 1024 threads, not 2048" in told
 
 
 def test_of_several_cases_the_one_that_does_not_compile_is_named(

@@ -99,10 +99,7 @@ def test_the_sample_of_clusters_has_the_slot_with_one_more() -> None:
     def run(numbers: list[int]) -> list[Any]:
         return [trace] * (4 * len(numbers))
 
-    def count(numbers: list[int]) -> list[int]:
-        return [1000] * len(numbers)
-
-    plan = sample.plan(run, count, 528, 128, 4, 4, False)
+    plan = sample.plan(run, 528, 128, 4, 4, False)
     assert max(len(queue) for queue in plan.queues) == -(-528 // 128)
 
 

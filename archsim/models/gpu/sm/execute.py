@@ -39,8 +39,7 @@ _INSTRUCTION_LIMIT = 2_000_000_000
 
 @dataclass(slots=True)
 class Execution:
-    """What ran: the program, executed CTAs, warp instructions (``counts``: of each CTA, or of each
-    cluster), and traces when asked for."""
+    """What ran: the program, executed CTAs, warp instructions, and traces when asked for."""
 
     program: Program
     grid: Shape
@@ -48,7 +47,6 @@ class Execution:
     ctas: list[Shape]
     warp_instructions: int = 0
     traces: list[Trace] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +114,7 @@ def run(
     done = Execution(launch.program, launch.grid, launch.block, [])
     for number in numbers:
         group = [cta_of(number + rank, launch.grid) for rank in range(launch.together)]
-        done.counts.append(_run_group(launch, group))
-        done.warp_instructions += done.counts[-1]
+        done.warp_instructions += _run_group(launch, group)
         done.ctas += group
         if trace:
             traces = launch.log.split(group, int(launch.gang.L[st.WARPS_PER_CTA]))

@@ -139,13 +139,7 @@ def time_launch(
         )  # fmt: skip
         return found
 
-    def count(numbers: list[int]) -> list[int]:
-        return execute.run(
-            loaded, shape, threads, args, cluster=cluster, dynamic_smem_bytes=dynamic_smem_bytes,
-            ctas=numbers,
-        ).counts  # fmt: skip
-
-    chosen = sample.plan(trace, count, total, used, held.ctas,
+    chosen = sample.plan(trace, total, used, held.ctas,
                          total if loaded.cooperative else cluster, exact)  # fmt: skip
     return _replay(chosen, store, loaded, lanes, held, device, total, used, cluster,
                    dynamic_smem_bytes, keep_events, begin_together)  # fmt: skip

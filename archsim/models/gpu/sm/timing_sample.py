@@ -1,9 +1,8 @@
 """Which CTAs and SMs of a launch are simulated, and how the rest follows from them.
 
-CTA ``i`` goes to SM ``i`` modulo the SM count. A launch of at most `EXACT` warp instructions is
-simulated whole. Of a larger one up to `MOST_SMS` SMs run all their CTAs, or within `BUDGET` their
-first ones, spread over the grid. Where CTAs differ in length by their data, all of them are counted
-first (up to `SCOUT` warp instructions), and the SM that gets the longest one joins the sample.
+CTA ``i`` goes to SM ``i`` modulo the SM count. A launch of at most `EXACT` warp instructions, or
+`UNEVEN` where CTAs differ in length by their data, is simulated whole. Of a larger one up to
+`MOST_SMS` SMs run all their CTAs, or within `BUDGET` their first ones, spread over the grid.
 """
 
 from __future__ import annotations
@@ -18,36 +17,27 @@ from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_table as tt
 from archsim.models.gpu.sm.timing_traces import Kept, TraceStore
 
-BUDGET, EXACT, SCOUT = 1_500_000, 400_000, 8_000_000
+BUDGET, UNEVEN = 1_500_000, 8_000_000
+EXACT = BUDGET  # a sample may cost as much as the whole launch does
 MOST_SMS, PROBES = 4, 8
 IRREGULAR = 0.1  # coefficient of variation of the probes' lengths
 BALANCED_WAVES = 1.5
 TOGETHER = 0.05  # SMs that touch a sector within this share of a CTA do so at the same time
 
 Run = Callable[[list[int]], list[Kept]]
-Count = Callable[[list[int]], list[int]]
 
 
 @dataclass(slots=True)
 class Plan:
-    """Sampled SMs with their CTAs, the traces by CTA; ``whole``: every CTA of the sampled SMs runs;
-    ``longest``: the longest CTA of the grid (-1: not looked for), on the last sampled SM."""
+    """Sampled SMs with their CTAs, the traces by CTA; ``whole``: every CTA of them runs."""
 
     queues: list[list[int]]
     traces: dict[int, Kept]
     whole: bool
-    longest: int = -1
     order: list[int] = field(default_factory=list)
 
-    @property
-    def regular(self) -> int:
-        """SMs of the sample that were chosen by their place alone."""
-        return len(self.queues) - (self.longest >= 0)
 
-
-def plan(
-    run: Run, count: Count, total: int, used: int, resident: int, cluster: int, exact: bool
-) -> Plan:
+def plan(run: Run, total: int, used: int, resident: int, cluster: int, exact: bool) -> Plan:
     """Choose SMs and CTAs under the budget; every CTA is traced once."""
     if cluster > 1:
         return _plan_clusters(run, total, used, resident, cluster, exact)
@@ -55,7 +45,8 @@ def plan(
     lengths = np.array([max(1, trace.records) for trace in found.values()], float)
     length, per_sm = float(lengths.mean()), -(-total // used)
     chosen, most = used, per_sm
-    if not exact and length * total > EXACT:
+    uneven = len(lengths) > 1 and lengths.std() > IRREGULAR * length
+    if not exact and length * total > (UNEVEN if uneven else EXACT):
         chosen = int(np.clip(BUDGET // (length * per_sm), 1, min(MOST_SMS, used)))
         most = int(np.clip(BUDGET // (length * chosen), min(per_sm, resident), per_sm))
         if most < per_sm:
@@ -65,19 +56,11 @@ def plan(
     if chosen < used and total % used and most == per_sm:
         sms[0] = 0  # an SM that gets one CTA more than the others
     queues = [_spread(sm, total, used, most) for sm in sms]
-    longest = -1
-    uneven = len(lengths) > 1 and lengths.std() > IRREGULAR * length
-    if chosen < used and most == per_sm and uneven and length * total <= SCOUT:
-        longest = int(np.argmax(count(list(range(total)))))
-        if any(longest in queue for queue in queues):
-            queues.sort(key=lambda queue: longest in queue)
-        else:
-            queues.append(_spread(longest % used, total, used, most))
     queued = {n for queue in queues for n in queue}
     wanted = sorted(queued - set(found))
     found.update(zip(wanted, run(wanted) if wanted else [], strict=True))
     traces = {n: found[n] for n in queued}
-    return Plan(queues, traces, most >= per_sm, longest)
+    return Plan(queues, traces, most >= per_sm)
 
 
 def _plan_clusters(
@@ -136,17 +119,15 @@ def compose(
     chosen: Plan, finish: NDArray[np.float64], resident: int, total: int, used: int, rate: float
 ) -> float:
     """End of the last CTA: of the sample, or extrapolated for the CTAs that were not replayed."""
-    end, sms, order = float(finish.max()), chosen.regular, chosen.order
+    end, sms, order = float(finish.max()), len(chosen.queues), chosen.order
     if chosen.whole and 2 <= sms < used:
-        ends = [max(float(finish[order.index(n)]) for n in q) for q in chosen.queues[:sms]]
+        ends = [max(float(finish[order.index(n)]) for n in q) for q in chosen.queues]
         waves = total / used / resident
         if waves > BALANCED_WAVES:  # CTAs go to whichever SM has room: the SMs end together
             end = float(np.mean(ends))
         else:
             spread = _expected_maximum(used) - _expected_maximum(sms)
             end = max(ends) + float(np.std(ends)) * spread
-        if chosen.longest >= 0:
-            end = max(end, float(finish[order.index(chosen.longest)]))
     if not chosen.whole:
         done = np.sort(finish)
         count = len(order)
