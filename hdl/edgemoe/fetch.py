@@ -143,7 +143,7 @@ class Fetcher(wiring.Component):
         ]  # fmt: skip
         with m.If(self.start):
             m.d.sync += begin.eq(1)
-        with m.FSM():
+        with m.FSM() as self.walk:
             with m.State("idle"), m.If(begin):
                 m.d.sync += [
                     here.eq(self.list), task.eq(0), gates.eq(self.gates), begin.eq(0),

@@ -19,7 +19,7 @@ from hdl.formal.bus_contracts import (
 )
 from hdl.formal.contracts import ArbiterCheck, FifoState, QueueCheck, ReplayCheck, SplitterCheck
 from hdl.formal.edgemoe import QueuesCheck, SequencerCheck
-from hdl.formal.edgemoe_fetch import FetcherCheck, SkipCheck
+from hdl.formal.edgemoe_fetch import FetcherCheck, HandshakeCheck, SkipCheck
 from hdl.formal.edgemoe_transpose import TransposeCheck
 from hdl.formal.product import ProductCheck
 from hdl.lib.arbiter import StreamArbiter
@@ -272,6 +272,8 @@ PROOFS = [
           SequencerCheck, "prove", 3, quick=True),
     Proof("Fetcher", "steps in order with their payloads; beats go where they belong; ends",
           FetcherCheck, "bmc", 12),
+    Proof("Fetcher's handshakes", "offers stay; beats go where they belong; descriptors never wait",
+          HandshakeCheck, "prove", 3, quick=True),
     *[
         Proof(f"StreamFifo depth {d}, skipping", "equals a queue; skips what it says",
               lambda d=d: SkipCheck(d), "prove", 3, quick=d == 3)

@@ -2,6 +2,7 @@
 import pytest
 
 from hdl.arith.product import ECP5_MODEL
+from hdl.edgemoe.fetch import Fetcher
 from hdl.edgemoe.queues import ExpertQueues
 from hdl.edgemoe.sequence import Sequencer
 from hdl.edgemoe.transpose import Transposer
@@ -138,15 +139,23 @@ class ImpatientSequencer(Sequencer):
         return m
 
 
+class MixedUpFetcher(Fetcher):
+    """Notes a payload's transfer as a group of descriptors."""
+
+    def _request(self, m, kinds, kind, address, beats, also=None):
+        super()._request(m, kinds, 0, address, beats, also)
+
+
 @pytest.mark.parametrize(
     ("module", "name", "wrong", "make"),
     [
+        (edgemoe_fetch, "Fetcher", MixedUpFetcher, edgemoe_fetch.HandshakeCheck),
         (edgemoe_fetch, "StreamFifo", GreedyFifo, lambda: edgemoe_fetch.SkipCheck(3)),
         (edgemoe, "ExpertQueues", OpenQueues, lambda: edgemoe.QueuesCheck(2)),
         (transposing, "Transposer", HastyTransposer, lambda: transposing.TransposeCheck(3)),
         (edgemoe, "Sequencer", ImpatientSequencer, edgemoe.SequencerCheck),
     ],
-    ids=["greedy", "open", "hasty", "impatient"],
+    ids=["mixed-up", "greedy", "open", "hasty", "impatient"],
 )
 def test_a_seeded_bug_of_the_controller_is_found(
     module, name, wrong, make, tmp_path, monkeypatch
