@@ -57,6 +57,8 @@ def _call(
         raise TimeLimitError(f"{tool} must end within {minutes:g} minutes") from None
     text = done.stdout + done.stderr
     if done.returncode:
-        errors = [line for line in text.splitlines() if "ERROR" in line] or text.splitlines()
-        raise SynthError(f"{tool} failed: {errors[-1] if errors else 'no message'}")
+        lines = [line for line in text.splitlines() if line.strip()]
+        errors = [line for line in lines if "ERROR" in line] or lines
+        said = errors[-1] if errors else "no message"
+        raise SynthError(f"{tool} failed with exit status {done.returncode}: {said}")
     return text

@@ -240,3 +240,16 @@ def test_small_design_placed_and_routed(tmp_path):
     result = synth(device, "ecp5-85f", (1,), cache=tmp_path)
     assert result.dsp == 8 and result.fmax_mhz[0] > 60.0
     assert len(result.critical_path) >= 3
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("exit 9", "no message"), ("echo 'it broke'; echo; exit 9", "it broke")],
+    ids=["silent", "blank line"],
+)
+def test_a_tool_that_fails_is_quoted(script, said, tmp_path, monkeypatch):
+    (tmp_path / "tool").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "tool").chmod(0o755)
+    monkeypatch.setattr(tools, "find", lambda name: str(tmp_path / name))
+    with pytest.raises(SynthError, match=f"^tool failed with exit status 9: {said}$"):
+        tools.run("tool", [], tmp_path)
