@@ -19,7 +19,8 @@ from hdl.formal.bus_contracts import (
 )
 from hdl.formal.contracts import ArbiterCheck, FifoState, QueueCheck, ReplayCheck, SplitterCheck
 from hdl.formal.edgemoe import QueuesCheck, SequencerCheck
-from hdl.formal.edgemoe_fetch import FetcherCheck, HandshakeCheck, SkipCheck
+from hdl.formal.edgemoe_fetch import FetcherCheck, SkipCheck
+from hdl.formal.edgemoe_handshakes import HandshakeCheck
 from hdl.formal.edgemoe_transpose import TransposeCheck
 from hdl.formal.product import ProductCheck
 from hdl.lib.arbiter import StreamArbiter

@@ -6,7 +6,7 @@ from hdl.edgemoe.fetch import Fetcher
 from hdl.edgemoe.queues import ExpertQueues
 from hdl.edgemoe.sequence import Sequencer
 from hdl.edgemoe.transpose import Transposer
-from hdl.formal import edgemoe, edgemoe_fetch
+from hdl.formal import edgemoe, edgemoe_fetch, edgemoe_handshakes
 from hdl.formal import edgemoe_transpose as transposing
 from hdl.formal.contracts import ArbiterCheck, QueueCheck, ReplayCheck, SplitterCheck
 from hdl.formal.product import ProductCheck
@@ -149,7 +149,7 @@ class MixedUpFetcher(Fetcher):
 @pytest.mark.parametrize(
     ("module", "name", "wrong", "make"),
     [
-        (edgemoe_fetch, "Fetcher", MixedUpFetcher, edgemoe_fetch.HandshakeCheck),
+        (edgemoe_handshakes, "Fetcher", MixedUpFetcher, edgemoe_handshakes.HandshakeCheck),
         (edgemoe_fetch, "StreamFifo", GreedyFifo, lambda: edgemoe_fetch.SkipCheck(3)),
         (edgemoe, "ExpertQueues", OpenQueues, lambda: edgemoe.QueuesCheck(2)),
         (transposing, "Transposer", HastyTransposer, lambda: transposing.TransposeCheck(3)),
