@@ -1,8 +1,9 @@
 """Speed of the GPU model, each figure from a whole process.
 
 Run ``python benchmarks/bench_gpu_model.py``.
-Prints a Markdown table: start-up, the first answer after an install, one new GEMM, design points
-per second, and the cost per point as sweeps grow. A naive roofline of the same GEMMs, timed in the
+Prints a Markdown table: start-up, the first answer after an install, one new GEMM, points of a
+large sweep in a worker, design points per second of whole runs, and the cost per point as sweeps
+grow. A naive roofline of the same GEMMs, timed in the
 same process, is the peer (published analytical tools take about 0.1 ms per operator).
 """
 
@@ -47,6 +48,24 @@ roof = (time.process_time() - began) / 2000
 print(json.dumps({"gemm_ms": ours * 1e3, "roofline_ms": roof * 1e3}))
 """
 
+WORKER = """
+import json, sys, time
+from pathlib import Path
+from archsim.app.running import Request, load, space_of
+from archsim.sweep import worker
+loaded = load(Request(Path(sys.argv[1])))
+names = ("archsim.app.points:metrics", "archsim.app.points:identify")
+worker.start(worker.WorkerSetup("bench", dict(loaded.context()), space_of(loaded), *names, True))
+worker.evaluate_batch("bench", [(index, None) for index in range(20)])
+rates = []
+for first in range(1000, 5000, 100):  # keys, metrics and their text; 16 numbers of SMs
+    began = time.process_time()
+    records = worker.evaluate_batch("bench", [(i, None) for i in range(first, first + 100)]).results
+    rates.append(100 / (time.process_time() - began))
+    assert all(record.status == "ok" for record in records)
+print(json.dumps(sorted(rates)))
+"""
+
 
 def process(*arguments: object, **environment: str) -> tuple[float, float, float, str]:
     """Return wall seconds, CPU seconds, peak MB and the output of one process."""
@@ -76,6 +95,7 @@ def sweep(folder: Path, count: int) -> tuple[float, float]:
 
 
 def main() -> None:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's modules are compiled once
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--largest", type=int, default=250, help="40 times this many points")
     largest = parser.parse_args().largest
@@ -96,6 +116,11 @@ def main() -> None:
         timed = json.loads(process("-c", GEMMS)[3])
         rows.append(("one new GEMM (CPU)", f"{timed['gemm_ms']:.3f} ms", "≤ 0.3 ms"))
         rows.append(("the same GEMM, naive roofline", f"{timed['roofline_ms']:.4f} ms", "–"))
+        large = folder / "large.yaml"
+        large.write_text(RUN.format(count=250))
+        rates = json.loads(process("-c", WORKER, large)[3])
+        words = f"{rates[len(rates) // 2]:.0f} (from {rates[0]:.0f} to {rates[-1]:.0f})"
+        rows.append(("points of a large sweep, a worker, 40 times 100", words, "≥ 1,000 /s/core"))
         counts = [n for n in (3, 25, 250, 2500) if n <= largest]
         base_cpu, base_mb = sweep(folder, counts[0])
         rows.append((f"sweep of {40 * counts[0]} points", f"{base_cpu:.2f} CPU s", "–"))

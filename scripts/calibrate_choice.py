@@ -23,10 +23,16 @@ from scipy.optimize import minimize
 from archsim.config.load import load_device
 from archsim.mapping.gpu import tiles as t
 from archsim.mapping.gpu.nvjet_choice import nvjet_table, tile_key
-from archsim.models.gpu import gemm_choice as c
+from archsim.models.gpu import gemm_candidates as c
+from archsim.models.gpu import gemm_features as features
+from archsim.models.gpu import gemm_plan as g
+from archsim.models.gpu.gemm import time_gemm
+from archsim.models.gpu.gemm_cheapest import fill, reduction_us, total
+from archsim.models.gpu.gemm_choice import MOST_SPLITS
 from archsim.models.gpu.gemm_features import FEATURES, KERNEL, OPERATOR, RUN
 from archsim.models.gpu.gemm_lower import template
-from archsim.models.gpu.plan import OUTPUTS
+from archsim.models.gpu.gemm_ranking import CLUSTERS
+from archsim.models.gpu.plan import HBM, OUTPUTS
 from archsim.models.gpu.vector import variants
 
 TARGET = Path(__file__).parents[1] / "archsim" / "mapping" / "gpu" / "nvjet_network.json"
@@ -40,8 +46,8 @@ KEYS = [t.TM, t.TN, t.COOP, t.M_SIDE, t.CM, t.CN]
 @njit
 def price(dev, p, table, most, bias, x, times, splits, rows, scratch):  # type: ignore[no-untyped-def]
     """Price and describe all candidates at all splits; return how many."""
-    c.describe_operator(p, bias, x[0, RUN + KERNEL :])
-    count, out_bytes = 0, p[c.g.OUT_BYTES]
+    features.describe_operator(p, bias, x[0, RUN + KERNEL :])
+    count, out_bytes = 0, p[g.OUT_BYTES]
     busy = np.empty(table.shape[0])
     for i in range(table.shape[0]):
         busy[i] = c.busy_clk(dev, table[i], p, most)
@@ -49,25 +55,25 @@ def price(dev, p, table, most, bias, x, times, splits, rows, scratch):  # type: 
     for i in range(table.shape[0]):
         split = 1.0
         while busy[i] <= limit and count < x.shape[0]:
-            c.fill(table[i], p, split, dev.sm_count, out_bytes)
-            p[c.g.BIAS] = bias
+            fill(table[i], p, split, dev.sm_count, out_bytes)
+            p[g.BIAS] = bias
             scratch[:] = 0.0
-            c.time_gemm(dev, p, scratch)
-            us = c.total(scratch)
+            time_gemm(dev, p, scratch)
+            us = total(scratch)
             if split > 1.0:
-                us += c.reduction_us(dev, p, split, out_bytes)
+                us += reduction_us(dev, p, split, out_bytes)
             x[count, RUN + KERNEL :] = x[0, RUN + KERNEL :]
-            c.describe_run(dev, p, us, split, scratch[c.HBM], x[count, :RUN])
-            c.describe_cover(p, x[count, :RUN])
-            c.describe_kernel(table[i], x[count, RUN : RUN + KERNEL])
+            features.describe_run(dev, p, us, split, scratch[HBM], x[count, :RUN])
+            features.describe_cover(p, x[count, :RUN])
+            features.describe_kernel(table[i], x[count, RUN : RUN + KERNEL])
             times[count], splits[count], rows[count] = us, split, i
             count += 1
-            grown = p[c.g.CTAS] / split * (split + 1.0)
+            grown = p[g.CTAS] / split * (split + 1.0)
             split += 1.0
-            few = c.g.k_steps(p) < c.LEAST_STEPS * split or split > min(most, c.MOST_PARTS)
-            if p[c.g.BATCH] > 1.0 or grown > dev.sm_count * table[i, t.ROOM] or few:
+            few = g.k_steps(p) < c.LEAST_STEPS * split or split > min(most, c.MOST_PARTS)
+            if p[g.BATCH] > 1.0 or grown > dev.sm_count * table[i, t.ROOM] or few:
                 break
-    p[c.g.OUT_BYTES] = out_bytes
+    p[g.OUT_BYTES] = out_bytes
     return count
 
 
@@ -102,7 +108,7 @@ class Pricer:
         """Return the ``some`` best alternatives by ``short`` (none: time), and the preferred."""
         table = nvjet_table("8" if r.dtype == "fp8" else "16")
         p = template(r.m, r.n, r.k, r.batch, r.dtype, 2.0)
-        most = 1.0 if r.bias or r.batch > 1 else float(c.MOST_SPLITS)
+        most = 1.0 if r.bias or r.batch > 1 else float(MOST_SPLITS)
         n = price(self.dev, p, table, most, float(r.bias), self.x, self.us, self.split, self.row,
                   np.zeros(OUTPUTS))  # fmt: skip
         keys = table[self.row[:n].astype(int)][:, KEYS]
@@ -120,7 +126,7 @@ class Pricer:
         want = [place[f] if f >= 0 else -1 for f in found]
         tile = keys[kept, 0] * 1000 + keys[kept, 1]
         row = self.row[:n].astype(int)[kept]
-        rows = self.places[len(table)][row], row % c.CLUSTERS
+        rows = self.places[len(table)][row], row % CLUSTERS
         return Choice(r, self.x[kept].astype(np.float32), self.us[kept].copy(), tile, rows, want)
 
 
@@ -191,7 +197,7 @@ class Trainer:
             "tower_offset": np.zeros(sizes.tower),
             "tower_outer": rng.normal(size=(sizes.wish, sizes.tower)) * 0.2,
             "tiles": rng.normal(size=(tiles, sizes.wish)) * 0.05,
-            "clusters": rng.normal(size=(c.CLUSTERS, sizes.wish)) * 0.05,
+            "clusters": rng.normal(size=(CLUSTERS, sizes.wish)) * 0.05,
             "likings": np.zeros(tiles),
         }
         self.w = {k: v.astype(np.float32) for k, v in self.w.items()}

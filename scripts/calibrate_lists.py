@@ -21,7 +21,7 @@ from archsim.config.load import load_device
 from archsim.mapping.gpu import tiles as t
 from archsim.mapping.gpu.names import DMMA, FFMA, MMA, XMMA
 from archsim.models.gpu import gemm_list_choice as lists
-from archsim.models.gpu.gemm_choice import fill
+from archsim.models.gpu.gemm_cheapest import fill
 from archsim.models.gpu.gemm_features import LISTED_RUN as RUN
 from archsim.models.gpu.gemm_features import OPERATOR, describe_operator
 from archsim.models.gpu.gemm_lower import UNSPLIT, template

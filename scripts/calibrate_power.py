@@ -18,8 +18,9 @@ from scipy.optimize import least_squares
 from archsim.config import load_device
 from archsim.graph import OpSpec
 from archsim.models.gpu.lower import lower
-from archsim.models.gpu.model import host_us, padding
+from archsim.models.gpu.model import host_us
 from archsim.models.gpu.power import load_of, settle
+from archsim.models.gpu.prepared import padding
 from archsim.models.gpu.solve import solve
 from archsim.models.gpu.vector import energy_place, variants
 from archsim.validate.cases import spec_from_case

@@ -8,6 +8,7 @@ from typing import Any
 from archsim.app.machines import Evaluator, evaluator
 from archsim.app.workload import build_graph, forget_graphs
 from archsim.config import Design, digest
+from archsim.graph import Graph
 from archsim.recent import Recent
 from archsim.version import model_digest
 
@@ -26,17 +27,22 @@ class _Session:
         self.design = Design.from_context(context)
         self.base_digest = digest(dict(context))
         self.workload = self.design.workload.to_dict()
+        self._graph: Graph | None = None
         self._evaluators = Recent[tuple[tuple[str, Any], ...], Evaluator](_DEVICES_KEPT)
         self._first: dict[object, Evaluator] = {}  # by base device and swept paths
 
-    def workload_at(self, overrides: Overrides) -> dict[str, Any]:
-        """The workload with the point's ``workload.`` values set."""
+    def graph_at(self, overrides: Overrides) -> Graph:
+        """The graph of the point's workload; that of the run file is built once."""
         chosen = {
             path.removeprefix("workload."): value
             for path, value in overrides.items()
             if path.startswith("workload.")
         }
-        return {**self.workload, **chosen} if chosen else self.workload
+        if chosen:
+            return build_graph({**self.workload, **chosen})
+        if self._graph is None:
+            self._graph = build_graph(self.workload)
+        return self._graph
 
     def evaluator_at(self, overrides: Overrides) -> Evaluator:
         """The model of the point's device, built once per distinct device."""
@@ -80,7 +86,7 @@ def forget() -> None:
 def identify(context: Context, overrides: Overrides) -> str:
     """Return the point's key: base design, overrides, workload graph and model version."""
     session = _session_of(context)
-    graph = build_graph(session.workload_at(overrides))
+    graph = session.graph_at(overrides)
     return digest(
         {
             "base": session.base_digest,
@@ -94,12 +100,12 @@ def identify(context: Context, overrides: Overrides) -> str:
 def evaluate(context: Context, overrides: Overrides) -> dict[str, Any]:
     """Return the point's answer as plain data (``PointResult.to_dict``)."""
     session = _session_of(context)
-    graph = build_graph(session.workload_at(overrides))
+    graph = session.graph_at(overrides)
     return session.evaluator_at(overrides).answer(graph).to_dict()
 
 
 def metrics(context: Context, overrides: Overrides) -> dict[str, Any]:
     """Return the metrics of ``evaluate`` alone, the same to the bit."""
     session = _session_of(context)
-    graph = build_graph(session.workload_at(overrides))
+    graph = session.graph_at(overrides)
     return {"metrics": session.evaluator_at(overrides).metrics(graph)}

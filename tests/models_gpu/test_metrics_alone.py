@@ -104,14 +104,14 @@ def test_a_slower_variant_and_missing_work_are_doubted(h200):
 def test_a_doubted_point_says_what_is_wrong(h200, monkeypatch):
     import archsim.models.gpu.model as module
 
-    solve = module._solve
+    solve = module.solved
 
     def wrong(*arguments):
         out = solve(*arguments)
         out[0, 0, plans.HBM_BYTES] = -1.0
         return out
 
-    monkeypatch.setattr(module, "_solve", wrong)
+    monkeypatch.setattr(module, "solved", wrong)
     graph = Graph("one", (Op("gemm", Gemm(m=64, n=64, k=64, dtype="fp16")),))
     with pytest.raises(CheckError, match=r"gemm .*must move"):
         GpuModel(h200).metrics(graph)

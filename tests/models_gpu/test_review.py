@@ -72,7 +72,7 @@ def test_utilisation_by_hand() -> None:
 
 def wrong_solve(variant: int, factor: float) -> Callable[..., Any]:
     """A solver that gives one variant of the device a wrong time."""
-    solve = gpu_model.solve
+    solve = gpu_model.solved
 
     def wrong(*arguments: Any, **options: Any) -> Any:
         out = solve(*arguments, **options)
@@ -92,7 +92,7 @@ def test_an_answer_that_more_hardware_would_slow_down_is_refused(
     spec = Conv2d(n=8, cin=512, cout=512, h=30, w=30, r=3, s=3, padding=1)
     model = GpuModel(load_device(device))
     assert model.price(spec).us > 0
-    monkeypatch.setattr(gpu_model, "solve", wrong_solve(variant, 2.0))
+    monkeypatch.setattr(gpu_model, "solved", wrong_solve(variant, 2.0))
     rule = f"conv2d n=8 cin=512 .* with {what} must not slow down from 1 to"
     with pytest.raises(CheckError, match=rule):
         GpuModel(load_device(device)).price(spec)

@@ -33,7 +33,7 @@ from archsim.models.gpu.conv import CLEAR, PACK, UNPACK
 from archsim.models.gpu.conv_around import element_bytes, move
 from archsim.models.gpu.depthwise_lower import lower_depthwise, lower_direct
 from archsim.models.gpu.fprop_lower import Work, fprop_launches, portable
-from archsim.models.gpu.gemm_choice import cheapest, fill
+from archsim.models.gpu.gemm_cheapest import cheapest, fill
 from archsim.models.gpu.gemm_lower import (
     describe,
     kernel_name,

@@ -68,14 +68,31 @@ def bounds(dev: Any, p: Any, out: Any, read: float, written: float) -> None:
 
 
 @lean
-def memory_us(dev: Any, sms: float, read: float, written: float) -> float:
-    """Return the time of the compulsory bytes; what is written drains in part after the kernel."""
-    rate = dev.memory_bandwidth_bytes_per_s * dev.tensor_kernels_gemm_hbm_fraction
-    port = sms * dev.sm_l2_bytes_per_clk * dev.clock_boost_hz
+def memory_rate(dev: Any) -> float:
+    """Return the bytes a second that kernels get from device memory."""
+    return float(dev.memory_bandwidth_bytes_per_s * dev.tensor_kernels_gemm_hbm_fraction)
+
+
+@lean
+def port_bytes_per_s(dev: Any, sms: float) -> float:
+    """Return the bytes a second that ``sms`` SMs take in from L2."""
+    return float(sms * dev.sm_l2_bytes_per_clk * dev.clock_boost_hz)
+
+
+@lean
+def drained_bytes(dev: Any, read: float, written: float) -> float:
+    """Return the compulsory bytes that a kernel waits for: some drain after it."""
     drained = written * dev.tensor_kernels_gemm_write_share
     kept = dev.tensor_kernels_gemm_write_kept_fraction * dev.l2_capacity_bytes
     drained = max(drained, written - kept)
-    return float((read + drained) / min(rate, port) * 1e6)
+    return float(read + drained)
+
+
+@lean
+def memory_us(dev: Any, sms: float, read: float, written: float) -> float:
+    """Return the time of the compulsory bytes; what is written drains in part after the kernel."""
+    rate = min(memory_rate(dev), port_bytes_per_s(dev, sms))
+    return float(drained_bytes(dev, read, written) / rate * 1e6)
 
 
 @lean

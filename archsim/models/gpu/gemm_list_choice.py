@@ -10,9 +10,10 @@ from archsim.engine.jit import lean, njit
 from archsim.mapping.gpu import tiles as t
 from archsim.models.gpu import gemm_plan as g
 from archsim.models.gpu.gemm import time_gemm
-from archsim.models.gpu.gemm_choice import add_rows, ask, fill, reduction_us, total
+from archsim.models.gpu.gemm_cheapest import fill, reduction_us, total
 from archsim.models.gpu.gemm_features import LISTED_RUN as RUN
 from archsim.models.gpu.gemm_features import OPERATOR, describe_operator, describe_run
+from archsim.models.gpu.gemm_ranking import add_rows, ask
 from archsim.models.gpu.plan import HBM
 
 SPLITS = (
@@ -55,7 +56,7 @@ def likeliest(
 ) -> tuple[int, float]:
     """Return the row of ``table`` and the parts of K that the library likes best.
 
-    ``devices`` is as for ``gemm_choice.cheapest``.
+    ``devices`` is as for ``gemm_cheapest.cheapest``.
     """
     dev = devices[0]
     out_bytes = p[g.OUT_BYTES]

@@ -16,10 +16,11 @@ from archsim.mapping.gpu.list_choice import ListNetwork, list_network
 from archsim.mapping.gpu.nvjet_choice import nvjet_table
 from archsim.mapping.gpu.tiles import ENGINE, LEARNT, listed_table, short_table
 from archsim.models.gpu import gemm_plan as g
-from archsim.models.gpu.gemm_choice import MOST_SPLITS, cheapest, fill, preferred
+from archsim.models.gpu.gemm_cheapest import cheapest, fill
+from archsim.models.gpu.gemm_choice import MOST_SPLITS, preferred, told
 from archsim.models.gpu.gemm_features import MEMSET_ABOVE_TILES
 from archsim.models.gpu.gemm_list_choice import SPLITS, likeliest
-from archsim.models.gpu.gemm_ranking import Known, Ranking, Room, ranking
+from archsim.models.gpu.gemm_ranking import Known, Room, ranking
 from archsim.models.gpu.gemm_steps import TYPES
 from archsim.models.gpu.plan import FIXED, GEMM, OUTPUTS, PARAMS, Plan
 from archsim.recent import Recent
@@ -75,16 +76,15 @@ def matrix_plans(
 
     A kernel that adds the bias in its epilogue never splits K.
     """
+    key = (m, n, k, batch, dtype, out_bytes, bias, float(dev["sm_count"]))
+    product = _products.get(key) if dev["tensor_kernels_wgmma"] else None
+    if product is not None:
+        return product.plans(dev)
     most = 1.0 if bias or batch > 1 or dtype in UNSPLIT else float(MOST_SPLITS)
     p = template(m, n, k, batch, dtype, out_bytes)
     if takes_nvjet(p, dtype, dev):
-        kind = "8" if p[g.IN_BYTES] == 1 else "16"
-        table, net = nvjet_table(kind), ranking(kind)
-        known = _known((p.tobytes(), bias, kind, float(dev["sm_count"])), len(table), net)
-        room = _room(kind)
-        row = preferred(dev.reshape(1), p, table, net, most, float(bias), known, room)
-        split = room.splits[row]
-    elif (name := list_name(dtype, p)) in LEARNT:
+        return _products.put(key, Product(p, dtype, most, bias, float(dev["sm_count"]))).plans(dev)
+    if (name := list_name(dtype, p)) in LEARNT:
         table, liked = _listed(name, bool(dev["tensor_kernels_wgmma"]))
         most = most if most == 1.0 else float(SPLITS[-1])
         row, split = likeliest(dev.reshape(1), p, table, liked, most, np.zeros(OUTPUTS))
@@ -113,21 +113,48 @@ def takes_nvjet(p: np.ndarray[Any, Any], dtype: str, dev: Any) -> bool:
     return bool(dev["tensor_kernels_wgmma"]) and dtype in _TYPE_NAMES and bool(aligned)
 
 
+class Product:
+    """A matrix product that nvjet runs, on devices of ``sms`` SMs.
+
+    Kernels that were chosen once are kept, and with them what is known of all candidates: some
+    0.5 MB. ``p`` is the product's `template`, ``most`` the most parts that K is split into.
+    """
+
+    def __init__(
+        self, p: np.ndarray[Any, Any], dtype: str, most: float, bias: bool, sms: float
+    ) -> None:
+        kind = "8" if p[g.IN_BYTES] == 1 else "16"
+        self._p, self._dtype, self._most, self._bias, self._sms = p, dtype, most, bias, sms
+        self._table, self._net, self._room = nvjet_table(kind), ranking(kind), _room(kind)
+        self._known = Known.nothing(self._table, self._net)
+        self._plans: dict[tuple[int, float], list[Plan]] = {}
+
+    def plans(self, dev: Any) -> list[Plan]:
+        """Return the launches of the kernel that the library takes on a device."""
+        row = preferred(
+            *told(dev), self._p.copy(), self._table, self._net, self._most, float(self._bias),
+            self._known, self._room,
+        )  # fmt: skip
+        chosen = row, float(self._room.splits[row])
+        return self._plans.get(chosen) or self._plans.setdefault(chosen, self._launched(*chosen))
+
+    def _launched(self, row: int, split: float) -> list[Plan]:
+        p, out_bytes = self._p.copy(), float(self._p[g.OUT_BYTES])
+        fill(self._table[row], p, split, self._sms, out_bytes)
+        if self._bias:
+            p[g.A_BYTES] = p[g.M] * p[g.K] * p[g.IN_BYTES] + p[g.N] * out_bytes
+        p[g.BIAS] = float(self._bias)
+        return launches(p, self._dtype, out_bytes, self._bias)
+
+
+_products = Recent[tuple[int, int, int, int, str, float, bool, float], Product](32)
+"""Products by shape, operand type, output bytes, bias and number of SMs."""
+
+
 @cache
 def _room(kind: str) -> Room:
     """Return room for choices among the candidates of a ``kind``."""
-    return Room.of(len(nvjet_table(kind)), ranking(kind))
-
-
-_KNOWN_KEPT = 32
-"""Products whose candidates are remembered, up to 0.5 MB each."""
-
-_known_products = Recent[tuple[bytes, bool, str, float], Known](_KNOWN_KEPT)
-
-
-def _known(key: tuple[bytes, bool, str, float], kernels: int, net: Ranking) -> Known:
-    """Return what is known of a product's candidates on devices of as many SMs."""
-    return _known_products.get(key) or _known_products.put(key, Known.nothing(kernels, net))
+    return Room.of(nvjet_table(kind), ranking(kind))
 
 
 def list_name(dtype: str, p: np.ndarray[Any, Any]) -> str:

@@ -10,9 +10,11 @@ from archsim.models.gpu.common import overlap
 from archsim.models.gpu.gemm_common import (
     bounds,
     compulsory,
+    drained_bytes,
     l2_us,
-    memory_us,
+    memory_rate,
     operand_traffic,
+    port_bytes_per_s,
     settle,
 )
 from archsim.models.gpu.gemm_plan import (
@@ -51,6 +53,12 @@ WGMMA_ROWS = 64.0
 
 FEW_ROWS = 8
 """Rows of an operand up to which all clusters of a wave ask for the same few lines at once."""
+
+START_US, EXPOSED_US, BUSIEST, BUSY_US, TENSOR_US, POWER, MOVED, PORT = range(8)
+WORK = 8
+"""What a kernel has to do: fixed times at its ends, its busiest unit and that one's time, tensor
+cores' time, the norm in which memory overlaps, bytes that it waits for, and its SMs' port (B/s)."""
+Work = tuple[float, float, float, float, float, float, float, float]
 
 
 @lean
@@ -177,8 +185,12 @@ def tile_clk(dev: Any, p: Any, main: float, store: float, port: float) -> float:
 
 
 @lean
-def time_wgmma(dev: Any, p: Any, out: Any) -> None:
-    """Price a persistent warp-specialised kernel on wgmma."""
+def wgmma_work(dev: Any, p: Any, read: float, written: float, l2_bytes: float) -> Work:
+    """Return what a kernel has to do, as `wgmma_body` reads it.
+
+    ``read`` and ``written`` are compulsory bytes, ``l2_bytes`` those of operands. The rate of
+    device memory is left out, so that devices which differ in it alone share the answer.
+    """
     us = 1e6 / dev.clock_boost_hz
     tiles = ceil(p[M] / p[TM]) * ceil(p[N] / p[TN]) * p[BATCH] * p[SPLIT]
     sms = min(p[CTAS], tiles, dev.sm_count)
@@ -190,25 +202,53 @@ def time_wgmma(dev: Any, p: Any, out: Any) -> None:
     align = store_align(p)
     store, port = store_clk(dev, p, align)
     own_us = ((per_sm - 1.0) * tile_clk(dev, p, main, store, port) + main) * us
-    l2_bytes = operand_traffic(p, fat_a, fat_b)
     shared_us = l2_us(dev, l2_bytes)
-    read, written = compulsory(p, out)
     rough = dev.tensor_kernels_gemm_port16_factor if off(align, 32) else 1.0
-    hbm_us = memory_us(dev, sms, read, written * rough)
     busy_us = max(own_us, shared_us)
     if p[ENGINE] == 1.0:
         shared_us /= dev.tensor_kernels_gemm_xmma_l2_fraction
         busy_us = overlap(own_us, shared_us, dev.tensor_kernels_gemm_xmma_l2_power)
     depth = parts * max(ceil(tiles / FITTED_SMS), 1.0)
     deeper = dev.tensor_kernels_gemm_overlap_gain * log(1.0 + depth / 16.0)
-    both_us = overlap(busy_us, hbm_us, dev.tensor_kernels_gemm_overlap_power + deeper)
-    slow = throttle(dev, work * parts * per_sm * us, both_us)
-    out[LAUNCH] = start_us(dev, p)
     cold = min(read / 1e6, 1.0) * dev.tensor_kernels_gemm_cold_read_us
     cold += (1.0 - p[RESIDENT]) * dev.tensor_kernels_gemm_cold_us
-    out[EXPOSED] = store * us + fix_up_us(dev, p) + cold
     busiest = L2 if shared_us > own_us else COMPUTE if work >= take else SHARED
-    settle(out, busiest, busy_us * slow, hbm_us, max(both_us * slow, hbm_us))
+    return (
+        start_us(dev, p), store * us + fix_up_us(dev, p) + cold, float(busiest),
+        busy_us, work * parts * per_sm * us, dev.tensor_kernels_gemm_overlap_power + deeper,
+        drained_bytes(dev, read, written * rough), port_bytes_per_s(dev, sms),
+    )  # fmt: skip
+
+
+@lean
+def wgmma_body(dev: Any, work: Any) -> tuple[float, float, float]:
+    """Return the time of a kernel's busiest unit, of device memory, and of both overlapped."""
+    busy_us = work[BUSY_US]
+    hbm_us = float(work[MOVED] / min(memory_rate(dev), work[PORT]) * 1e6)
+    both_us = overlap(busy_us, hbm_us, work[POWER])
+    slow = throttle(dev, work[TENSOR_US], both_us)
+    return busy_us * slow, hbm_us, max(both_us * slow, hbm_us)
+
+
+@lean
+def wgmma_us(dev: Any, work: Any) -> tuple[float, float]:
+    """Return the time of a kernel as `time_wgmma` shares it out, and what of it is memory's."""
+    busy_us, hbm_us, both_us = wgmma_body(dev, work)
+    if hbm_us >= busy_us:
+        return work[START_US] + hbm_us + (work[EXPOSED_US] + (both_us - hbm_us)), hbm_us
+    return work[START_US] + busy_us + (work[EXPOSED_US] + (both_us - busy_us)), 0.0
+
+
+@lean
+def time_wgmma(dev: Any, p: Any, out: Any) -> None:
+    """Price a persistent warp-specialised kernel on wgmma."""
+    read, written = compulsory(p, out)
+    fat_a, fat_b = stride_factor(dev, p[ALIGN_A]), stride_factor(dev, p[ALIGN_B])
+    l2_bytes = operand_traffic(p, fat_a, fat_b)
+    work = wgmma_work(dev, p, read, written, l2_bytes)
+    busy_us, hbm_us, both_us = wgmma_body(dev, work)
+    out[LAUNCH], out[EXPOSED] = work[START_US], work[EXPOSED_US]
+    settle(out, int(work[BUSIEST]), busy_us, hbm_us, both_us)
     out[L2_BYTES] = l2_bytes + written
     bounds(dev, p, out, read, written)
 

@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
-
 from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph, OpSpec
 from archsim.graph.ops import Attention, BatchedGemm, Conv2d, Gemm, SparseGemm
 from archsim.metrics import OperatorResult, PointResult
 from archsim.metrics.checks import check_operator
 from archsim.models.gpu.assemble import operators
-from archsim.models.gpu.columns import Columns, Folded, doubtful, starts_of
+from archsim.models.gpu.columns import Columns, Folded, doubtful
 from archsim.models.gpu.compulsory import compulsory_bytes
 from archsim.models.gpu.lower import lower
 from archsim.models.gpu.plan import Plan
 from archsim.models.gpu.point import estimated, summarise
 from archsim.models.gpu.power import Sustained, load_of, settle
-from archsim.models.gpu.prepared import prepare
+from archsim.models.gpu.prepared import arrays_of, prepare
 from archsim.models.gpu.residency import Window, reuse
-from archsim.models.gpu.solve import solve
-from archsim.models.gpu.vector import Variants, energy_place, patched, variants
+from archsim.models.gpu.solve import solved
+from archsim.models.gpu.vector import Variants, patched, variants
 from archsim.recent import Recent
 
 _Key = tuple[OpSpec, float, float, bool]
@@ -89,19 +87,13 @@ class GpuModel:
         takes most of the time otherwise. The self-checks are the same.
         """
         devices, prepared = self._variants, prepare(graph)
-        shares = prepared.shares(windows(self.device))
-        lowered = prepared.lowered(devices.rows[0])
-        specs = prepared.uses.specs
-        keys = [(*row, True) for row in zip(specs, *shares, strict=True)]
-        out = _solve(devices.rows, devices.relevant, keys, lowered)
-        starts = starts_of(lowered)
-        folded = Folded.of(out, starts, float(self.device.power.idle_w))
-        done = np.array([plan.flops for kernels in lowered for plan in kernels])
-        least = prepared.compulsory(shares[0])
-        if doubtful(out, starts, folded.times, folded.table, done, prepared.flops, least):
+        laid = prepared.laid(devices.rows[0], windows(self.device))
+        out = solved(devices.rows, devices.relevant, laid.families, laid.params)
+        folded = Folded.of(out, laid.starts, float(self.device.power.idle_w))
+        work = (laid.done, prepared.flops, laid.least_bytes)
+        if doubtful(out, laid.starts, folded.times, folded.table, *work):
             return self.evaluate(graph, execution).metrics  # words what is wrong, if it is
-        names = [tuple(plan.name for plan in kernels) for kernels in lowered]
-        columns = Columns.of_table(folded.table, prepared.counts, names)
+        columns = Columns.of_table(folded.table, prepared.counts, laid.names)
         return summarise(graph, columns, self.device, execution, devices.rows[0])
 
     def sustain(
@@ -154,30 +146,8 @@ def windows(device: GpuDevice) -> tuple[Window, Window]:
 
 def _solve(rows: Any, relevant: Any, keys: Sequence[_Key], lowered: Sequence[list[Plan]]) -> Any:
     """Price all kernels of ``lowered``; ``keys`` says where and with which operands each runs."""
-    flat: list[Plan] = []
-    resident: list[float] = []
-    operands: list[int] = []
-    padded: list[float] = []
-    overwrites: list[float] = []
-    for (spec, share, again, _), kernels in zip(keys, lowered, strict=True):
-        flat += kernels
-        resident += [share] * len(kernels)
-        overwrites += [again] * len(kernels)
-        operands += [energy_place(getattr(spec, "dtype", "fp16"))] * len(kernels)
-        padded += [padding(spec)] * len(kernels)
-    return solve(rows, relevant, flat, resident, keys[0][3], operands, padded, overwrites)
-
-
-QUERY_TILE = 128
-"""Query rows of an attention tile; a decode step of one query computes them all."""
-
-
-def padding(spec: OpSpec) -> float:
-    """Return how many operations switch for each useful one."""
-    if not isinstance(spec, Attention):
-        return 1.0
-    rows = spec.sq * (spec.h // spec.h_kv if spec.sq == 1 else 1)
-    return -(-rows // QUERY_TILE) * QUERY_TILE / rows
+    specs, resident, again, _ = zip(*keys, strict=True)
+    return solved(rows, relevant, *arrays_of(specs, resident, again, lowered, keys[0][3]))
 
 
 HOST_TIMES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import mul
-from typing import Any
+from typing import Any, NamedTuple
 
 from archsim.config.gpu import GpuDevice
 from archsim.graph import Graph, OpSpec
@@ -87,8 +87,9 @@ def _gaps_us(
 ) -> float:
     """Time before and between kernels."""
     each = gap_us(device, execution, kernels, kernel_us)
-    wait = wait_us(graph, priced, device, each) if execution == "graph" else 0.0
-    return wait + _sum(priced.counts, [sum(map(each, names)) for names in priced.kernels])
+    gaps = [sum(map(each, names)) for names in priced.kernels]
+    wait = wait_us(graph, priced, device, gaps) if execution == "graph" else 0.0
+    return wait + _sum(priced.counts, gaps)
 
 
 def gap_us(
@@ -117,11 +118,30 @@ def _busy_s(graph: Graph, device: GpuDevice) -> float:
     """Seconds of the workload's operations at the dense peak of each operator's data type."""
     at_once = float(device.sm_count) * float(device.clock.boost_hz)
     uses = reuse(graph)
-    work = sum(
-        flops * n / _peak_per_clk(spec, device)
-        for spec, flops, n in zip(uses.specs, uses.flops, uses.counts, strict=True)
-    )
+    peaks = _peaks_per_clk(uses.specs, device)
+    work = sum(f * n / peak for f, n, peak in zip(uses.flops, uses.counts, peaks, strict=True))
     return work / at_once
+
+
+class _Peaks(NamedTuple):
+    specs: Sequence[OpSpec]
+    sections: tuple[Any, Any]
+    per_clk: list[float]
+
+
+_last = _Peaks((), (None, None), [])
+
+
+def _peaks_per_clk(specs: Sequence[OpSpec], device: GpuDevice) -> list[float]:
+    """Return the peaks of ``specs``: the last ones where neither they nor the device's units are
+    other objects."""
+    global _last
+    known = _last
+    tensor, sm = known.sections
+    if known.specs is not specs or tensor is not device.tensor or sm is not device.sm:
+        per_clk = [_peak_per_clk(spec, device) for spec in specs]
+        known = _last = _Peaks(specs, (device.tensor, device.sm), per_clk)
+    return known.per_clk
 
 
 def _peak_per_clk(spec: OpSpec, device: GpuDevice) -> float:

@@ -118,10 +118,24 @@ def solve(
 ) -> np.ndarray[Any, Any]:
     """Return ``out[variant, plan, column]``; columns as in ``plan``: TERMS, then the rest.
 
+    ``devices`` and ``relevant`` are as for ``solved``, the others as for ``laid_out``.
+    """
+    laid = laid_out(todo, resident, new_code, operands, padding, overwrites)
+    return solved(devices, relevant, *laid)
+
+
+def laid_out(
+    todo: Sequence[plans.Plan],
+    resident: Sequence[float],
+    new_code: bool = False,
+    operands: Sequence[int] = (),
+    padding: Sequence[float] = (),
+    overwrites: Sequence[float] = (),
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the family of each plan and a row of numbers each, as ``solved`` reads them.
+
     Parameters
     ----------
-    devices : structured array (variants,) of ``vector.record_dtype``
-    relevant : bool array (variants, families): whether a variant can change a family; row 0 all
     todo : the plans; each names its family and its numbers
     resident : per plan, the fraction of its reads that lie in L2 at its start
     new_code : whether other kernels run between these, as in a model
@@ -140,7 +154,26 @@ def solve(
     params[:, plans.RESIDENT] = resident
     params[:, plans.OVERWRITES] = overwrites or resident
     params[:, NEW_CODE] = new_code
-    out = np.zeros((len(devices), len(todo), plans.OUTPUTS))
-    table = devices.view(np.float64).reshape(len(devices), -1)
+    return families, params
+
+
+def solved(
+    devices: np.ndarray[Any, Any],
+    relevant: np.ndarray[Any, Any],
+    families: np.ndarray[Any, Any],
+    params: np.ndarray[Any, Any],
+) -> np.ndarray[Any, Any]:
+    """Return ``out[variant, plan, column]`` of plans that were ``laid_out``.
+
+    Parameters
+    ----------
+    devices : structured array (variants,) of ``vector.record_dtype``
+    relevant : bool array (variants, families): whether a variant can change a family; row 0 all
+    families : int array (plans,)
+    params : float array (plans, PARAMS)
+
+    """
+    out = np.zeros((len(devices), len(params), plans.OUTPUTS))
+    table = np.frombuffer(devices).reshape(len(devices), -1)
     _solve(devices, table, relevant, families, params, out)
     return out

@@ -20,7 +20,8 @@ def timeline(model: GpuModel, graph: Graph, execution: Execution = "graph") -> T
     each = gap_us(model.device, execution, metrics["kernels"], metrics["kernel_sum_us"])
     graphed = execution == "graph"
     columns = Columns.of_results(answer.operators)
-    start = wait_us(graph, columns, model.device, each) if graphed else 0.0
+    gaps = [sum(map(each, names)) for names in columns.kernels]
+    start = wait_us(graph, columns, model.device, gaps) if graphed else 0.0
 
     def before(kernel: KernelResult) -> float:
         return each(kernel.name)

@@ -102,10 +102,11 @@ def patched(
     known: Variants, before: GpuDevice, device: GpuDevice, paths: Collection[str]
 ) -> Variants:
     """Return ``variants(device)`` from those of ``before``, which differs in ``paths`` at most."""
-    table = known.rows.view(np.float64).reshape(len(known.rows), -1).copy()
+    table = np.frombuffer(known.rows).reshape(len(known.rows), -1).copy()
     index = _index()
     for path in paths:
-        old, leaf = (attrgetter(path)(each) for each in (before, device))
+        read = _reader(path)
+        old, leaf = read(before), read(device)
         if path not in index or "estimated" in (old.basis, leaf.basis):
             return variants(device)
         table[:, index[path]] = leaf.value
@@ -114,6 +115,12 @@ def patched(
         if path == "memory.bandwidth_bytes_per_s":
             table[-1, index[path]] *= FASTER
     return Variants(table.view(record_dtype()).reshape(-1), known.paths, known.relevant)
+
+
+@cache
+def _reader(path: str) -> Callable[[GpuDevice], Constant]:
+    """Return a function that reads the constant at ``path``."""
+    return attrgetter(path)
 
 
 @cache
