@@ -20,7 +20,7 @@ help:
 	@echo "make test       set up, then lint, types and the tests"
 	@echo "make test-full  everything, slow exhaustive runs included; goes on where it was stopped"
 	@echo "                (SHARD=2/8: every eighth shard; MINUTES=30: begin none after half an hour)"
-	@echo "make benchmarks the tables of docs/benchmarks again, peers included (most of an hour)"
+	@echo "make benchmarks the tables of docs/benchmarks again, peers included (20 to 60 minutes)"
 	@echo "make prove      prove the stream components (docs/proofs.md)"
 	@echo "make mutate     score the hardware tests by mutation (docs/mutation.md)"
 	@echo "make schemas    write the JSON Schemas of configuration files again (docs/editor.md)"
@@ -80,7 +80,7 @@ kills: $(DEV)  # hours on a busy machine; KILLS=5 for a look
 	$(BIN)/python benchmarks/kill9.py --kills $(or $(KILLS),100)
 	$(BIN)/python benchmarks/kill_cluster.py --kills $(or $(KILLS),100)
 
-benchmarks: $(DEV)  # the tables of docs/benchmarks, peers included; most of an hour
+benchmarks: $(DEV)  # the tables of docs/benchmarks, peers included; 20 to 60 minutes
 	$(BIN)/python benchmarks/bench_array.py --write --repeat 5
 	$(BIN)/python benchmarks/bench_faults.py --write
 	$(BIN)/python benchmarks/bench_sweep.py --write

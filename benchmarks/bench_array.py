@@ -266,6 +266,7 @@ def measure(full: bool, repeat: int) -> str:
 
 
 def main() -> None:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's modules are compiled once
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="the peers' long cases too (minutes)")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each of our processes")

@@ -1,12 +1,12 @@
 """What a task costs on Dask, and a paper model of many workers from it.
 
-Run ``python benchmarks/bench_cluster.py [--write]``. A scheduler and one worker as processes of
-their own answer tasks of 1 to 256 synthetic points; the CPU time of driver, scheduler and worker is
-read from the system and a cost per task and per point is fitted to it. The driver's part holds the
-commit into the store. The model then asks which of workers, driver and scheduler limits a sweep of
-points of a given length. Then whole sweeps of points that wait a millisecond, on several local
-workers: the share of the workers' time in which no point runs. ``--write`` puts the tables into
-``docs/cluster.md``.
+Run ``python benchmarks/bench_cluster.py [--workers 1 2 4 8 12] [--write]``. A scheduler and one
+worker as processes of their own answer tasks of 1 to 256 synthetic points; the CPU time of driver,
+scheduler and worker is read from the system and a cost per task and per point is fitted to it. The
+driver's part holds the commit into the store. The model then asks which of workers, driver and
+scheduler limits a sweep of points of a given length. Then whole sweeps of points that wait a
+millisecond, on several local workers (``--workers``): the share of the workers' time in which no
+point runs. ``--write`` puts the tables into ``docs/cluster.md``.
 """
 
 import argparse
@@ -113,10 +113,10 @@ def idle(workers, folder, waiting_s=1e-3):
     return point_s, 1 - (SWEEPS[1] - SWEEPS[0]) * point_s / (took[1] - took[0])
 
 
-def measured():
-    """Return the table of ``idle``."""
+def measured(several):
+    """Return the table of ``idle`` for several numbers of workers."""
     lines = ["", "| local workers | a point in a worker, ms | between points |", "|---:|---:|---:|"]
-    for workers in SEVERAL:
+    for workers in several:
         with tempfile.TemporaryDirectory() as tmp:
             point_s, share = idle(workers, Path(tmp))
         lines.append(f"| {workers} | {1e3 * point_s:.2f} | {100 * share:.1f} % |")
@@ -165,6 +165,9 @@ def tables(costs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=200, help="tasks of each size")
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=SEVERAL, metavar="N", help="local workers"
+    )
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--json", type=Path, help="write the measured rows")
     options = parser.parse_args()
@@ -174,7 +177,7 @@ def main():
         options.json.write_text(json.dumps(rows))
     for row in rows:
         print(*(f"{cell:.4g}" for cell in row))
-    lines = [machine(), "", *tables(fitted(rows)), *measured()]
+    lines = [machine(), "", *tables(fitted(rows)), *measured(options.workers)]
     print("\n".join(lines))
     if options.write:
         before, _, rest = TARGET.read_text().partition("<!-- model -->")

@@ -137,6 +137,7 @@ def _sweep(folder):
 
 
 def main():
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's modules are compiled once
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--tools", nargs="+", default=["archsim", "scalesim", "zigzag"])

@@ -10,7 +10,7 @@ from typing import Any
 import moocore
 import numpy as np
 
-from archsim.app.details import detail_of
+from archsim.app.details import UNEXPLAINED, detail_of
 from archsim.app.finished import front_keys, read_run, results_file
 from archsim.app.output import write_json
 from archsim.app.results import points
@@ -131,8 +131,9 @@ def _side(
         best = _better(point, best, metrics, limits)
     detail = detail_of(folder, run["context"], best) if best else None
     operators = (detail or {}).get("operators", [])
+    why = UNEXPLAINED if best and detail is None else ""
     front.sort(key=lambda point: rank(point, metrics))
-    return Side(folder.name, finished, failed, front, best, operators)
+    return Side(folder.name, finished, failed, front, best, operators, why)
 
 
 def _better(

@@ -21,7 +21,8 @@ class Side:
     """One run: its ``name``, points that finished and failed, its front and its best design.
 
     ``best`` is the finished point with the least first objective that keeps the run's
-    constraints, None where there is none; ``operators`` are those of the best design.
+    constraints, None where there is none; ``operators`` are those of the best design, and
+    ``unexplained`` says why they are not there, where nothing knows them.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Side:
     front: Sequence[Point]
     best: Point | None
     operators: Sequence[Mapping[str, Any]] = ()
+    unexplained: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ class Comparison:
         rows = [(name, first.get(name), second.get(name)) for name in names]
         return sorted(rows, key=lambda row: (-max(row[1] or 0, row[2] or 0), row[0]))
 
+    @property
+    def unexplained(self) -> list[str]:
+        """Why the operators of a run are not shown, a sentence for each such run."""
+        return [f"{side.name}: {side.unexplained}" for side in self.sides if side.unexplained]
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
         return {
@@ -108,6 +115,7 @@ class Comparison:
                 {"name": name, "first_us": first, "second_us": second}
                 for name, first, second in self.operators
             ],
+            "unexplained": self.unexplained,
             "changes": [
                 {"path": path, "first": first, "second": second}
                 for path, first, second in self.changes

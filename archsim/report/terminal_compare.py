@@ -26,6 +26,7 @@ def render_comparison(
     parts: list[RenderableType] = [_runs(found), Text(), *_common(found)]
     if rows := found.operators:
         parts += [Text(), *_operators(found, rows, width)]
+    parts += [Text(sentence) for sentence in found.unexplained]
     if found.changes:
         parts += [Text(), *_changes(found)]
     if page is not None:

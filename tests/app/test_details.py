@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -66,4 +67,21 @@ def test_a_run_of_another_version_says_why_it_shows_no_operators(
     assert main(["report", str(short)]) == 0
     assert "Run it again to see them." in " ".join(capsys.readouterr().out.split())
     assert "stores metrics alone" in (short / "report.html").read_text()
-    assert main(["compare", str(short), str(short)]) == 0
+
+
+def test_a_comparison_says_why_a_run_shows_no_operators(
+    runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, short = runs
+    page, data = whole.parent / "c.html", whole.parent / "c.json"
+    command = ["compare", str(whole), str(short), "--output", str(page), "--json", str(data)]
+    assert main(command) == 0
+    assert "Run it again" not in capsys.readouterr().out
+    monkeypatch.setattr(details, "identify", lambda context, overrides: "of another version")
+    assert main(command) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "metrics: Operators are not shown: a run of more than" in printed
+    assert "whole: Operators" not in printed
+    assert "metrics: Operators are not shown" in page.read_text()
+    (sentence,) = json.loads(data.read_text())["unexplained"]
+    assert sentence == f"metrics: {details.UNEXPLAINED}"

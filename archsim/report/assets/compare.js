@@ -59,7 +59,7 @@ function controls() {
 }
 
 const VISIBLE = { summary: true, fronts: true, common: DATA.ratios[0].points > 0,
-  operators: DATA.operators.length > 0, changes: DATA.changes.length > 0 };
+  operators: DATA.operators.length + DATA.unexplained.length > 0, changes: DATA.changes.length > 0 };
 
 function showAll() {
   for (const [id, shown] of Object.entries(VISIBLE)) $(id).hidden = !shown;
@@ -68,6 +68,8 @@ function showAll() {
   showSummary();
   showFronts();
   if (VISIBLE.common) showCommon();
+  $("operators-hint").textContent = DATA.unexplained.join(" ");
+  $("operators-table").hidden = !DATA.operators.length;
   table("operators-table", [["operator", "text name"], [`${NAMES[0]}, µs`], [`${NAMES[1]}, µs`], ["second / first"]],
     DATA.operators.map((op) => [shorten(op.name, 80), show(op.first_us), show(op.second_us), over(op.first_us, op.second_us)]));
   table("changes-table", [["path", "text"], [NAMES[0]], [NAMES[1]]],
