@@ -3,6 +3,7 @@
 import base64
 import re
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +73,13 @@ setTimeout(() => {
     chart.emit("plotly_deselect");
     say("unbrushed", String($("brush").hidden));
   }
+  const beyond = (title) => {
+    const a = title.getBoundingClientRect(), b = title.closest(".chart").getBoundingClientRect();
+    return a.top < b.top - 1 || a.bottom > b.bottom + 1
+      || a.left < b.left - 1 || a.right > b.right + 1;
+  };
+  say("cut", [...document.querySelectorAll(".chart .xtitle, .chart .ytitle")]
+    .filter(beyond).map((title) => title.textContent).join(", "));
   say("design-run", btoa(unescape(encodeURIComponent($("design-yaml").textContent))));
   say("timeline", document.querySelectorAll("#timeline-chart .bars .point").length);
   say("rtl", `${points("rtl-chart")} ${rows("rtl-table").length} ${$("rtl-hint").textContent}`);
@@ -135,6 +143,14 @@ def events():
 def bar(us):
     kernel = KernelResult("k", us, (0, us / 2, 0, 0, us / 2, 0), {}, 1, 8, 0, 0)
     return OperatorResult("a", "gemm", 1, us, 0, 0, 0, 0, 0, 0, (kernel,))
+
+
+def test_no_title_of_an_axis_is_cut_off(browse, make_run, validation):
+    run = make_run(validation=validation, timeline=events(), rtl=RTL)
+    history = ((48, 0.85), (96, 0.93), (144, 1.0))
+    found = browse(render_html(replace(run, search="nsga2 (seed 7)", history=history)))
+    assert found["done"] == "yes"
+    assert found["cut"] == ""
 
 
 def test_every_chart_is_drawn_and_a_click_shows_the_design(browse, make_run, validation):

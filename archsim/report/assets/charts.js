@@ -68,7 +68,7 @@ function drawSearch() {
     + "(each objective from the best to the worst value seen, logarithmic where positive): where it is flat, further points found little.";
   draw("search-chart", [{ type: "scatter", mode: "lines", x: points, y: share, line: { color: css("--mark"), width: 2, shape: "hv" },
     hovertemplate: "%{x} points: %{y:.4f}<extra></extra>" }],
-  { xaxis: axis("points evaluated"), yaxis: axis("share of the last hypervolume"), margin: { l: 60, r: 16, t: 20, b: 50 } });
+  { xaxis: axis("points evaluated"), yaxis: axis("share of hypervolume"), margin: { l: 60, r: 16, t: 20, b: 50 } });
 }
 
 let wired = false;
@@ -134,7 +134,7 @@ function drawRoofline(detail) {
   }).filter((trace) => trace.x.length);
   draw("roofline-chart", [...lines, ...points], {
     annotations: labels, xaxis: axis("arithmetic intensity (FLOP per byte)", "log"),
-    yaxis: axis("achieved FLOP/s", "log"), legend: { orientation: "h", y: 1.02, x: 0, yanchor: "bottom" },
+    yaxis: { ...axis("achieved FLOP/s", "log"), tickformat: "~s" }, legend: { orientation: "h", y: 1.02, x: 0, yanchor: "bottom" },
     margin: { l: 60, r: 16, t: 40, b: 50 } });
 }
 
