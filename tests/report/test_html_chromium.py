@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from archsim.config.constraint import Constraint
 from archsim.config.yaml_strict import parse_document
 from archsim.metrics import KernelResult, OperatorResult
 from archsim.metrics.kernel_timeline import kernel_timeline
@@ -80,6 +81,7 @@ setTimeout(() => {
   };
   say("cut", [...document.querySelectorAll(".chart .xtitle, .chart .ytitle")]
     .filter(beyond).map((title) => title.textContent).join(", "));
+  say("cards", document.getElementById("cards").textContent);
   say("design-run", btoa(unescape(encodeURIComponent($("design-yaml").textContent))));
   say("timeline", document.querySelectorAll("#timeline-chart .bars .point").length);
   say("rtl", `${points("rtl-chart")} ${rows("rtl-table").length} ${$("rtl-hint").textContent}`);
@@ -143,6 +145,15 @@ def events():
 def bar(us):
     kernel = KernelResult("k", us, (0, us / 2, 0, 0, us / 2, 0), {}, 1, 8, 0, 0)
     return OperatorResult("a", "gemm", 1, us, 0, 0, 0, 0, 0, 0, (kernel,))
+
+
+def test_the_summary_counts_designs_within_the_limits_alone(browse, make_run):
+    run = make_run()
+    slow = sorted(p["metrics"]["latency_us"] for p in run.points if "metrics" in p)[-1]
+    kept = [p for p in run.points if p.get("metrics", {}).get("latency_us") == slow]
+    limits = (Constraint("latency_us", minimum=slow),)
+    found = browse(render_html(replace(run, constraints=limits, pareto=[kept[0]["key"]])))
+    assert f"{slow:.4g}leastlatency" in re.sub(r"\s", "", found["cards"])
 
 
 def test_no_title_of_an_axis_is_cut_off(browse, make_run, validation):

@@ -98,9 +98,9 @@ function showSummary() {
   if (DATA.constraints.length) {
     cards.push(card(num(count - DATA.broken.length, 7), `shown designs keep ${DATA.constraints.join(", ")}`));
   }
-  for (const name of DATA.minimize) {
+  for (const name of DATA.pareto.length ? DATA.minimize : []) {  // the front has the least of each
     const metric = metricOf(name);
-    const lowest = metric.values.reduce((low, v) => v < low ? v : low, Infinity);
+    const lowest = DATA.pareto.reduce((low, row) => Math.min(low, metric.values[row]), Infinity);
     cards.push(card(num(lowest), `least ${metric.label}`));
   }
   if (DATA.validation) {
