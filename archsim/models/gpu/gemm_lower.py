@@ -117,7 +117,7 @@ class Product:
     """A matrix product that nvjet runs, on devices of ``sms`` SMs.
 
     Kernels that were chosen once are kept, and with them what is known of all candidates: some
-    0.5 MB. ``p`` is the product's `template`, ``most`` the most parts that K is split into.
+    0.9 MB. ``p`` is the product's `template`, ``most`` the most parts that K is split into.
     """
 
     def __init__(
