@@ -40,6 +40,7 @@ RECORD_LISTS = {
     "sm_micro_laws": ("workloads.kernels.micro.laws", "law_records"),
     "sm_micro_misses": ("workloads.kernels.micro.laws", "miss_records"),
     "sm_micro_turns": ("workloads.kernels.micro.turn_records", "turn_records"),
+    "sm_micro_ports": ("workloads.kernels.micro.port_records", "port_records"),
 }  # fmt: skip
 
 
@@ -256,7 +257,7 @@ def _details(record: dict[str, Any], bench: Any, table: Any, words: Any) -> dict
                 "stops": (first[:, 1] - first[:, 0].min()).tolist()}  # fmt: skip
     if record["bench"] == "dsmem_atomic" and record.get("resident", 1) > 1:
         return {"sms": table[:: bench.threads // 32, 4][:64].tolist()}
-    if record["bench"] in ("l2_map", "progress", "turns"):
+    if "read" in bench.extra:
         return bench.extra["read"](table, words.cpu().numpy().view(np.uint32))
     return {}
 

@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from archsim.errors import ConfigError
-from workloads.kernels.micro import alu, atomics, boxes, cluster, copies, memory, tensor, turns
+from workloads.kernels.micro import (
+    alu,
+    atomics,
+    boxes,
+    cluster,
+    copies,
+    memory,
+    ports,
+    tensor,
+    turns,
+)
 from workloads.kernels.micro.kernel import Bench
 
 Record = dict[str, Any]
@@ -26,6 +36,11 @@ BENCHES: dict[str, Callable[[Record], Bench]] = {
     "progress": alu.progress,
     "bandwidth": memory.stream,
     "l2_map": memory.l2_map,
+    "l2_port": ports.l2_port,
+    "load_pattern": ports.load_pattern,
+    "placement": ports.placement,
+    "residency": ports.residency,
+    "tile_product": ports.tile_product,
     "atomic_latency": memory.atomic,
     "atomic_rate": memory.atomic,
     "mma_latency": tensor.mma,
