@@ -21,7 +21,8 @@ from archsim.errors import ArchsimError, ConfigError
 # Footprints that decide nothing in the simulator, which has no pages: smaller ones run sooner.
 _SMALLER = {"global": 16 << 20, "dram": 64 << 20, "dram_write": 64 << 20}
 _STEADY = ("dram", "dram_write")  # long enough on the GPU that start and end do not count
-_MEASURED_ONLY = ("l2_map", "progress", "turns")  # they note clocks or addresses of their own
+_MEASURED_ONLY = ("l2_map", "l2_port", "placement", "progress", "residency", "turns")
+"""What needs a card: places of CTAs on it, and notes of clocks or addresses of their own."""
 WGMMA_ROUNDS = 16
 
 
@@ -115,6 +116,7 @@ def _simulate(bench: Any, model: Any) -> float:
     found = time_launch(
         kernel, (ctas,), (bench.threads,), (clocks, data, rounds, bench.arg), model,
         cluster=bench.cluster, dynamic_smem_bytes=bench.smem_bytes,
+        exact=bench.unit == "B/clk",  # SMs that share L2 are not alike
     )  # fmt: skip
     table = _clock_table(found.clocks, -(-bench.threads // 32))
     scale = rounds / bench.rounds

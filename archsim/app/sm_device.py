@@ -13,10 +13,11 @@ GPCS = 8  # NVIDIA H100 whitepaper
 L1_AND_SHARED_BYTES = 256 << 10  # NVIDIA H100 whitepaper: L1 and shared memory of one SM together
 
 
-def _gpcs(name: str, sms: int) -> tuple[int, ...]:
-    """SMs of each GPC: the measured card's, or eight that differ by at most a TPC."""
+def _gpcs(name: str, sms: int, what: str = "gpc_sms") -> tuple[int, ...]:
+    """SMs of each GPC that take clusters (``gpc_sms``) or share a port to L2 (``port_sms``): the
+    measured card's, or eight that differ by at most a TPC."""
     plan = json.loads((resources.files("workloads.measured") / "h200_floorplan.json").read_text())
-    measured = tuple(plan["meta"]["gpc_sms"])
+    measured = tuple(plan["meta"][what])
     if name.lower() in plan["meta"]["device"].lower() and sum(measured) == sms:
         return measured
     tpcs = max(1, sms // 2)
@@ -46,4 +47,5 @@ def sm_device(reference: str) -> Any:
         l1_bytes=L1_AND_SHARED_BYTES,
         constants={name: float(getattr(timing, name)) for name in names},
         gpc_sms=_gpcs(device.name, int(device.sm_count)),
+        port_sms=_gpcs(device.name, int(device.sm_count), "port_sms"),
     )

@@ -24,10 +24,28 @@ def port_records() -> Iterator[Record]:
                 yield {"bench": "l2_port", "on": on, "bytes": size, "share": share}
         yield {"bench": "l2_port", "on": on, "bytes": 1 << 17, "share": "own", "load": "u32"}
         yield {"bench": "l2_port", "on": on, "bytes": 1 << 17, "share": "own", "threads": 256}
+    yield from _shared_ports()
     yield from _patterns()
     yield from _places()
     yield from _resident()
     yield from _groups()
+
+
+def _shared_ports() -> Iterator[Record]:
+    """Six SMs of each of eight GPCs beside each TPC: they slow down where it shares their port."""
+    for gpc in range(8):
+        six = [2 * gpc + 16 * i + j for i in range(3) for j in range(2)]
+        for tpc in range(66):
+            if 2 * tpc not in six:
+                yield {"bench": "l2_port", "on": [*six, 2 * tpc, 2 * tpc + 1], "bytes": 1 << 19,
+                       "share": "own"}  # fmt: skip
+    last = [128, 129, 130, 131, 124, 125, 126, 127]
+    for on in (last[:2], last[:4], last[4:], last[::2], last, list(range(120, 132)),
+               [*last, 4, 6, 8, 10, 12, 14, 0, 2],
+               [*last, *(2 * g + 16 * i for g in range(8) for i in range(3))]):  # fmt: skip
+        for share in ("own", "all"):
+            for size in (1 << 17, 1 << 19):
+                yield {"bench": "l2_port", "on": on, "bytes": size, "share": share}
 
 
 def _patterns() -> Iterator[Record]:

@@ -16,55 +16,63 @@ from archsim.models.gpu.sm.timing_remote import is_remote, remote, remote_atomic
 
 
 @fused
+def _fullest_bank(row: Ints, mask: int, words: int, first: int, last: int, scratch: Ints) -> int:
+    """Most different words of one bank that the lanes from ``first`` to before ``last`` ask for."""
+    first_word, count, extra = scratch[0], scratch[1], scratch[2]
+    most, extras = 0, 0  # extra: second and later words of the banks
+    for bank in range(32):
+        count[bank] = 0
+    for lane in range(first, last):
+        if row[lane] < 0 or not (mask >> lane) & 1:
+            continue
+        for k in range(words):
+            word = row[lane] // 4 + k
+            bank = word & 31
+            if count[bank] == 0:
+                count[bank], first_word[bank] = 1, word
+                most = max(most, 1)
+            elif first_word[bank] != word:
+                fresh = True
+                for i in range(extras):
+                    if extra[i] == word:
+                        fresh = False
+                        break
+                if fresh and extras < 160:
+                    extra[extras] = word
+                    extras += 1
+                    count[bank] += 1
+                    most = max(most, count[bank])
+    return most
+
+
+@fused
+def _paired(row: Ints, mask: int, first: int, last: int, apart: int) -> bool:
+    """Whether all lanes name the address of the lane whose number differs by the bit ``apart``."""
+    for lane in range(first, last):
+        other = lane ^ apart
+        if (mask >> lane) & (mask >> other) & 1 and row[lane] != row[other]:
+            return False
+    return True
+
+
+@fused
 def shared_passes(row: Ints, mask: int, size: int, scratch: Ints) -> int:
     """Wavefronts of a shared-memory access of ``size`` bytes a lane.
 
-    Lanes join a wavefront in order, in groups of 128 bytes, as long as no bank has to give two
-    words; a group that conflicts with itself takes as many wavefronts as its fullest bank.
-    ``scratch`` is int64[4, 160].
+    All lanes of 4 bytes go together, as often as the fullest bank has different words. Lanes of 8
+    bytes go in two halves, of 16 in four quarters; two neighbouring ones join where every lane
+    shares its address with its neighbour, or with the lane after its neighbour
+    (``load_pattern`` records). ``scratch`` is int64[4, 160].
     """
-    group = max(1, min(32, 128 // size))
-    words = max(1, size // 4)
-    first_word, count, held, extra = scratch[0], scratch[1], scratch[2], scratch[3]
-    # held: words of the open wavefront, by bank; extra: second and later words of a group's banks
-    passes, opened = 0, False
-    for first in range(0, 32, group):
-        most, extras, joins = 0, 0, True
-        for bank in range(32):
-            count[bank] = 0
-        for lane in range(first, first + group):
-            if row[lane] < 0 or not (mask >> lane) & 1:
-                continue
-            for k in range(words):
-                word = row[lane] // 4 + k
-                bank = word & 31
-                if count[bank] == 0:
-                    count[bank], first_word[bank] = 1, word
-                    most = max(most, 1)
-                    joins = joins and (not opened or held[bank] < 0 or held[bank] == word)
-                elif first_word[bank] != word:
-                    fresh = True
-                    for i in range(extras):
-                        if extra[i] == word:
-                            fresh = False
-                            break
-                    if fresh and extras < 160:
-                        extra[extras] = word
-                        extras += 1
-                        count[bank] += 1
-                        most = max(most, count[bank])
-        if most == 0:
-            continue
-        if most == 1 and opened and joins:  # the group shares the wavefront of the ones before
-            for bank in range(32):
-                if count[bank]:
-                    held[bank] = first_word[bank]
-            continue
-        passes += most
-        opened = most == 1
-        if opened:
-            for bank in range(32):
-                held[bank] = first_word[bank] if count[bank] else -1
+    words, group = max(1, size // 4), max(1, min(LANES, 2 * LINE // size))
+    passes = 0
+    for first in range(0, LANES, group):
+        last, half = first + group, group // 2
+        if size <= 4 or _paired(row, mask, first, last, 1) or _paired(row, mask, first, last, 2):
+            passes += _fullest_bank(row, mask, words, first, last, scratch)
+        else:
+            passes += _fullest_bank(row, mask, words, first, first + half, scratch)
+            passes += _fullest_bank(row, mask, words, first + half, last, scratch)
     return max(1, passes)
 
 
@@ -223,7 +231,7 @@ def memory(
         busy = max(looked * K[c.LINE_CYCLES], count * 0.25)
         if kind == tt.COPY_ASYNC and not flags & tt.FLAG_VOLATILE_L1:
             busy += K[c.COPY_PASS_CYCLES]
-        step = busy / count
+        step, port = busy / count, m.port[sm]
         for i in range(count):
             at = accept + step * i
             if kind == tt.STORE:
@@ -233,6 +241,8 @@ def memory(
             else:
                 back = mem.l1_read(m, K, sm, sectors[i], at)
             done = max(done, back)
+        if kind != tt.STORE and m.port[sm] != port:
+            m.port[sm] += K[c.PORT_REQUEST_CYCLES]
     m.lsu[sm] = accept + busy
     s.mio[q, s.mio_at[q] & (ts.QUEUE - 1)] = accept + busy - K[c.MIO_CYCLES]
     s.mio_at[q] += 1

@@ -17,7 +17,9 @@ from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_sample as sample
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
+from archsim.models.gpu.sm import state
 from archsim.models.gpu.sm.faults import ExecutionError, plain_name
+from archsim.models.gpu.sm.memory import lay_out
 from archsim.models.gpu.sm.timing_traces import Kept, TraceStore
 
 WARP_REGISTERS_UNIT, SHARED_UNIT = 256, 1024
@@ -27,7 +29,7 @@ TABLE_BITS, LARGE_TABLE_BITS = 20, 22  # sectors of L2 that are told apart: few 
 @dataclass(frozen=True, slots=True)
 class SmDevice:
     """What the timing needs of a device: limits, clock, the constants by name and the SMs of each
-    GPC (empty: one)."""
+    GPC (empty: one), those that take clusters and those that share a port to L2."""
 
     name: str
     sms: int
@@ -39,6 +41,19 @@ class SmDevice:
     l1_bytes: int
     constants: dict[str, float]
     gpc_sms: tuple[int, ...] = ()
+    port_sms: tuple[int, ...] = ()
+
+    def gpcs(self, used: int) -> NDArray[np.int64]:
+        """GPC of the SM that each of the first ``used`` CTAs goes to: the first ones to GPC 0, the
+        others in turns of the GPCs that have an SM left (``placement`` records)."""
+        left = list(self.port_sms or (self.sms,))
+        found = [0] * min(used, int(self.constants["first_gpc_ctas"]), left[0])
+        left[0] -= len(found)
+        while len(found) < used and any(left):
+            for gpc in (n for n, sms in enumerate(left) if sms):
+                found.append(gpc)
+                left[gpc] -= 1
+        return np.array((found + [0] * used)[:used], np.int64)
 
     def cluster_slots(self, cluster: int) -> int:
         """Clusters that run at a time with a CTA an SM: a cluster stays inside one GPC."""
@@ -140,9 +155,12 @@ def time_launch(
         return found
 
     chosen = sample.plan(trace, total, used, held.ctas,
-                         total if loaded.cooperative else cluster, exact)  # fmt: skip
+                         total if loaded.cooperative else cluster, exact,
+                         crowded=used < device.sms)  # fmt: skip
+    arrays = np.array([(state.DEVICE_BASE + a.place, a.size) for a in
+                       lay_out(loaded, args).allocations] or [(0, 1)], np.int64)  # fmt: skip
     return _replay(chosen, store, loaded, lanes, held, device, total, used, cluster,
-                   dynamic_smem_bytes, keep_events, begin_together)  # fmt: skip
+                   dynamic_smem_bytes, keep_events, begin_together, arrays // mem.SECTOR)  # fmt: skip
 
 
 def constants(device: SmDevice, share: float, cta_cycles: float) -> NDArray[np.float64]:
@@ -190,7 +208,7 @@ def _work(
 def _replay(
     plan: sample.Plan, store: TraceStore, kernel: Kernel, lanes: int, held: Occupancy,
     device: SmDevice, total: int, used: int, cluster: int, dynamic: int, keep_events: int,
-    together: bool,
+    together: bool, arrays: NDArray[np.int64],
 ) -> LaunchTiming:  # fmt: skip
     sms = len(plan.queues)
     k = device.constants
@@ -202,10 +220,13 @@ def _replay(
     shared = max(1024, kernel.shared_bytes) + dynamic
     bytes_used = shared * held.ctas if kernel.shared_bytes or dynamic else 0
     plan.order = order
-    region, fresh = sample.sharing(plan, store, used)
+    region, fresh = sample.sharing(plan, store, used, total, arrays)
     bits = TABLE_BITS if store.used[0] << 5 <= 1 << TABLE_BITS else LARGE_TABLE_BITS
-    memory = mem.new_memory(sms, carve_out(device, bytes_used), bits, region, fresh)
-    state = ts.new_state(sms, resident, work.warps)
+    home, gates = sample.ports(device.gpcs(used), [queue[0] % used if queue else 0 for queue in plan.queues], k["gpc_port_bytes"])
+    memory = mem.new_memory(
+        sms, carve_out(device, bytes_used), bits, region, fresh, home, gates
+    )  # fmt: skip
+    new = ts.new_state(sms, resident, work.warps)
     begin = np.zeros((sms, resident))
     if not together:
         for place in range(resident):
@@ -214,7 +235,7 @@ def _replay(
                 begin[sm, place] = rate * (place * used + first % used)
     result = ts.new_result(len(order), 4 * sms, len(order) * work.warps, keep_events)
     t0 = time.process_time()
-    core.simulate(work, state, memory, result, K, begin, keep_events > 0)
+    core.simulate(work, new, memory, result, K, begin, keep_events > 0)
     spent = time.process_time() - t0
     if not result.finish.all():
         raise ExecutionError(

@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SECTOR, LINE, LANES, SLICES = 32, 128, 32, 96
+WAITING = 1 << 14  # sectors before its port that a GPC tells apart
 NEVER = 1e300
 
 
@@ -36,7 +37,11 @@ class Memory(NamedTuple):
     int64[regions] first sectors of regions, and ``fresh`` float64[regions, 2] the share of the
     sample's first touches that no SM outside the sample made earlier, and whether (1) the others
     make theirs at the same time, so that all wait for HBM; ``owner`` int64[size] the SM that
-    writes a line of the table (-1: none, -2: several, and so the SMs outside the sample, too).
+    writes a line of the table (-1: none, -2: several, and so the SMs outside the sample, too);
+    ``home`` int64[sms] the GPC of an SM, ``gate`` float64[gpcs] next free time of a GPC's port to
+    L2 and ``gate_bytes`` float64[gpcs] its bytes a clock; ``wait_key`` int64[gpcs, size] and
+    ``wait_at`` float64[gpcs, size, 2]: sectors that a GPC asked for, when they passed its port and
+    when they arrive.
     """
 
     l1_tag: Any
@@ -52,6 +57,11 @@ class Memory(NamedTuple):
     region: Any
     fresh: Any
     owner: Any
+    home: Any
+    gate: Any
+    gate_bytes: Any
+    wait_key: Any
+    wait_at: Any
 
 
 L2_QUEUE, HBM_QUEUE, ATOMIC_QUEUE = 0, 1, 2
@@ -62,8 +72,12 @@ ATOMIC_UNEVEN = 1.5  # fullest slice over the mean, of lines that lie anywhere
 ) = range(11)  # fmt: skip
 
 
-def new_memory(sms: int, l1_bytes: int, table_bits: int, region: Ints, fresh: Floats) -> Memory:
+def new_memory(
+    sms: int, l1_bytes: int, table_bits: int, region: Ints, fresh: Floats, home: Ints,
+    gate_bytes: Floats,
+) -> Memory:  # fmt: skip
     """Empty caches and idle queues."""
+    gpcs = len(gate_bytes)
     sets = 128
     ways = max(1, l1_bytes // (sets * LINE))
     return Memory(
@@ -71,7 +85,8 @@ def new_memory(sms: int, l1_bytes: int, table_bits: int, region: Ints, fresh: Fl
         np.zeros((sms, sets, ways)), np.zeros(sms), np.zeros(sms), np.zeros(8),
         np.full(1 << table_bits, -1, np.int64), np.zeros(1 << table_bits), np.zeros(16, np.int64),
         np.zeros(2 * SLICES), region, fresh,
-        np.full(1 << table_bits, -1, np.int64),
+        np.full(1 << table_bits, -1, np.int64), home, np.zeros(gpcs),
+        gate_bytes, np.full((gpcs, WAITING), -1, np.int64), np.zeros((gpcs, WAITING, 2)),
     )  # fmt: skip
 
 
@@ -90,6 +105,15 @@ def _place(m: Memory, sector: int) -> int:
     while m.key[slot] != -1 and m.key[slot] != sector:
         slot = (slot + 1) & (size - 1)
     return slot
+
+
+@fused
+def _room(m: Memory) -> None:
+    """Forget all sectors where the table is three quarters full: by then it holds more than L2."""
+    if m.count[USED] >= (m.key.shape[0] * 3) // 4:
+        m.key[:] = -1
+        m.owner[:] = -1
+        m.count[USED] = 0
 
 
 @inlined
@@ -122,13 +146,34 @@ def _region(m: Memory, sector: int) -> int:
 def l2_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     """When a sector that SM ``sm`` asks for at ``t`` is back in it.
 
-    A miss brings the 64 bytes around it from HBM.
+    SMs of a GPC share its port to L2; a sector that waits for the port is asked for once.
     """
     m.port[sm] = max(t, m.port[sm]) + SECTOR / K[c.L2_PORT_BYTES]
+    start, gpc = m.port[sm], m.home[sm]
+    place = sector & (WAITING - 1)
+    if m.wait_key[gpc, place] == sector and m.wait_at[gpc, place, 0] > start:
+        m.count[L2_HITS] += 1
+        return float(m.wait_at[gpc, place, 1])
+    m.gate[gpc] = max(t, m.gate[gpc]) + SECTOR / m.gate_bytes[gpc]
+    start = max(start, m.gate[gpc])
+    back = _from_l2(m, K, sm, sector, t, start)
+    m.wait_key[gpc, place] = sector
+    m.wait_at[gpc, place, 0], m.wait_at[gpc, place, 1] = start, back
+    return back
+
+
+@fused
+def _from_l2(m: Memory, K: Floats, sm: int, sector: int, t: float, start: float) -> float:
+    """When a sector that an SM asked for at ``t`` and that passed the ports at ``start`` comes back;
+    a miss brings 64 bytes from HBM.
+
+    Every queue counts from ``t``, for a request that waits elsewhere keeps no place free.
+    """
     slice_of = _hash(sector >> 2) % SLICES
-    start = max(m.port[sm], m.slices[slice_of])
+    start = max(start, m.slices[slice_of])
     m.slices[slice_of] = start + SECTOR * SLICES / K[c.L2_BYTES]
     latency = _l2_cycles(K, sm, sector)
+    _room(m)
     slot = _place(m, sector)
     m.count[READ_BYTES] += SECTOR
     if m.key[slot] == sector:
@@ -138,9 +183,8 @@ def l2_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     if _uniform(sector ^ 0x5BD1E995) >= m.fresh[region, 0]:
         m.count[L2_HITS] += 1
         back = start + latency + m.fresh[region, 1] * (K[c.HBM_CYCLES] + K[c.HBM_SPREAD_CYCLES])
-        if m.count[USED] < (m.key.shape[0] * 3) // 4:
-            m.count[USED] += 1
-            m.key[slot], m.at[slot] = sector, back
+        m.count[USED] += 1
+        m.key[slot], m.at[slot] = sector, back
         return back
     m.count[L2_MISSES] += 1
     size = 2.0 * SECTOR
@@ -148,11 +192,10 @@ def l2_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     spread = -np.log(1.0 - _uniform(sector >> 1)) * K[c.HBM_SPREAD_CYCLES]
     back = max(start, m.shared[HBM_QUEUE]) + latency + K[c.HBM_CYCLES] + spread
     m.count[HBM_READ] += 2 * SECTOR
-    if m.count[USED] < (m.key.shape[0] * 3) // 4:
-        m.count[USED] += 2
-        m.key[slot], m.at[slot] = sector, back
-        slot = _place(m, sector ^ 1)
-        m.key[slot], m.at[slot] = sector ^ 1, back
+    m.count[USED] += 2
+    m.key[slot], m.at[slot] = sector, back
+    slot = _place(m, sector ^ 1)
+    m.key[slot], m.at[slot] = sector ^ 1, back
     return back
 
 
@@ -174,11 +217,12 @@ def l2_write(m: Memory, K: Floats, sm: int, sector: int, whole: bool, t: float) 
     m.shared[L2_QUEUE] = max(t, m.shared[L2_QUEUE]) + cost / K[c.L2_WRITE_BYTES]
     done = max(m.port[sm], m.shared[L2_QUEUE], m.shared[HBM_QUEUE] - K[c.DIRTY_CYCLES])
     m.count[WRITE_BYTES] += SECTOR
+    _room(m)
     slot = _place(m, sector)
     if m.key[slot] == sector:  # writes of one sector go one after the other
         done = max(done, m.at[slot] + K[c.L2_SAME_CYCLES] * _scale(m, K, sm, slot))
         m.at[slot] = done
-    elif m.count[USED] < (m.key.shape[0] * 3) // 4:
+    else:
         m.count[USED] += 1
         m.key[slot], m.at[slot], m.owner[slot] = sector, done, sm
         spill = K[c.HBM_WRITE_FRACTION]
@@ -278,12 +322,13 @@ def atomic(
             busy = K[c.ATOMIC_SERIAL_CYCLES] * most
         part = max(K[c.ATOMIC_PORT_CYCLES], sectors * SECTOR / K[c.ATOMIC_PORT_BYTES])
         m.port[sm] = max(t, m.port[sm]) + part
+        _room(m)
         slot = _place(m, lines[i] * 4)
-        if m.key[slot] == -1 and m.count[USED] < (m.key.shape[0] * 3) // 4:
+        if m.key[slot] == -1:
             m.count[USED] += 1
             m.key[slot] = lines[i] * 4
         scale = _scale(m, K, sm, slot)
-        if m.key[slot] == lines[i] * 4 and m.owner[slot] != -2:  # other SMs have lines like it
+        if m.owner[slot] != -2:  # other SMs have lines like it
             busy *= ATOMIC_UNEVEN / SLICES / K[c.SHARE]
             m.shared[ATOMIC_QUEUE] = max(m.port[sm], m.shared[ATOMIC_QUEUE]) + busy
             done = max(done, m.shared[ATOMIC_QUEUE])

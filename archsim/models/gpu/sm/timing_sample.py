@@ -22,6 +22,7 @@ EXACT = BUDGET  # a sample may cost as much as the whole launch does
 MOST_SMS, PROBES = 4, 8
 IRREGULAR = 0.1  # coefficient of variation of the probes' lengths
 BALANCED_WAVES = 1.5
+CROWDED = 1.5  # touches of a sector beyond which SMs that never met are taken to share an array
 TOGETHER = 0.05  # SMs that touch a sector within this share of a CTA do so at the same time
 
 Run = Callable[[list[int]], list[Kept]]
@@ -37,8 +38,11 @@ class Plan:
     order: list[int] = field(default_factory=list)
 
 
-def plan(run: Run, total: int, used: int, resident: int, cluster: int, exact: bool) -> Plan:
-    """Choose SMs and CTAs under the budget; every CTA is traced once."""
+def plan(
+    run: Run, total: int, used: int, resident: int, cluster: int, exact: bool, crowded: bool = False
+) -> Plan:
+    """Choose SMs and CTAs under the budget; every CTA is traced once. ``crowded``: the GPC of the
+    first SM has more SMs in use than the others."""
     if cluster > 1:
         return _plan_clusters(run, total, used, resident, cluster, exact)
     found = _probes(run, total)
@@ -53,8 +57,8 @@ def plan(run: Run, total: int, used: int, resident: int, cluster: int, exact: bo
             most = min(per_sm, max(most, min(2 * resident, int(BUDGET // length))))
     sms = [int((i + 0.5) * used / chosen) for i in range(chosen)] if chosen < used else (
         list(range(used)))  # fmt: skip
-    if chosen < used and total % used and most == per_sm:
-        sms[0] = 0  # an SM that gets one CTA more than the others
+    if chosen < used and ((total % used and most == per_sm) or crowded):
+        sms[0] = 0  # it gets one CTA more than others, or its GPC has more SMs in use
     queues = [_spread(sm, total, used, most) for sm in sms]
     queued = {n for queue in queues for n in queue}
     wanted = sorted(queued - set(found))
@@ -115,6 +119,22 @@ def _spread(sm: int, total: int, used: int, most: int) -> list[int]:
     return own if most >= len(own) else [own[int(i * len(own) / most)] for i in range(most)]
 
 
+def ports(
+    gpc_of: NDArray[np.int64], sms: list[int], gpc_bytes: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(port of each simulated SM, bytes a clock of each port).
+
+    ``gpc_of`` int64[used]: GPC of every SM in use. Where all are simulated the ports are the GPCs';
+    else sampled SMs whose GPCs have as many SMs in use share what each has of its own port.
+    """
+    crowd = np.bincount(gpc_of)
+    if len(sms) == len(gpc_of):
+        return gpc_of, np.full(len(crowd), gpc_bytes)
+    levels, home = np.unique(crowd[gpc_of[sms]], return_inverse=True)
+    own = np.bincount(home, minlength=len(levels))
+    return home.astype(np.int64), gpc_bytes * own / levels
+
+
 def compose(
     chosen: Plan, finish: NDArray[np.float64], resident: int, total: int, used: int, rate: float
 ) -> float:
@@ -145,13 +165,16 @@ def _expected_maximum(n: int) -> float:
 
 
 def sharing(
-    chosen: Plan, store: TraceStore, used: int
+    chosen: Plan, store: TraceStore, used: int, total: int, arrays: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """(first sectors of regions, share of the sample's first touches that are the grid's first).
 
     Sampled SMs touch ``n`` sectors of a region of 64 KB, ``r`` of them touched by another sampled
     SM, too; as in capture and recapture, pairs of touches over ``r`` estimate how many sectors the
     region has for all SMs, and so how often an SM finds a sector that another one has fetched.
+    Where no two sampled SMs met, the array is what bounds it: if all CTAs together touch more
+    sectors than it has, each is touched that often, and at the same time. ``arrays`` int64[n, 2]:
+    first sector and sectors of each array.
     """
     sms, alone = len(chosen.queues), (np.zeros(1, np.int64), np.tile([1.0, 0.0], (1, 1)))
     if sms == used or sms < 2:
@@ -170,14 +193,27 @@ def sharing(
     everything = n * used / sms
     first = pool * -np.expm1(-everything / pool)
     fresh = np.clip(first / everything * n / unique, 0.0, 1.0)
-    fresh[repeats == 0] = 1.0
+    crowd = _touches(sectors, times, total / max(1, len(chosen.order)), arrays)
+    crowd = np.bincount(index, crowd) / unique
+    fresh[repeats == 0] = np.minimum(1.0, 1.0 / crowd[repeats == 0])
     low, high = np.full(len(sectors), 2.0), np.full(len(sectors), -1.0)
     np.minimum.at(low, inverse, places)
     np.maximum.at(high, inverse, places)
     shared = times > 1
     apart = np.bincount(index[shared], (high - low)[shared], len(regions))
     together = apart / np.maximum(1, np.bincount(index[shared], None, len(regions))) < TOGETHER
+    together = np.where(repeats == 0, crowd > CROWDED, together)
     return (regions << 11).astype(np.int64), np.stack([fresh, together.astype(float)], axis=1)
+
+
+def _touches(
+    sectors: NDArray[np.int64], times: NDArray[np.int64], scale: float, arrays: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """How often all CTAs touch each of ``sectors`` if they spread over its array as the sampled
+    ones do, which touched it ``times``; ``scale``: CTAs of the grid over those of the sample."""
+    at = np.clip(np.searchsorted(arrays[:, 0], sectors, "right") - 1, 0, len(arrays) - 1)
+    touched = np.bincount(at, times, len(arrays)) * scale
+    return np.maximum(1.0, touched / np.maximum(1, arrays[:, 1]))[at]
 
 
 def _first_touches(
