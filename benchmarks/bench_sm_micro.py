@@ -1,6 +1,6 @@
 """Predicted and measured micro-benchmarks of the instruction-level SM, record by record.
 
-python benchmarks/bench_sm_micro.py [--set micro|micro_judge|micro_tma|micro_laws|micro_misses]
+python benchmarks/bench_sm_micro.py [--set micro|micro_judge|micro_tma|micro_laws|...]
                                     [--bench NAME] [--only TEXT]
                                     [--json FILE] [--worst N]
 
@@ -21,7 +21,7 @@ from typing import Any
 from archsim.app.microbench import predict
 from archsim.app.sm_device import sm_device
 
-SETS = ("micro", "micro_judge", "micro_tma", "micro_laws", "micro_misses")
+SETS = ("micro", "micro_judge", "micro_tma", "micro_laws", "micro_misses", "micro_ports")
 NOT_IN_RECORD = (
     "value",
     "unit",
@@ -35,8 +35,10 @@ NOT_IN_RECORD = (
     "stops",
     "notes",
     "pairs",
+    "each",
+    "spans",
 )
-NOT_PREDICTED = ("l2_map", "progress", "turns")
+NOT_PREDICTED = ("l2_map", "l2_port", "placement", "progress", "residency", "turns")
 CLOCK, LATENCY, RATE, DSMEM = 1.0, 0.03, 0.04, 0.05
 
 

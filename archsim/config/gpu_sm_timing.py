@@ -220,9 +220,7 @@ class SmTiming(Group):
         "clk", minimum=0, doc="a remote atomic at its target, all from one SM"
     )
     dsmem_turn_cycles: Constant = constant("clk", minimum=0, doc="the same where several SMs send")
-    gpc_port_bytes: Constant = constant(
-        "B/clk", above=0, doc="reads of all SMs of a GPC from L2"
-    )
+    gpc_port_bytes: Constant = constant("B/clk", above=0, doc="reads of all SMs of a GPC from L2")
     port_request_cycles: Constant = constant(
         "clk", minimum=0, doc="what a load instruction takes of its SM's port beside its bytes"
     )

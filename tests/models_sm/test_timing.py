@@ -43,11 +43,27 @@ def run(device: Any, n: int, block: int = 128, **more: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("stride", "size", "passes"),
-    [(4, 4, 1), (8, 4, 2), (128, 4, 32), (12, 4, 1), (0, 4, 1), (8, 8, 2), (16, 16, 4), (0, 16, 1)],
-)
+    [(4, 4, 1), (8, 4, 2), (128, 4, 32), (12, 4, 1), (0, 4, 1), (8, 8, 2), (16, 16, 4), (0, 8, 1),
+     (0, 16, 2)],
+)  # fmt: skip
 def test_shared_wavefronts_follow_the_banks(stride: int, size: int, passes: int) -> None:
     scratch = np.zeros((4, 160), np.int64)
-    assert timing_access.shared_passes.py_func(ROW * stride, ALL, size, scratch) == passes
+    assert timing_access.shared_passes(ROW * stride, ALL, size, scratch) == passes
+
+
+@pytest.mark.parametrize(
+    ("size", "lanes", "passes"),
+    [(8, ROW // 16 * 64, 1), (8, ROW // 16 * 128, 2), (8, ROW % 16 * 8, 2), (8, ROW // 2 * 8, 1),
+     (16, ROW // 16 * 64, 2), (16, ROW % 16 * 16, 4), (16, ROW % 8 * 16, 4), (16, ROW // 8 * 16, 2),
+     (16, ROW // 2 * 16, 2)],
+)  # fmt: skip
+def test_wide_shared_loads_join_where_neighbours_agree(size: int, lanes: Any, passes: int) -> None:
+    """Clocks a load of an H200 (`load_pattern` of h200_sm_micro_ports.json), 16 warps."""
+    scratch = np.zeros((4, 160), np.int64)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_fullest_bank", "_paired"):
+            patch.setattr(timing_access, name, getattr(timing_access, name).py_func)
+        assert timing_access.shared_passes.py_func(lanes, ALL, size, scratch) == passes
 
 
 def coalesce(row: Any, mask: int, size: int) -> tuple[int, int, list[int]]:

@@ -13,6 +13,7 @@ from archsim.app.sm_device import sm_device
 from archsim.errors import ConfigError
 from archsim.frontend.instruction import Kind
 from archsim.models.gpu.sm import (
+    timing_atomic,
     timing_barriers,
     timing_core,
     timing_issue,
@@ -74,19 +75,88 @@ def test_a_target_of_several_senders_is_slower() -> None:
     assert state.atomics[0, 0] == pytest.approx(turns, rel=0.05)
 
 
+def _in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("hash_of", "place_of", "crowd_of", "make_room", "_uniform", "_region",
+                 "_l2_cycles", "_from_l2"):  # fmt: skip
+        for module in (mem, timing_atomic):
+            if hasattr(module, name):
+                plain = getattr(getattr(mem, name), "py_func", getattr(mem, name))
+                monkeypatch.setattr(module, name, plain)
+    monkeypatch.setattr(timing_atomic, "_atomic_passes", timing_atomic._atomic_passes.py_func)
+
+
+def _memory(home: list[int], bits: int = 12) -> mem.Memory:
+    gates = np.full(max(home) + 1, DEVICE.constants["gpc_port_bytes"])
+    alone = np.zeros(1, np.int64), np.array([[1.0, 0.0]])
+    return mem.new_memory(len(home), 1 << 17, bits, *alone, np.array(home, np.int64), gates)
+
+
+def _read(home: list[int], sectors: list[Any]) -> float:
+    """When the last SM has what it reads again: sectors that lie in L2, one a clock and SM."""
+    memory, last = _memory(home), 0.0
+    for start in (0.0, 1e6):
+        for n in range(len(sectors[0])):
+            for sm, own in enumerate(sectors):
+                at = start + n / 4.0
+                last = max(last, mem.l2_read.py_func(memory, K, sm, int(own[n]), at))
+    return last - 1e6
+
+
+def test_sms_of_a_gpc_share_its_port_to_l2(monkeypatch: pytest.MonkeyPatch) -> None:
+    _in_python(monkeypatch)
+    own: list[Any] = [np.arange(128) + 256 * sm for sm in range(8)]
+    one, apart, together = _read([0], own[:1]), _read(list(range(8)), own), _read([0] * 8, own)
+    assert one <= apart < 1.3 * one  # eight GPCs do not slow each other
+    took = 8 * 128 * mem.SECTOR / K[c.GPC_PORT_BYTES]
+    assert took < together < took + 1.3 * K[c.L2_FAR_CYCLES] and together > apart
+    assert _read([0] * 8, [own[0]] * 8) < together  # what waits for the port is asked for once
+
+
+def test_a_full_table_forgets_what_l2_cannot_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    _in_python(monkeypatch)
+    memory = _memory([0], bits=6)
+    for n in range(200):
+        mem.l2_read.py_func(memory, K, 0, 2 * n, 0.0)
+    assert memory.count[mem.USED] <= 50 and memory.count[mem.L2_MISSES] == 200
+
+
+def test_the_first_ctas_crowd_one_gpc() -> None:
+    """As placed on an H200: eight in one GPC, the next one each in all, all SMs in the end."""
+    assert DEVICE.gpcs(8).tolist() == [0] * 8
+    assert np.bincount(DEVICE.gpcs(16)).tolist() == [9, 1, 1, 1, 1, 1, 1, 1]
+    assert tuple(np.bincount(DEVICE.gpcs(132))) == DEVICE.port_sms
+    home, rates = sample.ports(DEVICE.gpcs(16), [0, 9], 636.0)
+    assert rates[home].tolist() == [636.0 / 9, 636.0]  # a crowded SM and one alone in its GPC
+
+
+def test_an_array_bounds_what_sampled_sms_share_though_they_never_met() -> None:
+    arrays = np.array([[0, 1000], [1000, 64]], np.int64)
+    sectors = np.concatenate([np.arange(64), 1000 + np.arange(32)])
+    touches = sample._touches(sectors, np.ones(96, np.int64), 16.0, arrays)
+    assert touches[:64].tolist() == pytest.approx([64 * 16 / 1000] * 64)
+    assert touches[64:].tolist() == [8.0] * 32  # 512 touches of 64 sectors
+
+
+def test_the_oldest_warp_goes_first_to_the_memory_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    state, _ = _queue(0)
+    state.members[0] = 0, 3
+    state.next[:3], state.unit[:3], state.pick[0, 1] = 5.0, tt.MIO, 2
+    timing_core.choose.py_func(state, K, 0)
+    assert state.pick[0, 0] == 0 and state.best[0] == 5.0
+
+
 def test_a_line_that_lanes_do_not_cover_goes_sector_by_sector(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("_hash", "_place", "_scale", "_atomic_passes"):
-        monkeypatch.setattr(mem, name, getattr(mem, name).py_func)
+    _in_python(monkeypatch)
     tenth = timing_launch.constants(DEVICE, 0.1, 1.0)  # ten SMs want the same line
 
     def spent(mask: int) -> float:
-        memory = mem.new_memory(1, 1 << 17, 10, np.zeros(1, np.int64), np.array([[1.0, 0.0]]))
+        memory = _memory([0], 10)
         memory.owner[:] = -2
         row, lines = 4096 + 4 * np.arange(32), np.zeros(32, np.int64)
         for _ in range(64):
-            mem.atomic.py_func(memory, tenth, 0, row, mask, 0.0, False, 0, 4, lines)
+            timing_atomic.atomic.py_func(memory, tenth, 0, row, mask, 0.0, False, 0, 4, lines)
         return float(memory.slices.max())
 
     assert spent(0x7FFFFFFF) > 1.5 * spent(ALL)

@@ -77,8 +77,8 @@ def l2_port(record: dict[str, Any]) -> Bench:
 
     return Bench(
         record, loop, SMS, threads, rounds, "B/clk",
-        lambda clocks, us: float(passes(clocks, 2)[1].mean()) * len(on), words=table // 4 + 256, fill=fill,
-        smem_bytes=ALONE_BYTES, extra={"read": read},
+        lambda clocks, us: float(passes(clocks, 2)[1].mean()) * len(on),
+        words=table // 4 + 256, fill=fill, smem_bytes=ALONE_BYTES, extra={"read": read},
     )  # fmt: skip
 
 
@@ -196,11 +196,16 @@ def tile_product(record: dict[str, Any]) -> Bench:
                registers("b32", "b", 4)], setup,
         ("cp.async.wait_all;", "bar.sync 0;"), ["mov.b32 %k, %acc;", "xor.b32 %sink, %sink, %k;"],
     )  # fmt: skip
-    warps = threads // 32
-    return Bench(record, loop, ctas, threads, 128, "clk", latency_of_step(warps, 128),
-                 words=64 * 64 * stage // 4, smem_bytes=4 * stage)  # fmt: skip
+    warps, rounds = threads // 32, 128
 
+    def read(clocks: np.ndarray, words: np.ndarray) -> dict[str, Any]:
+        rows = clocks.reshape(ctas, warps, -1)
+        own = np.flatnonzero(rows[:, 0, 4] == rows[0, 0, 4])
+        begin, end = rows[own, :, 0].min(1), rows[own, :, 3].max(1)
+        return {"spans": [[int(n), int(b - begin.min()), int(e - begin.min())]
+                          for n, b, e in zip(own, begin, end, strict=True)]}  # fmt: skip
 
-def latency_of_step(warps: int, rounds: int) -> Any:
-    """Clocks of a round, mean over CTAs."""
-    return lambda clocks, us: float(np.mean(cycles(clocks, warps))) / rounds
+    return Bench(record, loop, ctas, threads, rounds, "clk",
+                 lambda clocks, us: float(np.mean(cycles(clocks, warps))) / rounds,
+                 words=64 * 64 * stage // 4, smem_bytes=4 * stage,
+                 extra={"read": read})  # fmt: skip

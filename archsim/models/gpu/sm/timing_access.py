@@ -222,7 +222,7 @@ def memory(
         busy = max(1.0, moved / 128.0)
     elif kind == tt.ATOMIC or kind == tt.REDUCE:
         returns = kind == tt.ATOMIC
-        busy, done = mem.atomic(
+        busy, done = atomic(
             m, K, sm, w.address[place], mask, accept, returns, flags, size, s.scratch[0]
         )
     else:

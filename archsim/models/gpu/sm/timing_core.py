@@ -5,7 +5,8 @@ the compiler's stall count has passed, the scoreboards that its wait mask names 
 unit is free and, for memory, the queue to the memory pipe has room. Of several warps that may issue
 the last one goes on unless it yielded, else the first in the sub-core's queue does; those that wait
 for the tensor core or the special functions take turns, the youngest first
-(`timing_issue.queue_up`). Time jumps to the next clock at which some sub-core can issue.
+(`timing_issue.queue_up`), and those that wait for the memory pipe go by age, the oldest first. Time
+jumps to the next clock at which some sub-core can issue.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def choose(s: ts.State, K: Any, q: int) -> None:
     best, best_slot, best_age = NEVER, -1, NEVER
     turn_at, turn_slot, turn_born = NEVER, -1, 0.0  # of the warps for a unit that goes round
     last, last_at = s.pick[q, 1], NEVER
+    mio_at, mio_slot, mio_born = NEVER, -1, 0.0  # of the warps for the memory pipe: oldest first
     for unit in range(tt.MIO):
         ready[unit] = s.free[q, unit]
     ready[tt.UNIFORM], ready[tt.BRANCH] = s.free[q, tt.UNIFORM], s.free[q, tt.BRANCH]
@@ -41,7 +43,7 @@ def choose(s: ts.State, K: Any, q: int) -> None:
     first = s.members[q, 0]
     for slot in range(first, first + s.members[q, 1]):
         t = s.next[slot]
-        if t > best or t > turn_at:
+        if t > best or t > turn_at or t > mio_at:
             continue
         unit = s.unit[slot]
         t = max(floor, t, ready[unit])
@@ -51,6 +53,10 @@ def choose(s: ts.State, K: Any, q: int) -> None:
                 born += UNSERVED
             if t < turn_at or (t == turn_at and born > turn_born):
                 turn_at, turn_slot, turn_born = t, slot, born
+        elif unit == tt.MIO:
+            born = s.warp[slot, ts.BORN]
+            if t < mio_at or (t == mio_at and born < mio_born):
+                mio_at, mio_slot, mio_born = t, slot, born
         elif slot == last:
             last_at = t
         elif t < best:
@@ -59,6 +65,8 @@ def choose(s: ts.State, K: Any, q: int) -> None:
             best_slot, best_age = slot, s.age[slot]
     if turn_at <= best:
         best, best_slot = turn_at, turn_slot
+    if mio_at <= best:
+        best, best_slot = mio_at, mio_slot
     if last_at < best or (last_at == best < NEVER and s.warp[last, ts.YIELDED] == 0.0):
         best, best_slot = last_at, last
     s.best[q] = best

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.frontend import Kernel
-from archsim.models.gpu.sm import execute
+from archsim.models.gpu.sm import execute, state
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_core as core
 from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_sample as sample
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
-from archsim.models.gpu.sm import state
 from archsim.models.gpu.sm.faults import ExecutionError, plain_name
 from archsim.models.gpu.sm.memory import lay_out
 from archsim.models.gpu.sm.timing_traces import Kept, TraceStore
@@ -157,10 +156,9 @@ def time_launch(
     chosen = sample.plan(trace, total, used, held.ctas,
                          total if loaded.cooperative else cluster, exact,
                          crowded=used < device.sms)  # fmt: skip
-    arrays = np.array([(state.DEVICE_BASE + a.place, a.size) for a in
-                       lay_out(loaded, args).allocations] or [(0, 1)], np.int64)  # fmt: skip
     return _replay(chosen, store, loaded, lanes, held, device, total, used, cluster,
-                   dynamic_smem_bytes, keep_events, begin_together, arrays // mem.SECTOR)  # fmt: skip
+                   dynamic_smem_bytes, keep_events, begin_together,
+                   _arrays(loaded, args))  # fmt: skip
 
 
 def constants(device: SmDevice, share: float, cta_cycles: float) -> NDArray[np.float64]:
@@ -174,6 +172,12 @@ def constants(device: SmDevice, share: float, cta_cycles: float) -> NDArray[np.f
     K[c.CTA_RATE] = cta_cycles
     K[c.BANK_SLACK] = device.constants["bank_slack_cycles"]
     return K
+
+
+def _arrays(kernel: Kernel, args: tuple[Any, ...]) -> NDArray[np.int64]:
+    """First sector and sectors of each array: int64[n, 2]."""
+    found = [(state.DEVICE_BASE + a.place, a.size) for a in lay_out(kernel, args).allocations]
+    return np.array(found or [(0, 1)], np.int64) // mem.SECTOR
 
 
 def _starts_mbarrier(kernel: Kernel) -> NDArray[np.bool_]:
@@ -222,10 +226,10 @@ def _replay(
     plan.order = order
     region, fresh = sample.sharing(plan, store, used, total, arrays)
     bits = TABLE_BITS if store.used[0] << 5 <= 1 << TABLE_BITS else LARGE_TABLE_BITS
-    home, gates = sample.ports(device.gpcs(used), [queue[0] % used if queue else 0 for queue in plan.queues], k["gpc_port_bytes"])
-    memory = mem.new_memory(
-        sms, carve_out(device, bytes_used), bits, region, fresh, home, gates
-    )  # fmt: skip
+    simulated = [queue[0] % used if queue else 0 for queue in plan.queues]
+    home, gates = sample.ports(device.gpcs(used), simulated, k["gpc_port_bytes"])
+    l1 = carve_out(device, bytes_used)
+    memory = mem.new_memory(sms, l1, bits, region, fresh, home, gates)
     new = ts.new_state(sms, resident, work.warps)
     begin = np.zeros((sms, resident))
     if not together:

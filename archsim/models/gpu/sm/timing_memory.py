@@ -1,4 +1,4 @@
-"""Memory side of the timing: L1, the two halves of L2 with their slices and atomics, HBM.
+"""Memory side of the timing: L1, the ports to L2, its two halves with their slices, HBM.
 
 Times are float64 core clocks. Every shared resource is a queue whose next free time is kept: a
 request starts when it arrives and the resource is free, and occupies it for its size over the
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from archsim.engine.jit import fused, inlined
 from archsim.models.gpu.sm import timing_constants as c
-from archsim.models.gpu.sm import timing_table as tt
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,7 +64,6 @@ class Memory(NamedTuple):
 
 
 L2_QUEUE, HBM_QUEUE, ATOMIC_QUEUE = 0, 1, 2
-ATOMIC_UNEVEN = 1.5  # fullest slice over the mean, of lines that lie anywhere
 (
     L1_HITS, L1_MISSES, L2_HITS, L2_MISSES, READ_BYTES, WRITE_BYTES, ATOMICS, SHARED_PASSES,
     HBM_READ, HBM_WRITE, USED,
@@ -91,24 +89,25 @@ def new_memory(
 
 
 @inlined
-def _hash(value: int) -> int:
+def hash_of(value: int) -> int:
+    """A number in [0, 2**31) that depends on ``value`` alone."""
     value = (value ^ (value >> 16)) * 0x45D9F3B
     value = (value ^ (value >> 16)) * 0x45D9F3B
     return (value ^ (value >> 16)) & 0x7FFFFFFF
 
 
 @inlined
-def _place(m: Memory, sector: int) -> int:
+def place_of(m: Memory, sector: int) -> int:
     """Slot of ``sector`` in the table of L2: where it is or where it would go."""
     size = m.key.shape[0]
-    slot = _hash(sector) & (size - 1)
+    slot = hash_of(sector) & (size - 1)
     while m.key[slot] != -1 and m.key[slot] != sector:
         slot = (slot + 1) & (size - 1)
     return slot
 
 
 @fused
-def _room(m: Memory) -> None:
+def make_room(m: Memory) -> None:
     """Forget all sectors where the table is three quarters full: by then it holds more than L2."""
     if m.count[USED] >= (m.key.shape[0] * 3) // 4:
         m.key[:] = -1
@@ -119,7 +118,7 @@ def _room(m: Memory) -> None:
 @inlined
 def _uniform(value: int) -> float:
     """A number in [0, 1) that depends on ``value`` alone."""
-    return (_hash(value * 2654435761 + 12345) & 0xFFFFFF) / 16777216.0
+    return (hash_of(value * 2654435761 + 12345) & 0xFFFFFF) / 16777216.0
 
 
 @inlined
@@ -164,17 +163,16 @@ def l2_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
 
 @fused
 def _from_l2(m: Memory, K: Floats, sm: int, sector: int, t: float, start: float) -> float:
-    """When a sector that an SM asked for at ``t`` and that passed the ports at ``start`` comes back;
-    a miss brings 64 bytes from HBM.
+    """When a sector that was asked for at ``t`` and passed the ports at ``start`` comes back.
 
-    Every queue counts from ``t``, for a request that waits elsewhere keeps no place free.
+    A miss brings the 64 bytes around it from HBM.
     """
-    slice_of = _hash(sector >> 2) % SLICES
+    slice_of = hash_of(sector >> 2) % SLICES
     start = max(start, m.slices[slice_of])
     m.slices[slice_of] = start + SECTOR * SLICES / K[c.L2_BYTES]
     latency = _l2_cycles(K, sm, sector)
-    _room(m)
-    slot = _place(m, sector)
+    make_room(m)
+    slot = place_of(m, sector)
     m.count[READ_BYTES] += SECTOR
     if m.key[slot] == sector:
         m.count[L2_HITS] += 1
@@ -194,13 +192,13 @@ def _from_l2(m: Memory, K: Floats, sm: int, sector: int, t: float, start: float)
     m.count[HBM_READ] += 2 * SECTOR
     m.count[USED] += 2
     m.key[slot], m.at[slot] = sector, back
-    slot = _place(m, sector ^ 1)
+    slot = place_of(m, sector ^ 1)
     m.key[slot], m.at[slot] = sector ^ 1, back
     return back
 
 
 @fused
-def _scale(m: Memory, K: Floats, sm: int, slot: int) -> float:
+def crowd_of(m: Memory, K: Floats, sm: int, slot: int) -> float:
     """1 for a place that one SM writes, else what the SMs outside the sample add to its queue."""
     if m.owner[slot] == -1:
         m.owner[slot] = sm
@@ -217,10 +215,10 @@ def l2_write(m: Memory, K: Floats, sm: int, sector: int, whole: bool, t: float) 
     m.shared[L2_QUEUE] = max(t, m.shared[L2_QUEUE]) + cost / K[c.L2_WRITE_BYTES]
     done = max(m.port[sm], m.shared[L2_QUEUE], m.shared[HBM_QUEUE] - K[c.DIRTY_CYCLES])
     m.count[WRITE_BYTES] += SECTOR
-    _room(m)
-    slot = _place(m, sector)
+    make_room(m)
+    slot = place_of(m, sector)
     if m.key[slot] == sector:  # writes of one sector go one after the other
-        done = max(done, m.at[slot] + K[c.L2_SAME_CYCLES] * _scale(m, K, sm, slot))
+        done = max(done, m.at[slot] + K[c.L2_SAME_CYCLES] * crowd_of(m, K, sm, slot))
         m.at[slot] = done
     else:
         m.count[USED] += 1
@@ -236,7 +234,7 @@ def l1_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     """When a sector is ready for the register file, through L1: its hit latency, or L2's."""
     line = sector >> 2
     sets, ways = m.l1_tag.shape[1], m.l1_tag.shape[2]
-    chosen = _hash(line) & (sets - 1)
+    chosen = hash_of(line) & (sets - 1)
     way = -1
     for i in range(ways):
         if m.l1_tag[sm, chosen, i] == line:
@@ -259,85 +257,3 @@ def l1_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     back = l2_read(m, K, sm, sector, t)
     m.l1_at[sm, chosen, way, part] = back
     return back
-
-
-@fused
-def _atomic_passes(row: Ints, mask: int, line: int) -> tuple[int, int, int]:
-    """(distinct words, most lanes that share one, sectors) of the lanes that touch ``line``."""
-    distinct, most, sectors = 0, 0, 0
-    for lane in range(LANES):
-        if row[lane] < 0 or not (mask >> lane) & 1 or row[lane] // LINE != line:
-            continue
-        same = 1
-        for other in range(lane):
-            if (mask >> other) & 1 and row[other] // 4 == row[lane] // 4:
-                same += 1
-        distinct += same == 1
-        most = max(most, same)
-        sectors |= 1 << ((row[lane] // SECTOR) & 3)
-    return distinct, most, (sectors & 1) + (sectors >> 1 & 1) + (sectors >> 2 & 1) + (sectors >> 3)
-
-
-@fused
-def atomic(
-    m: Memory,
-    K: Floats,
-    sm: int,
-    row: Ints,
-    mask: int,
-    t: float,
-    returns: bool,
-    flags: int,
-    size: int,
-    lines: Ints,
-) -> tuple[float, float]:
-    """(clocks of the SM's port, when the last lane is done or, without a return, has left).
-
-    Lanes go line by line, a line that they do not cover sector by sector. Integers for one word
-    join at L2; floats and compare-and-swap, and lanes that share some of a line's words, go one
-    after the other. A slice takes a request at a time; its queue counts for the SMs outside the
-    sample, too. ``lines`` is int64[32] of scratch.
-    """
-    used, done, first = 0, t, max(t, m.port[sm])
-    for lane in range(LANES):
-        if row[lane] < 0 or not (mask >> lane) & 1:
-            continue
-        fresh = True
-        for i in range(used):
-            if lines[i] == row[lane] // LINE:
-                fresh = False
-        if fresh:
-            lines[used] = row[lane] // LINE
-            used += 1
-    for i in range(used):
-        distinct, most, sectors = _atomic_passes(row, mask, lines[i])
-        busy = K[c.ATOMIC_LINE_CYCLES]
-        if distinct * size < LINE:
-            busy = K[c.ATOMIC_WORD_CYCLES] * sectors
-        if flags & tt.FLAG_CAS:
-            busy = max(busy, K[c.ATOMIC_WORD_CYCLES] * most)
-        elif distinct == 1 and (most == 1 or not flags & tt.FLAG_FLOAT):
-            busy = K[c.ATOMIC_WORD_CYCLES]
-        elif most > 1:
-            busy = K[c.ATOMIC_SERIAL_CYCLES] * most
-        part = max(K[c.ATOMIC_PORT_CYCLES], sectors * SECTOR / K[c.ATOMIC_PORT_BYTES])
-        m.port[sm] = max(t, m.port[sm]) + part
-        _room(m)
-        slot = _place(m, lines[i] * 4)
-        if m.key[slot] == -1:
-            m.count[USED] += 1
-            m.key[slot] = lines[i] * 4
-        scale = _scale(m, K, sm, slot)
-        if m.owner[slot] != -2:  # other SMs have lines like it
-            busy *= ATOMIC_UNEVEN / SLICES / K[c.SHARE]
-            m.shared[ATOMIC_QUEUE] = max(m.port[sm], m.shared[ATOMIC_QUEUE]) + busy
-            done = max(done, m.shared[ATOMIC_QUEUE])
-        else:
-            slice_of = SLICES + _hash(lines[i] >> 1) % SLICES
-            m.slices[slice_of] = max(m.port[sm], m.slices[slice_of]) + busy * scale
-            done = max(done, m.slices[slice_of])
-        m.count[ATOMICS] += 1
-    busy_port = max(1.0, m.port[sm] - first)
-    if returns:
-        return busy_port, done + K[c.ATOMIC_CYCLES]
-    return busy_port, done

@@ -177,7 +177,7 @@ def sharing(
     first sector and sectors of each array.
     """
     sms, alone = len(chosen.queues), (np.zeros(1, np.int64), np.tile([1.0, 0.0], (1, 1)))
-    if sms == used or sms < 2:
+    if sms == used:
         return alone
     touched = [_first_touches(chosen, store, queue) for queue in chosen.queues]
     every = np.concatenate([t[0] for t in touched])
