@@ -41,14 +41,21 @@ def run(device: Any, n: int, block: int = 128, **more: Any) -> Any:
     return time_launch(scale, -(-n // block), block, (x, np.zeros(n)), device, **more)
 
 
+def wavefronts(size: int, row: Any) -> int:
+    scratch = np.zeros((4, 160), np.int64)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_fullest_bank", "_paired"):
+            patch.setattr(timing_access, name, getattr(timing_access, name).py_func)
+        return int(timing_access.shared_passes.py_func(row, ALL, size, scratch))
+
+
 @pytest.mark.parametrize(
     ("stride", "size", "passes"),
     [(4, 4, 1), (8, 4, 2), (128, 4, 32), (12, 4, 1), (0, 4, 1), (8, 8, 2), (16, 16, 4), (0, 8, 1),
      (0, 16, 2)],
 )  # fmt: skip
 def test_shared_wavefronts_follow_the_banks(stride: int, size: int, passes: int) -> None:
-    scratch = np.zeros((4, 160), np.int64)
-    assert timing_access.shared_passes(ROW * stride, ALL, size, scratch) == passes
+    assert wavefronts(size, ROW * stride) == passes
 
 
 @pytest.mark.parametrize(
@@ -59,11 +66,7 @@ def test_shared_wavefronts_follow_the_banks(stride: int, size: int, passes: int)
 )  # fmt: skip
 def test_wide_shared_loads_join_where_neighbours_agree(size: int, lanes: Any, passes: int) -> None:
     """Clocks a load of an H200 (`load_pattern` of h200_sm_micro_ports.json), 16 warps."""
-    scratch = np.zeros((4, 160), np.int64)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("_fullest_bank", "_paired"):
-            patch.setattr(timing_access, name, getattr(timing_access, name).py_func)
-        assert timing_access.shared_passes.py_func(lanes, ALL, size, scratch) == passes
+    assert wavefronts(size, lanes) == passes
 
 
 def coalesce(row: Any, mask: int, size: int) -> tuple[int, int, list[int]]:
@@ -203,6 +206,18 @@ def test_intervals_follow_the_operands_of_matrix_instructions(device: Any) -> No
         ({"bench": "tma_throughput", "box": [64, 64], "depth": 4}, 66.78, 0.06),
         ({"bench": "tma_throughput", "box": [256, 16], "depth": 4}, 48.62, 0.06),
         ({"bench": "tma_latency", "box": [32, 32]}, 351.5, 0.04),
+        ({"bench": "load_pattern", "loads": [[16, "uniform", 2]], "warps": 16}, 1 / 2.01, 0.03),
+        ({"bench": "tile_product", "tile": 16, "ctas": 132, "parts": "abf"}, 194.9, 0.03),
+        ({"bench": "tile_product", "tile": 16, "ctas": 528, "parts": "abf"}, 238.5, 0.06),
+        (
+            {
+                "bench": "wgmma_latency",
+                "operands": "rs",
+                "instr": "wgmma.mma_async.sp.sync.aligned.m64n64k64.f32.e4m3.e4m3",
+            },
+            37.7,
+            0.03,
+        ),
     ],
 )
 def test_micro_benchmarks_are_near_the_measured(

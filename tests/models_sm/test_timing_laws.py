@@ -156,7 +156,7 @@ def test_a_line_that_lanes_do_not_cover_goes_sector_by_sector(
         memory.owner[:] = -2
         row, lines = 4096 + 4 * np.arange(32), np.zeros(32, np.int64)
         for _ in range(64):
-            timing_atomic.atomic.py_func(memory, tenth, 0, row, mask, 0.0, False, 0, 4, lines)
+            timing_atomic.l2_atomic.py_func(memory, tenth, 0, row, mask, 0.0, False, 0, 4, lines)
         return float(memory.slices.max())
 
     assert spent(0x7FFFFFFF) > 1.5 * spent(ALL)

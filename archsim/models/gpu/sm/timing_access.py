@@ -10,6 +10,7 @@ from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
 from archsim.models.gpu.sm.state import LOCAL_WINDOW, SHARED_WINDOW
+from archsim.models.gpu.sm.timing_atomic import l2_atomic
 from archsim.models.gpu.sm.timing_barriers import hold, row_of
 from archsim.models.gpu.sm.timing_memory import LANES, LINE, SECTOR, Ints, Memory
 from archsim.models.gpu.sm.timing_remote import is_remote, remote, remote_atomic
@@ -222,7 +223,7 @@ def memory(
         busy = max(1.0, moved / 128.0)
     elif kind == tt.ATOMIC or kind == tt.REDUCE:
         returns = kind == tt.ATOMIC
-        busy, done = atomic(
+        busy, done = l2_atomic(
             m, K, sm, w.address[place], mask, accept, returns, flags, size, s.scratch[0]
         )
     else:

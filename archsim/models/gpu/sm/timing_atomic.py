@@ -43,7 +43,7 @@ def _atomic_passes(row: Ints, mask: int, line: int) -> tuple[int, int, int]:
 
 
 @fused
-def atomic(
+def l2_atomic(
     m: Memory,
     K: Floats,
     sm: int,

@@ -22,7 +22,6 @@ EXACT = BUDGET  # a sample may cost as much as the whole launch does
 MOST_SMS, PROBES = 4, 8
 IRREGULAR = 0.1  # coefficient of variation of the probes' lengths
 BALANCED_WAVES = 1.5
-CROWDED = 1.5  # touches of a sector beyond which SMs that never met are taken to share an array
 TOGETHER = 0.05  # SMs that touch a sector within this share of a CTA do so at the same time
 
 Run = Callable[[list[int]], list[Kept]]
@@ -173,7 +172,7 @@ def sharing(
     SM, too; as in capture and recapture, pairs of touches over ``r`` estimate how many sectors the
     region has for all SMs, and so how often an SM finds a sector that another one has fetched.
     Where no two sampled SMs met, the array is what bounds it: if all CTAs together touch more
-    sectors than it has, each is touched that often, and at the same time. ``arrays`` int64[n, 2]:
+    sectors than it has, each is touched that often. ``arrays`` int64[n, 2]:
     first sector and sectors of each array.
     """
     sms, alone = len(chosen.queues), (np.zeros(1, np.int64), np.tile([1.0, 0.0], (1, 1)))
@@ -201,8 +200,8 @@ def sharing(
     np.maximum.at(high, inverse, places)
     shared = times > 1
     apart = np.bincount(index[shared], (high - low)[shared], len(regions))
-    together = apart / np.maximum(1, np.bincount(index[shared], None, len(regions))) < TOGETHER
-    together = np.where(repeats == 0, crowd > CROWDED, together)
+    met = np.bincount(index[shared], None, len(regions))
+    together = (met > 0) & (apart / np.maximum(1, met) < TOGETHER)
     return (regions << 11).astype(np.int64), np.stack([fresh, together.astype(float)], axis=1)
 
 
