@@ -32,7 +32,7 @@ def choose(s: ts.State, K: Any, q: int) -> None:
     best, best_slot, best_age = NEVER, -1, NEVER
     turn_at, turn_slot, turn_born = NEVER, -1, 0.0  # of the warps for a unit that goes round
     last, last_at = s.pick[q, 1], NEVER
-    mio_at, mio_slot, mio_born = NEVER, -1, 0.0  # of the warps for the memory pipe: oldest first
+    mio_at, mio_slot = NEVER, -1  # of the warps for the memory pipe: oldest first
     for unit in range(tt.MIO):
         ready[unit] = s.free[q, unit]
     ready[tt.UNIFORM], ready[tt.BRANCH] = s.free[q, tt.UNIFORM], s.free[q, tt.BRANCH]
@@ -54,9 +54,10 @@ def choose(s: ts.State, K: Any, q: int) -> None:
             if t < turn_at or (t == turn_at and born > turn_born):
                 turn_at, turn_slot, turn_born = t, slot, born
         elif unit == tt.MIO:
-            born = s.warp[slot, ts.BORN]
-            if t < mio_at or (t == mio_at and born < mio_born):
-                mio_at, mio_slot, mio_born = t, slot, born
+            if t < mio_at:
+                mio_at, mio_slot = t, slot
+            elif t < NEVER and s.warp[slot, ts.BORN] < s.warp[mio_slot, ts.BORN]:
+                mio_slot = slot
         elif slot == last:
             last_at = t
         elif t < best:

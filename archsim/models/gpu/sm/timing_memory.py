@@ -106,7 +106,7 @@ def place_of(m: Memory, sector: int) -> int:
     return slot
 
 
-@fused
+@inlined
 def make_room(m: Memory) -> None:
     """Forget all sectors where the table is three quarters full: by then it holds more than L2."""
     if m.count[USED] >= (m.key.shape[0] * 3) // 4:
@@ -161,7 +161,7 @@ def l2_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     return back
 
 
-@fused
+@inlined
 def _from_l2(m: Memory, K: Floats, sm: int, sector: int, t: float, start: float) -> float:
     """When a sector that was asked for at ``t`` and passed the ports at ``start`` comes back.
 
