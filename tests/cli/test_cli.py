@@ -192,15 +192,15 @@ def test_check_takes_the_names_of_presets_and_devices(
 def test_a_failed_self_check_ends_with_exit_code_3_and_keeps_the_other_points(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    solve = gpu_model.solve
+    solved = gpu_model.solved
 
     def wrong(devices: Any, *more: Any, **options: Any) -> Any:
-        out = solve(devices, *more, **options)
+        out = solved(devices, *more, **options)
         if devices["sm_count"][0] == 99:
             out[-2] *= 3.0  # slower with more SMs
         return out
 
-    monkeypatch.setattr(gpu_model, "solve", wrong)
+    monkeypatch.setattr(gpu_model, "solved", wrong)
     out = tmp_path / "out"
     assert main(["run", str(QUICKSTART), "--output", str(out)]) == 3
     error = capsys.readouterr().err
