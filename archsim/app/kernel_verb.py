@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from archsim.app.kernel_cases import KernelCase, kernel_cases
 from archsim.app.output import print_table, write_json
 from archsim.app.progress import spinner
@@ -101,10 +103,15 @@ def check_case(case: KernelCase) -> str:
     if expect is None:
         return "ok"
     try:
-        expect(case.args)
+        found = expect(case.args)
     except AssertionError as error:
         return " ".join(str(error).split())[:300] or "outputs differ"
-    return "ok"
+    except Exception as error:
+        raise ConfigError(
+            f"{case.name}: expect must not fail, but {type(error).__name__}: {error}"
+        ) from error
+    differ = isinstance(found, bool | np.bool_) and not found
+    return "outputs differ" if differ else "ok"
 
 
 def record(case: KernelCase, found: Any) -> dict[str, Any]:

@@ -137,3 +137,22 @@ def test_a_wrong_launch_is_one_sentence(folder: Path, old: str, new: str, words:
 def test_a_wrong_kernel_is_one_sentence(folder: Path, kernel: str, entry: str, words: str) -> None:
     with pytest.raises(ArchsimError, match=words):
         case(folder, kernel, entry)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [("None", 0), ("np.all(args[0] == 2)", 0), ("np.all(args[0] == 3)", 1), ("args[9]", 2)],
+)
+def test_an_expectation_that_returns_false_or_fails_is_told(
+    tmp_path: Path, body: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "k.py").write_text(
+        "import numpy as np\nfrom numba import cuda\n"
+        "@cuda.jit\ndef double(x):\n    x[cuda.threadIdx.x] *= 2\n"
+        f"def expect(args):\n    return {body}\n"
+        "def cases(rng):\n    yield 'a', double, 1, 32, (np.ones(32),), {'expect': expect}\n"
+    )
+    assert main(["kernel", str(tmp_path / "k.py"), "--check"]) == code
+    told = capsys.readouterr()
+    assert ("differ" in told.out) == (code == 1)
+    assert ("a: expect must not fail, but IndexError" in told.err) == (code == 2)

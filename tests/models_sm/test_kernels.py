@@ -343,7 +343,8 @@ def test_impossible_launches_are_refused_in_one_sentence():
         with pytest.raises(ValueError, match=sentence):
             run(elementwise.saxpy, **full)
     with pytest.raises(ValueError, match="contiguous"):
-        run(elementwise.saxpy, 1, 32, (np.float32(1), np.zeros((8, 2), np.float32)[:, 0], x))
+        gaps = np.ndarray((8,), np.float32, bytearray(64), strides=(8,))  # no array that holds it
+        run(elementwise.saxpy, 1, 32, (np.float32(1), gaps, x))
 
 
 @cuda.jit(device=True)

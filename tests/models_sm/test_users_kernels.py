@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,9 @@ pytest.importorskip("numba.cuda")
 
 from numba import cuda, float32, int32
 
+from archsim.models.gpu.sm import trace
 from archsim.models.gpu.sm.execute import run
+from archsim.models.gpu.sm.faults import ExecutionError
 from workloads.kernels.hopper import wgmma_gemm as gemm
 
 PARTICLE = np.dtype([("place", np.float32, 3), ("mass", np.float64), ("kind", np.int8)], align=True)
@@ -107,3 +111,87 @@ def test_a_product_on_warp_groups_through_a_ring_of_mbarriers():
     args = (gemm.tile_a(a), gemm.tile_b(b), c, np.uint32(n), np.uint32(k // gemm.STEP))
     run(gemm.kernel(), 1, 256, args, dynamic_smem_bytes=gemm.DYNAMIC_BYTES, check=True)
     np.testing.assert_array_equal(c, a.astype(np.float32) @ b.astype(np.float32))
+
+
+def test_only_lanes_that_are_there_vote_for_a_joint_count():
+    """ptxas counts the lanes of a branch by VOTEU, and one of them adds for all."""
+
+    @cuda.jit
+    def count(x, n, least, places):
+        i = cuda.grid(1)
+        if i < x.size and x[i] > 0:
+            cuda.atomic.add(n, 0, 1)
+            cuda.atomic.min(least, 0, i)
+            places[cuda.atomic.add(n, 1, 1)] = i
+
+    x = np.random.default_rng(9).standard_normal(300)
+    n, least, places = np.zeros(2, np.int32), np.full(1, 999, np.int32), np.zeros(300, np.int32)
+    run(count, 3, 128, (x, n, least, places), check=True)
+    found = np.flatnonzero(x > 0)
+    np.testing.assert_array_equal([*n, *least], [len(found), len(found), found[0]])
+    np.testing.assert_array_equal(np.sort(places[: len(found)]), found)
+
+
+def test_comparisons_that_give_a_word():
+    @cuda.jit
+    def classify(x, y):
+        i = cuda.grid(1)
+        y[0, i] = math.isnan(x[i])
+        y[1, i] = math.isinf(x[i])
+        y[2, i] = math.isfinite(x[i])
+
+    x = np.float32([0, -0.0, 1, np.nan, np.inf, -np.inf, 1e-45, -3e38] * 4)
+    y = np.zeros((3, 32), np.float32)
+    run(classify, 1, 32, (x, y), check=True)
+    np.testing.assert_array_equal(y, np.stack([np.isnan(x), np.isinf(x), np.isfinite(x)]))
+
+
+def test_complex_numbers_and_a_record_are_arguments():
+    @cuda.jit
+    def fill(single, double, record, z):
+        i = cuda.grid(1)
+        z[i] = single * double + record.mass * i
+        if i == 0:
+            record.kind += 1
+
+    particles = np.zeros(3, PARTICLE)
+    particles[1]["mass"], particles[1]["kind"] = 2.5, -7
+    z = np.zeros(32, complex)
+    run(fill, 1, 32, (np.complex64(1 + 2j), 3 - 1j, particles[1], z), check=True)
+    np.testing.assert_array_equal(z, (1 + 2j) * (3 - 1j) + 2.5 * np.arange(32))
+    np.testing.assert_array_equal(particles["kind"], [0, -6, 0])
+
+
+def test_views_with_gaps_lie_in_the_array_they_were_taken_from():
+    @cuda.jit
+    def add(x, y, z):
+        i, j = cuda.grid(2)
+        if i < z.shape[0] and j < z.shape[1]:
+            z[i, j] = x[i, j] + y[j, i]
+
+    whole = np.random.default_rng(10).integers(-99, 99, (16, 40)).astype(np.int16)
+    before = whole.copy()
+    x, row, z = whole[::2, 30:4:-3], whole[2:3].T, whole[1::2, 1:27:3]
+    y = np.broadcast_to(row[: len(x.T)], (9, 8))
+    want = x + y.T
+    run(add, (1, 1), (8, 16), (x, y, z), check=True)
+    np.testing.assert_array_equal(z, want)
+    before[1::2, 1:27:3] = want
+    np.testing.assert_array_equal(whole, before)
+
+
+def test_a_block_that_waits_for_one_that_does_not_run_with_it_ends(monkeypatch):
+    @cuda.jit
+    def wait(flag):
+        if cuda.blockIdx.x == 0:
+            cuda.atomic.add(flag, 0, 1)
+        else:
+            while cuda.atomic.add(flag, 0, 0) == 0:
+                pass
+
+    monkeypatch.setattr(trace, "MOST_BYTES", 1 << 24)
+    flag = np.zeros(1, np.int32)
+    run(wait, 2, 1, (flag,))
+    assert flag[0] == 1
+    with pytest.raises(ExecutionError, match=r"block \(1, 0, 0\) .* wait for another block"):
+        run(wait, 2, 1, (flag * 0,), ctas=[1], trace=True)

@@ -293,14 +293,15 @@ def _run_group(launch: Launch, group: list[Shape]) -> int:
     while True:
         arrays = Log(log.used, log.warp, log.pc, log.mask, log.mem, log.address)
         status = run_gang(g, arrays, _INSTRUCTION_LIMIT)
-        if status != st.GROW:
+        if status != st.GROW or not log.grow():
             break
-        log.grow()
     if status == st.FAULT:
         address = int(g.F[4])
         raise memory_fault(launch.program.kernel, launch.block, g.W, g.F, _near(launch, address))
     if status != st.DONE:
         why = "wait for each other" if status == st.DEADLOCK else "execute too many instructions"
+        if status == st.GROW:
+            why = "execute more than can be traced (do they wait for another block?)"
         raise ExecutionError(
             f"kernel {plain_name(launch.program.kernel.name)} must end, but the threads of block "
             f"{group[0]} {why}{_waiting(launch)}"

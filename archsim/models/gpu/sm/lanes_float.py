@@ -30,7 +30,14 @@ from archsim.models.gpu.sm.bits import (
     u32,
     u64,
 )
-from archsim.models.gpu.sm.lanes_integer import combine, place, predicate_mask, set_predicate
+from archsim.models.gpu.sm.lanes_integer import (
+    ALL,
+    combine,
+    combined,
+    place,
+    predicate_mask,
+    set_predicate,
+)
 
 _D, _A, _B, _C, _MODS, _SUB, _IMM = col.D, col.A, col.B, col.C, col.MODS, col.SUB, col.IMM
 _PD0, _PS0 = col.PD0, col.PS0
@@ -155,7 +162,7 @@ def compared(kind: Any, less: Any, equal: Any, unordered: Any) -> Any:
 
 @inner
 def fsetp(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> None:
-    """``FSETP``: ordered and unordered comparisons."""
+    """``FSETP``: ordered and unordered comparisons; ``FSET`` makes a word of them."""
     a, b, sub, mods = place(code[pc, _A], wb), place(code[pc, _B], wb), code[pc, _SUB], code[pc, _MODS]  # fmt: skip # noqa: E501
     ka, kb, xa, xb = float_keep(mods), float_keep(mods >> 4), float_flip(mods), float_flip(mods >> 4)  # fmt: skip # noqa: E501
     less, equal, unordered = uint32(0), uint32(0), uint32(0)
@@ -167,7 +174,15 @@ def fsetp(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> No
         less |= uint32(x < y) << uint32(lane)
         equal |= uint32(x == y) << uint32(lane)
         unordered |= uint32(x != x or y != y) << uint32(lane)
-    combine(P, pb, code, pc, compared(sub & int64(15), less, equal, unordered), mask)
+    true = compared(sub & int64(15), less, equal, unordered)
+    if not sub & int64(256):
+        combine(P, pb, code, pc, true, mask)
+        return
+    d, one = place(code[pc, _D], wb), uint32(0x3F800000) if sub & int64(512) else uint32(ALL)
+    true = combined((sub >> 4) & int64(3), true, predicate_mask(P, pb, code[pc, _PS0]))
+    for lane in range(32):
+        if (mask >> uint32(lane)) & uint32(1):
+            R[d + lane] = one * ((true >> uint32(lane)) & uint32(1))
 
 
 @inner

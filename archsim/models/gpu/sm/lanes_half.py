@@ -23,7 +23,7 @@ from archsim.models.gpu.sm.bits import (
     sum_error,
 )
 from archsim.models.gpu.sm.lanes_float import compared, float_flip, float_keep
-from archsim.models.gpu.sm.lanes_integer import combine, place, predicate_mask
+from archsim.models.gpu.sm.lanes_integer import combine, combined, place, predicate_mask
 
 _D, _A, _B, _C, _MODS, _SUB, _IMM = col.D, col.A, col.B, col.C, col.MODS, col.SUB, col.IMM
 
@@ -113,7 +113,8 @@ def hsetp(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> No
     if sub & int64(256):
         d = place(code[pc, _D], wb)
         other = predicate_mask(P, pb, code[pc, col.PS0])
-        first, second = first & other, second & other
+        kind = (sub >> 4) & int64(3)
+        first, second = combined(kind, first, other), combined(kind, second, other)
         one = uint32(0x3C00) if sub & int64(512) else uint32(0xFFFF)
         one = uint32(0x3F80) if sub & int64(512) and sub & int64(64) else one
         for lane in range(32):
@@ -125,8 +126,7 @@ def hsetp(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> No
     else:
         other = predicate_mask(P, pb, code[pc, col.PS0])
         kind = (sub >> 4) & int64(3)
-        first = first | other if kind == 1 else first ^ other if kind == 2 else first & other
-        second = second | other if kind == 1 else second ^ other if kind == 2 else second & other
+        first, second = combined(kind, first, other), combined(kind, second, other)
         p, q = pb + code[pc, col.PD0], pb + code[pc, col.PD1]
         P[p] = (P[p] & ~mask) | (first & mask)
         P[q] = (P[q] & ~mask) | (second & mask)

@@ -249,15 +249,19 @@ def lea(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> None
 
 
 @inner
+def combined(kind: Any, true: Any, other: Any) -> Any:
+    """Two masks of lanes by ``AND``, ``OR`` or ``XOR``."""
+    if kind == 1:
+        return true | other
+    return true ^ other if kind == 2 else true & other
+
+
+@inner
 def combine(P: Any, pb: Any, code: Any, pc: Any, true: Any, mask: Any) -> None:
     """Write a comparison, and its opposite, combined with the predicate PS0."""
     other = predicate_mask(P, pb, code[pc, _PS0])
     kind = (code[pc, _SUB] >> 4) & int64(3)
-    first, second = true & other, ~true & other
-    if kind == 1:
-        first, second = true | other, ~true | other
-    elif kind == 2:
-        first, second = true ^ other, ~true ^ other
+    first, second = combined(kind, true, other), combined(kind, ~true, other)
     set_predicate(P, pb, code[pc, _PD0], first, mask)
     set_predicate(P, pb, code[pc, _PD1], second, mask)
 

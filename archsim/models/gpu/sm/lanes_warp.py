@@ -32,15 +32,19 @@ def broadcast(R: Any, d: Any, value: Any, mask: Any) -> None:
 
 @inner
 def vote(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any, active: Any) -> None:
-    """``VOTE``: of the executing lanes: all, any, or all equal; the register gets the ballot."""
-    true = predicate_mask(P, pb, code[pc, _PS0]) & mask
+    """``VOTE``: of the executing lanes: all, any, or all equal; the register gets the ballot.
+
+    ``VOTEU`` writes uniform registers, for which ``mask`` has all lanes; those of ``active`` vote.
+    """
+    voters = active if code[pc, col.UNIFORM] else mask
+    true = predicate_mask(P, pb, code[pc, _PS0]) & voters
     sub = code[pc, _SUB]
     if sub == 0:
-        result = true == mask
+        result = true == voters
     elif sub == 1:
         result = true != 0
     else:
-        result = true == mask or true == 0
+        result = true == voters or true == 0
     lanes = uint32(ALL) if code[pc, col.UNIFORM] else mask
     broadcast(R, place(code[pc, _D], wb), true, lanes)
     set_predicate(P, pb, code[pc, _PD0], uint32(ALL) if result else uint32(0), lanes)

@@ -102,8 +102,8 @@ def encode_map(tensor: TensorMap, address: int) -> NDArray[np.uint64]:
 
 def raw_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     """The bytes of a contiguous array, in memory order, as a view; ValueError for other arrays."""
-    if not (array.flags.c_contiguous or array.flags.f_contiguous):
-        raise ValueError("array arguments must be contiguous, as a transfer to a GPU needs")
+    if not _contiguous(array):
+        raise ValueError("array arguments must be contiguous, or views of an array that is")
     ordered = array if array.flags.c_contiguous else array.T
     return ordered.reshape(-1).view(np.uint8)
 
@@ -138,24 +138,59 @@ def _items(args: tuple[Any, ...]) -> Iterator[Any]:
             yield value
 
 
+def _contiguous(array: NDArray[Any]) -> bool:
+    return array.flags.c_contiguous or array.flags.f_contiguous
+
+
+def _owner(array: NDArray[Any]) -> NDArray[Any]:
+    """The array that a view was taken from, or the array itself."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def _place_arrays(laid: Arguments, args: tuple[Any, ...]) -> dict[int, int]:
+    """Allocate the arrays and records of ``args``; returns device addresses by identity.
+
+    One array is one allocation. A view with gaps lies, as a view of a device array does, in its
+    owner, and so do other views of that owner.
+    """
+    arrays: dict[int, tuple[int, NDArray[Any]]] = {}
+    for number, value in enumerate(args):
+        array = value.array if isinstance(value, TensorMap | Address) else value
+        if isinstance(array, np.void):  # a record, which Numba passes as the address of a copy
+            arrays[id(array)] = number, np.asarray(array)
+        elif isinstance(array, np.ndarray) and id(array) not in arrays:
+            arrays[id(array)] = number, array
+    owners = {id(_owner(a)) for _, a in arrays.values() if not _contiguous(a)}
+    places: dict[int, int] = {}
+    addresses = {}
+    for key, (number, array) in arrays.items():
+        holder = _owner(array) if id(_owner(array)) in owners else array
+        if id(holder) not in places:
+            content = raw_bytes(holder)
+            places[id(holder)] = laid.allocate(len(content), number, content)
+        addresses[key] = places[id(holder)] + array.ctypes.data - holder.ctypes.data
+    return addresses
+
+
 def lay_out(kernel: Kernel, args: tuple[Any, ...]) -> Arguments:
     """Allocate the arguments and make the parameter words of ``kernel``; tuples are their items."""
     laid, args = Arguments(), tuple(_items(args))
     if kernel.globals_image:
         laid.allocate(len(kernel.globals_image), -1, np.frombuffer(kernel.globals_image, np.uint8))
     simple = len(kernel.parameters) == len(args)
-    addresses: dict[int, int] = {}  # of arrays by identity: one array is one allocation
-    for number, value in enumerate(args):
-        array = value.array if isinstance(value, TensorMap | Address) else value
-        if isinstance(array, np.ndarray) and id(array) not in addresses:
-            content = raw_bytes(array)
-            addresses[id(array)] = laid.allocate(len(content), number, content)
+    addresses = _place_arrays(laid, args)
     for value in args:
         if isinstance(value, TensorMap):
             words = encode_map(value, addresses[id(value.array)])
             laid.values.append(struct.pack("<q", laid.allocate(128, -1, words.view(np.uint8))))
         elif isinstance(value, Address):
             laid.values.append(struct.pack("<q", addresses[id(value.array)]))
+        elif isinstance(value, np.void):
+            laid.values.append(struct.pack("<q", addresses[id(value)]))
+        elif isinstance(value, complex | np.complexfloating) and not simple:
+            laid.values += [scalar_bytes(value.real), scalar_bytes(value.imag)]
         elif isinstance(value, np.ndarray):
             address = addresses[id(value)]
             laid.values += [struct.pack("<q", address)] if simple else _array_words(value, address)

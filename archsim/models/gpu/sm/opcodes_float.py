@@ -23,6 +23,7 @@ def _fsetp(builder: Builder, item: Instruction) -> None:
     kind = 16 if has(item, "MAX") else 17 if has(item, "MIN") else pick(item, COMPARES, 0)
     sub = (kind & 15) + (pick(item, COMBINES, 0) << 4) + (has(item, "FTZ") << 6)
     sub += (kind >> 4) << 7
+    sub += ((item.opcode == "FSET") << 8) + (has(item, "BF") << 9)
     double = item.opcode[0] == "D"
     standard(builder, item, col.DSETP if double else col.FSETP, sub, double, col.PRED_TRUE)
 
@@ -124,6 +125,7 @@ FLOAT = {
     "DADD": _float,
     "DMUL": _float,
     "DFMA": _float,
+    "FSET": _fsetp,
     "FSETP": _fsetp,
     "DSETP": _fsetp,
     "FMNMX": _fmnmx,

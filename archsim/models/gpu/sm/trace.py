@@ -31,6 +31,8 @@ from numpy.typing import NDArray
 
 LANES = 32
 _FIRST_RECORDS = 1 << 14
+MOST_BYTES = 4 << 30
+"""Of a log. A CTA whose records fill it most likely waits for one that does not run with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,19 @@ class TraceLog:
         self.mem: NDArray[np.int32] = np.zeros(records, np.int32)
         self.address: NDArray[np.int64] = np.zeros((records // 4, LANES), np.int64)
 
-    def grow(self) -> None:
-        """Double the arrays that are more than half full."""
+    def grow(self) -> bool:
+        """Double the arrays that are more than half full; False where they would be too large."""
+        if sum(a.nbytes for a in (self.warp, self.pc, self.mask, self.mem, self.address)) > (
+            MOST_BYTES // 2
+        ):
+            return False
         if 2 * int(self.used[0]) >= len(self.pc):
             self.warp, self.pc, self.mask, self.mem = (
                 _doubled(a) for a in (self.warp, self.pc, self.mask, self.mem)
             )
         if 2 * int(self.used[1]) >= len(self.address):
             self.address = _doubled(self.address)
+        return True
 
     def split(self, ctas: list[tuple[int, int, int]], warps: int) -> list[Trace]:
         """One `Trace` per CTA; ``warps`` is the number of warps of each. Empties the log."""
