@@ -2,12 +2,14 @@
 
 Numba notices only changes in the file of the compiled function, not in functions and constants
 it inlines from elsewhere. The cache folder therefore carries the digest of all model sources. It
-lies in the user's cache folder, so that a read-only installation compiles only once too.
+lies in the user's cache folder, so that a read-only installation compiles only once too; where that
+cannot be written, in a folder of the user's among the temporary ones, and else nowhere.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -21,15 +23,37 @@ from archsim.version import model_digest
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _cache_folder() -> Path:
-    """The cache of this version, or the one ``NUMBA_CACHE_DIR`` names."""
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    return Path(platformdirs.user_cache_dir("archsim")) / f"numba-{model_digest()[:16]}"
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
-setattr(numba_config, "CACHE_DIR", str(_cache_folder()))  # noqa: B010  # not in numba's stubs
+def _temporary_folder() -> Path | None:
+    """A temporary folder that is this user's alone, as what lies in it is executed."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"archsim-{user}"
+    own = _writable(folder) and folder.stat().st_uid == user and not folder.is_symlink()
+    return folder if own else None
+
+
+def _cache_folder() -> Path | None:
+    """The first of these that can be written: the one that ``NUMBA_CACHE_DIR`` names, this
+    version's in the user's cache, this version's among the temporary folders."""
+    chosen, version = os.environ.get("NUMBA_CACHE_DIR"), f"numba-{model_digest()[:16]}"
+    first = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("archsim")) / version
+    if _writable(first):
+        return first
+    temporary = _temporary_folder()
+    return temporary / version if temporary and _writable(temporary / version) else None
+
+
+_FOLDER = _cache_folder()
+_CACHED = _FOLDER is not None  # else every process compiles
+if _CACHED:
+    setattr(numba_config, "CACHE_DIR", str(_FOLDER))  # noqa: B010  # not in numba's stubs
 
 
 _MATHS: dict[str, Any] = {"fastmath": False, "error_model": "numpy"}
@@ -42,7 +66,7 @@ _INNER: dict[str, Any] = {**_UNCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wr
 
 def njit(function: F) -> F:
     """Compile ``function`` to machine code on first use and keep the code on disk."""
-    compiled: Any = numba.njit(cache=True, **_MATHS)(function)
+    compiled: Any = numba.njit(cache=_CACHED, **_MATHS)(function)
     return cast("F", compiled)
 
 
@@ -51,7 +75,7 @@ def lean(function: F) -> F:
 
     All that such a function calls must be `inner`, `inlined` or `fused`.
     """
-    compiled: Any = numba.njit(cache=True, **_UNCOUNTED)(function)
+    compiled: Any = numba.njit(cache=_CACHED, **_UNCOUNTED)(function)
     return cast("F", compiled)
 
 
