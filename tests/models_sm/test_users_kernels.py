@@ -13,7 +13,7 @@ from numba import cuda, float32, int32
 
 from archsim.models.gpu.sm import trace
 from archsim.models.gpu.sm.execute import run
-from archsim.models.gpu.sm.faults import ExecutionError
+from archsim.models.gpu.sm.faults import ExecutionError, MemoryFaultError
 from workloads.kernels.hopper import wgmma_gemm as gemm
 
 PARTICLE = np.dtype([("place", np.float32, 3), ("mass", np.float64), ("kind", np.int8)], align=True)
@@ -195,3 +195,15 @@ def test_a_block_that_waits_for_one_that_does_not_run_with_it_ends(monkeypatch):
     assert flag[0] == 1
     with pytest.raises(ExecutionError, match=r"block \(1, 0, 0\) .* wait for another block"):
         run(wait, 2, 1, (flag * 0,), ctas=[1], trace=True)
+
+
+def test_a_read_before_another_warps_write_asks_for_a_barrier():
+    @cuda.jit
+    def mirror(y):
+        s = cuda.shared.array(64, int32)
+        t = cuda.threadIdx.x
+        s[t] = t
+        y[t] = s[63 - t]
+
+    with pytest.raises(MemoryFaultError, match=r"written yet \(is a barrier missing .* 'LDS"):
+        run(mirror, 1, 64, (np.zeros(64, np.int32),), check=True)

@@ -73,6 +73,8 @@ def memory_fault(
     fault = Fault(kind, item.line, item.text, cta, thread, address)
     line = f"{kernel.source}:{item.line}: " if item.line else ""
     what = _KINDS[kind].format(size=size)
+    if kind == st.UNINITIALISED and item.opcode in ("LDS", "LDSM", "ATOMS"):
+        what += " yet (is a barrier missing after another warp's write?)"
     message = (
         f"{line}kernel {plain_name(kernel.name)} must not make {what}: thread {thread} of block "
         f"{cta}, address {address:#x}{where}, instruction {item.text!r} at {item.address:#06x}"
