@@ -24,6 +24,12 @@ _STEADY = ("dram", "dram_write")  # long enough on the GPU that start and end do
 _MEASURED_ONLY = ("l2_map", "l2_port", "placement", "progress", "residency", "turns")
 """What needs a card: places of CTAs on it, and notes of clocks or addresses of their own."""
 WGMMA_ROUNDS = 16
+_CHOICES = {
+    ("wgmma", "operands"): ("ss", "rs"),
+    ("wgmma", "data"): ("zero", "random"),
+    ("dsmem_throughput", "pattern"): ("ring", "pair", "broadcast"),
+}
+"""What fields may say, by the start of the bench's name."""
 
 
 def microbench_and_print(file: Path, device: str, json_file: Path | None) -> None:
@@ -66,12 +72,18 @@ def predict(record: dict[str, Any], model: Any) -> dict[str, Any]:
         return {**record, "predicted": _pair(record), "unit": "clk"}
     if bench_name in _MEASURED_ONLY:
         raise ConfigError(f"bench must be one that is predicted, not {bench_name!r}")
+    for (start, key), known in _CHOICES.items():
+        if str(bench_name).startswith(start) and record.get(key, known[0]) not in known:
+            raise ConfigError(f"{key} must be one of {', '.join(known)}, not {record[key]!r}")
     small = {"bytes": _SMALLER[record["what"]]} if record.get("what") in _SMALLER else {}
     try:
         bench = build({**small, **record})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"fields must have values of their kind: {error}") from error
-    value = _simulate(bench, model)
+    try:
+        value = _simulate(bench, model)
+    except ValueError as error:  # a launch that no SM can take
+        raise ConfigError(str(error)) from error
     if record.get("what") in _STEADY and record["bench"] == "bandwidth":
         more = _simulate(build({**small, **record, "bytes": 2 * small["bytes"]}), model)
         value = 1 / (2 / more - 1 / value)  # what the second half of twice the bytes takes

@@ -302,6 +302,24 @@ def test_a_bad_list_is_one_sentence(tmp_path: Path, device: Any) -> None:
         assert main(["microbench", str(file)]) == 2
 
 
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"bench": "wgmma_latency", "instr": "x", "operands": "xx"}, "operands must be one of ss"),
+        ({"bench": "wgmma_throughput", "instr": "x", "data": "ones"}, "data must be one of zero"),
+        ({"bench": "dsmem_throughput", "cluster": 2, "pattern": "star"}, "pattern must be one of"),
+        ({"bench": "dsmem_throughput", "cluster": 32}, "cluster must be 1 to 16"),
+        ({"bench": "rate", "what": "fp32_fma", "warps": 33}, "at most 1024 threads, not 1056"),
+        ({"bench": "rate", "what": "fp32_fma", "warps": 0}, "block must be"),
+    ],
+)
+def test_a_value_that_no_record_can_have_is_one_sentence(
+    record: dict[str, Any], words: str, device: Any
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        predict(record, device)
+
+
 def test_a_wrong_instruction_names_its_record_and_no_temporary_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
