@@ -21,7 +21,10 @@ from typing import Any
 from archsim.app.microbench import predict
 from archsim.app.sm_device import sm_device
 
-SETS = ("micro", "micro_judge", "micro_tma", "micro_laws", "micro_misses", "micro_ports")
+SETS = (
+    "micro", "micro_judge", "micro_judge2", "micro_tma", "micro_laws", "micro_misses",
+    "micro_ports", "micro_streams",
+)  # fmt: skip
 NOT_IN_RECORD = (
     "value",
     "unit",

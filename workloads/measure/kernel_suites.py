@@ -34,13 +34,16 @@ KERNEL_SUITES = {
     "kernels_fresh": "workloads.kernels.fresh", "hopper": "workloads.kernels.hopper",
 }  # fmt: skip
 _CATALOG = "workloads.kernels.micro.catalog"
+_JUDGES = "workloads.kernels.micro.judge_records"
 RECORD_LISTS = {
-    "sm_micro": (_CATALOG, "records"), "sm_micro_judge": (_CATALOG, "judge_records"),
+    "sm_micro": (_CATALOG, "records"), "sm_micro_judge": (_JUDGES, "judge_records"),
+    "sm_micro_judge2": (_JUDGES, "second_judge_records"),
     "sm_micro_tma": (_CATALOG, "tma_records"), "sm_micro_atomics": (_CATALOG, "atomic_records"),
     "sm_micro_laws": ("workloads.kernels.micro.laws", "law_records"),
     "sm_micro_misses": ("workloads.kernels.micro.laws", "miss_records"),
     "sm_micro_turns": ("workloads.kernels.micro.turn_records", "turn_records"),
     "sm_micro_ports": ("workloads.kernels.micro.port_records", "port_records"),
+    "sm_micro_streams": ("workloads.kernels.micro.stream_records", "stream_records"),
 }  # fmt: skip
 
 

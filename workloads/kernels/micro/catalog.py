@@ -24,7 +24,7 @@ Record = dict[str, Any]
 
 def _latency(record: Record) -> Bench:
     what = record.get("what")
-    if what in memory.CHASES or str(what).startswith("shared"):
+    if what in memory.CHASES or what in memory.OWN_CHASES:
         return memory.chase(record)
     return alu.chain_bench(record)
 
@@ -86,43 +86,6 @@ def records() -> Iterator[Record]:
     yield from _tensor()
     yield from _copies()
     yield from _clusters()
-
-
-def judge_records() -> Iterator[Record]:
-    """What the suite ``sm_micro_judge`` measures: records that no law was chosen on."""
-    for shape in MMA:
-        for warps, ilp in ((2, 2), (8, 4), (12, 1), (32, 1)):
-            yield {"bench": "mma_throughput", "instr": f"mma.sync.aligned.{shape}",
-                   "warps": warps, "ilp": ilp}  # fmt: skip
-    for shape in MMA_SPARSE:
-        for warps, ilp in ((2, 2), (8, 4), (32, 1)):
-            yield {"bench": "mma_throughput", "warps": warps, "ilp": ilp,
-                   "instr": f"mma.sp::ordered_metadata.sync.aligned.{shape}"}  # fmt: skip
-    for n in (40, 80, 112, 160, 224):
-        instr = f"wgmma.mma_async.sync.aligned.m64n{n}k16.f32.f16.f16"
-        for operands in ("ss", "rs"):
-            yield {"bench": "wgmma_latency", "instr": instr, "operands": operands}
-            for data in ("zero", "random"):
-                yield {"bench": "wgmma_throughput", "instr": instr, "operands": operands,
-                       "data": data}  # fmt: skip
-    for n, kind in ((32, "k16.f32.bf16.bf16"), (192, "k32.f32.e4m3.e4m3"), (96, "k32.s32.s8.s8")):
-        for data in ("zero", "random"):
-            yield {"bench": "wgmma_throughput", "operands": "ss", "data": data,
-                   "instr": f"wgmma.mma_async.sync.aligned.m64n{n}{kind}"}  # fmt: skip
-    for size in (2, 4, 8, 16):
-        for pattern in ("ring", "pair", "broadcast"):
-            yield {"bench": "dsmem_throughput", "pattern": pattern, "cluster": size, "ilp": 3}
-            yield {"bench": "dsmem_throughput", "pattern": pattern, "cluster": size, "ilp": 2,
-                   "threads": 512}  # fmt: skip
-    for what in ("fp32_fma", "int32_mad", "fp64_fma", "fp16_fma", "int64_mad", "int32_lop3"):
-        for warps, ilp in ((2, 3), (10, 2), (28, 1), (32, 2)):
-            yield {"bench": "rate", "what": what, "warps": warps, "ilp": ilp}
-    for what in ("l1_vec4", "shared", "l1_u32", "shared_u32", "shared_vec2", "l1_vec2"):
-        yield from ({"bench": "bandwidth", "what": what, "threads": n} for n in (96, 384, 768))
-    for what in ("l2", "dram"):
-        yield from ({"bench": "bandwidth", "what": what, "ctas": n} for n in (8, 50, 100))
-    for ways in (6, 12, 24):
-        yield {"bench": "latency", "what": "shared", "ways": ways}
 
 
 BOXES = ((16, 16), (16, 32), (32, 32), (32, 64), (64, 64), (16, 256), (256, 16), (256, 4),

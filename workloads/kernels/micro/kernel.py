@@ -50,7 +50,8 @@ class Bench:
 
     ``value(clocks, us)`` gives the result in ``unit`` from the clock table and the kernel's
     duration in microseconds (``value_in_time``: from the duration alone); ``fill(data, address)``
-    prepares ``data`` (uint32[words]) that lies at ``address`` on the device.
+    prepares ``data`` (uint32[words]) that lies at ``address`` on the device. ``extra``: ``alone``
+    where one CTA of many says all, ``read``, ``tensor``.
     """
 
     record: dict[str, Any]

@@ -21,9 +21,10 @@ SMS = 132
 
 def chase(record: dict[str, Any]) -> Bench:
     """Pointer chase by one thread over random lines of ``bytes``; ``what`` is l1, l2, global or
-    a chase in shared memory. Both passes visit every line; global counts the cold one."""
-    if record["what"].startswith("shared"):
-        return _shared_chase(record)
+    a chase of every lane (`OWN_CHASES`). Both passes visit every line; global counts the cold
+    one."""
+    if record["what"] in OWN_CHASES:
+        return _own_chase(record)
     load, footprint = CHASES[record["what"]]
     footprint = int(record.get("bytes", footprint))
     nodes = min(footprint // LINE, MOST_NODES)
@@ -54,30 +55,48 @@ def chase(record: dict[str, Any]) -> Bench:
     return Bench(record, loop, 1, 1, rounds, "clk", value, words=footprint // 4, fill=fill)
 
 
-def _shared_chase(record: dict[str, Any]) -> Bench:
+# what: (load that follows %q or %p, bytes a lane)
+OWN_CHASES = {
+    "shared": ("ld.shared.u32 %q, [%q];", 4),
+    "shared_vec2": ("ld.shared.v2.u32 {%q, %u}, [%q]; xor.b32 %s, %s, %u;", 8),
+    "shared_vec4": ("ld.shared.v4.u32 {%q, %u, %v, %w}, [%q]; xor.b32 %s, %s, %w;", 16),
+    "shared_index": (
+        "{.reg .b32 %t; shl.b32 %t, %q, 2; add.u32 %t, %t, %smem; ld.shared.u32 %q, [%t];}", 4
+    ),
+    "shared_u64": ("ld.shared.u64 %p, [%p];", 8), "shared_generic": ("ld.u64 %p, [%p];", 8),
+    "l1_own": ("ld.global.ca.u64 %p, [%p];", 8), "l2_own": ("ld.global.cg.u64 %p, [%p];", 8),
+    "l1_own_vec2": ("ld.global.ca.v2.u64 {%p, %o}, [%p]; xor.b64 %t, %t, %o;", 16),
+    "l2_own_vec2": ("ld.global.cg.v2.u64 {%p, %o}, [%p]; xor.b64 %t, %t, %o;", 16),
+}  # fmt: skip
+
+
+def _own_chase(record: dict[str, Any]) -> Bench:
     """Every lane chases its own word; ``ways`` lanes share a bank. ``shared_index`` scales an
-    index before each load, ``shared_u64`` and ``shared_generic`` load by 64-bit pointers."""
+    index before each load, ``shared_u64`` and ``shared_generic`` load by 64-bit pointers, names
+    with vec load 8 or 16 bytes a lane, names with own from L1 or L2."""
     ways, what = int(record.get("ways", 1)), record["what"]
-    size = 8 if what in ("shared_u64", "shared_generic") else 4
-    setup = [f"mul.lo.u32 %q, %lane, {size * ways};", "add.u32 %q, %q, %smem;"]
-    link, store = "ld.shared.u32 %q, [%q];", "st.shared.u32 [%q], %q;"
+    link, size = OWN_CHASES[what]
+    setup = [f"mul.lo.u32 %q, %lane, {size * ways};", "cvt.u64.u32 %o, %q;",
+             "add.u32 %q, %q, %smem;"]  # fmt: skip
     if what == "shared_index":
         setup += ["st.shared.u32 [%q], %lane;", "mov.u32 %q, %lane;"]
-        link = "{.reg .b32 %t; shl.b32 %t, %q, 2; add.u32 %t, %t, %smem; ld.shared.u32 %q, [%t];}"
-        store = ""
+    elif "own" in what:
+        setup += ["add.u64 %p, %data, %o;", "st.global.u64 [%p], %p;"]
     elif what == "shared_u64":
-        setup += ["cvt.u64.u32 %p, %q;"]
-        link, store = "ld.shared.u64 %p, [%p];", "st.shared.u64 [%p], %p;"
+        setup += ["cvt.u64.u32 %p, %q;", "st.shared.u64 [%p], %p;"]
     elif what == "shared_generic":
-        setup += ["cvt.u64.u32 %p, %q;", "cvta.shared.u64 %p, %p;"]
-        link, store = "ld.u64 %p, [%p];", "st.u64 [%p], %p;"
-    sink = "cvt.u32.u64 %sink, %p;" if size == 8 else "mov.u32 %sink, %q;"
+        setup += ["cvt.u64.u32 %p, %q;", "cvta.shared.u64 %p, %p;", "st.u64 [%p], %p;"]
+    else:
+        setup += ["st.shared.u32 [%q], %q;"]
+    sink = ["cvt.u32.u64 %sink, %p;" if "%p" in link else "mov.u32 %sink, %q;"]
+    if "vec" in what:  # what nobody uses is not loaded
+        sink += ["cvt.u32.u64 %u, %t;", "xor.b32 %sink, %sink, %u;", "xor.b32 %sink, %sink, %s;"]
     loop = Loop(
-        [link] * UNROLL, [".reg .b32 %q;", ".reg .b64 %p;"],
-        [*setup, *([store] if store else []), "bar.sync 0;"], (), [sink],
+        [link] * UNROLL, [".reg .b32 %q, %u, %v, %w, %s;", ".reg .b64 %p, %o, %t;"],
+        [*setup, "mov.u32 %s, 0;", "mov.u64 %t, 0;", "bar.sync 0;"], (), sink,
     )  # fmt: skip
     return Bench(record, loop, 1, 32, 16, "clk", latency(UNROLL * 16),
-                 smem_bytes=32 * size * ways + 1024)  # fmt: skip
+                 words=8 * size * ways, smem_bytes=32 * size * ways + 1024)  # fmt: skip
 
 
 # what: (space, vector, bytes a lane); each thread walks a window and sums into sinks
@@ -122,7 +141,7 @@ def stream(record: dict[str, Any]) -> Bench:
     unroll, stride = 4, int(record.get("stride", 1))
     whole = space != "shared" and not what.startswith("l1_")
     ctas = int(record.get("ctas", (2 * SMS if whole else 1)))
-    rounds = 64 if not whole else 32
+    rounds = int(record.get("rounds", 64))
     step = threads * size * stride
     window = unroll * step
     declare = [".reg .b64 %p, %o, %at, %step;", ".reg .b32 %q, %k, %cta;",
@@ -135,7 +154,11 @@ def stream(record: dict[str, Any]) -> Bench:
     words = window // 4
     if whole:  # every CTA walks the whole reach from its own place
         reach = int(record.get("bytes", (16 << 20) if what.startswith("l2") else (4 << 30)))
-        rounds = 32 if what.startswith("l2") else min(reach // ctas // window, 4096)
+        rounds = (
+            int(record.get("rounds", 32))
+            if what.startswith("l2")
+            else min(reach // ctas // window, 4096)
+        )
         start = reach // ctas // window * window if what.startswith("dram") else 7 * window
         setup += ["mov.u32 %cta, %ctaid.x;", f"mul.wide.u32 %at, %cta, {start};",
                   f"and.b64 %at, %at, {reach - 1};"]  # fmt: skip

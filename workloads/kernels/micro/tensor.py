@@ -182,4 +182,5 @@ def wgmma(record: dict[str, Any]) -> Bench:
     return Bench(record, loop, 1 if single else SMS, 128 * groups, rounds,
                  "clk" if single or clocked else "TFLOPS", value,
                  smem_bytes=a_bytes + b_bytes + 1024,
-                 arch="sm_90a", value_in_time=not single and not clocked)  # fmt: skip
+                 arch="sm_90a", value_in_time=not single and not clocked,
+                 extra={"alone": True})  # fmt: skip
