@@ -8,6 +8,8 @@ share of L2 and HBM.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +35,34 @@ _CHOICES = {
 
 
 def microbench_and_print(file: Path, device: str, json_file: Path | None) -> None:
-    """Predict every record of ``file`` on ``device``."""
-    model = sm_device(device)
-    rows = []
-    for number, item in enumerate(read_list(file)):
-        with spinner(f"record {number + 1} (a first run compiles the simulator)"):
-            try:
-                rows.append(predict(item, model))
-            except ArchsimError as error:
-                raise ConfigError(f"{file}: record {number}: {error}") from error
+    """Predict every record of ``file`` on ``device``; ``json_file`` holds those that are done.
+
+    All records are checked before the first is predicted.
+    """
+    model, rows, records = sm_device(device), [], read_list(file)
+    for number, item in enumerate(records):
+        with _naming(file, number):
+            _checked(item)
+    for number, item in enumerate(records):
+        title = f"record {number + 1} of {len(records)} (a first run compiles the simulator)"
+        with spinner(title), _naming(file, number):
+            rows.append(predict(item, model))
+        write_json(json_file, rows)
     shown = [
         {"bench": r["bench"], "of": str(r.get("instr", r.get("what", r.get("pattern", "")))),
          "predicted": r["predicted"], "unit": r["unit"]} for r in rows
     ]  # fmt: skip
     print_table(f"micro-benchmarks on {model.name}", shown)
     write_json(json_file, rows)
+
+
+@contextmanager
+def _naming(file: Path, number: int) -> Iterator[None]:
+    """Name the record in the sentence of what is wrong with it."""
+    try:
+        yield
+    except ArchsimError as error:
+        raise ConfigError(f"{file}: record {number}: {error}") from error
 
 
 def read_list(file: Path) -> list[dict[str, Any]]:
@@ -63,13 +78,14 @@ def read_list(file: Path) -> list[dict[str, Any]]:
     return data
 
 
-def predict(record: dict[str, Any], model: Any) -> dict[str, Any]:
-    """The record with ``predicted`` and ``unit``."""
+def _checked(record: dict[str, Any], **more: int) -> Any:
+    """The `Bench` of a record that can be predicted, None for a pair of SMs; else ConfigError."""
     from workloads.kernels.micro import build
 
     bench_name, pairs = record.get("bench"), ("sm_from" in record, "sm_to" in record)
     if bench_name == "dsmem_latency" and any(pairs):
-        return {**record, "predicted": _pair(record), "unit": "clk"}
+        _pair(record)
+        return None
     if bench_name in _MEASURED_ONLY:
         raise ConfigError(f"bench must be one that is predicted, not {bench_name!r}")
     for (start, key), known in _CHOICES.items():
@@ -77,17 +93,25 @@ def predict(record: dict[str, Any], model: Any) -> dict[str, Any]:
             raise ConfigError(f"{key} must be one of {', '.join(known)}, not {record[key]!r}")
     small = {"bytes": _SMALLER[record["what"]]} if record.get("what") in _SMALLER else {}
     try:
-        bench = build({**small, **record})
+        return build({**small, **record, **more})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"fields must have values of their kind: {error}") from error
+
+
+def predict(record: dict[str, Any], model: Any) -> dict[str, Any]:
+    """The record with ``predicted`` and ``unit``."""
+    bench = _checked(record)
+    if bench is None:
+        return {**record, "predicted": _pair(record), "unit": "clk"}
     try:
         value = _simulate(bench, model)
     except ValueError as error:  # a launch that no SM can take
         raise ConfigError(str(error)) from error
     if record.get("what") in _STEADY and record["bench"] == "bandwidth":
-        more = _simulate(build({**small, **record, "bytes": 2 * small["bytes"]}), model)
+        twice = int(record.get("bytes", _SMALLER[record["what"]])) * 2
+        more = _simulate(_checked(record, bytes=twice), model)
         value = 1 / (2 / more - 1 / value)  # what the second half of twice the bytes takes
-    if bench_name == "wgmma_throughput":
+    if record["bench"] == "wgmma_throughput":
         value *= model.constants["wgmma_clock_hz"] / model.clock_hz
     return {**record, "predicted": round(value, 4), "unit": bench.unit}
 
@@ -115,8 +139,8 @@ def _simulate(bench: Any, model: Any) -> float:
 
     rounds = min(bench.rounds, WGMMA_ROUNDS) if bench.arch == "sm_90a" else bench.rounds
     kernel = load_numba(timed(bench.loop), SIGNATURE, bench.arch)
-    whole = bench.ctas > 1 and bench.cluster == 1
-    ctas = bench.ctas
+    ctas = 1 if "alone" in bench.extra else bench.ctas  # SMs that never meet are all alike
+    whole = ctas > 1 and bench.cluster == 1
     if whole and ctas > model.sms:
         ctas = ctas // model.sms * model.sms
     data = np.zeros(bench.words, np.uint32)

@@ -45,6 +45,7 @@ def sm_device(reference: str) -> Any:
         registers=int(device.sm.registers_entries),
         shared_bytes=int(device.sm.shared_bytes),
         l1_bytes=L1_AND_SHARED_BYTES,
+        l2_bytes=int(device.l2.capacity_bytes),
         constants={name: float(getattr(timing, name)) for name in names},
         gpc_sms=_gpcs(device.name, int(device.sm_count)),
         port_sms=_gpcs(device.name, int(device.sm_count), "port_sms"),

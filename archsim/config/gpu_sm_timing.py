@@ -168,6 +168,9 @@ class SmTiming(Group):
         "clk", minimum=0, doc="what a warp's fp64 matrix instructions overlap"
     )
     wgmma_registers_cycles: Constant = constant("clk", minimum=0, doc="A of a wgmma from registers")
+    wgmma_sparse_registers_cycles: Constant = constant(
+        "clk", minimum=0, doc="the same with the metadata of a sparse wgmma"
+    )
     wgmma_descriptor_cycles: Constant = constant("clk", minimum=0, doc="descriptor of A of a wgmma")
     wgmma_sparse_cycles: Constant = constant(
         "clk", minimum=0, doc="further latency of a sparse wgmma"
@@ -226,4 +229,16 @@ class SmTiming(Group):
     )
     first_gpc_ctas: Constant = constant(
         "1", minimum=0, doc="CTAs of a grid that go to one GPC before the others get any"
+    )
+    copy_l1_cycles: Constant = constant(
+        "clk", minimum=0, doc="further latency of a cp.async through L1"
+    )
+    copy_take_cycles: Constant = constant(
+        "clk", minimum=0, doc="between two cp.async through L1 of a sub-core"
+    )
+    copy_commit_cycles: Constant = constant(
+        "clk", minimum=0, doc="what a group of cp.async through L1 takes of the load-store pipe"
+    )
+    store_buffer_cycles: Constant = constant(
+        "clk", minimum=0, doc="stores before an SM's port to L2, in its clocks, that keep no other"
     )

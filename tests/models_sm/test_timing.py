@@ -12,7 +12,6 @@ from numba import cuda
 from trace_rules import check_tiled, check_trace
 
 from archsim.app.kernel_cases import kernel_cases
-from archsim.app.microbench import predict
 from archsim.app.sm_device import sm_device
 from archsim.cli import main
 from archsim.errors import ConfigError
@@ -191,41 +190,6 @@ def test_intervals_follow_the_operands_of_matrix_instructions(device: Any) -> No
     assert found[256, "ss"][0] == found[256, "rs"][0] > found[256, "ss"][1]  # the product does
 
 
-@pytest.mark.parametrize(
-    ("record", "value", "tolerance"),
-    [
-        ({"bench": "latency", "what": "fp32_fma"}, 4.064, 0.02),
-        ({"bench": "latency", "what": "l1"}, 36.02, 0.03),
-        ({"bench": "latency", "what": "shared", "ways": 8}, 37.17, 0.02),
-        ({"bench": "latency", "what": "int64_mad"}, 16.17, 0.03),
-        ({"bench": "dpx_latency", "instr": "viaddmax_s16x2_relu"}, 4.07, 0.02),
-        ({"bench": "dsmem_latency", "cluster": 16, "sm_from": 51, "sm_to": 64}, 195, 0.12),
-        # 59.7: more than the 4 % asked for since units serve their warps in turn
-        ({"bench": "dpx_throughput", "instr": "viaddmax_s32"}, 56.58, 0.06),
-        ({"bench": "dsmem_throughput", "pattern": "broadcast", "cluster": 4, "ilp": 1}, 2.39, 0.06),
-        ({"bench": "tma_throughput", "box": [64, 64], "depth": 4}, 66.78, 0.06),
-        ({"bench": "tma_throughput", "box": [256, 16], "depth": 4}, 48.62, 0.06),
-        ({"bench": "tma_latency", "box": [32, 32]}, 351.5, 0.04),
-        ({"bench": "load_pattern", "loads": [[16, "uniform", 2]], "warps": 16}, 1 / 2.01, 0.03),
-        ({"bench": "tile_product", "tile": 16, "ctas": 132, "parts": "abf"}, 194.9, 0.03),
-        ({"bench": "tile_product", "tile": 16, "ctas": 528, "parts": "abf"}, 238.5, 0.06),
-        (
-            {
-                "bench": "wgmma_latency",
-                "operands": "rs",
-                "instr": "wgmma.mma_async.sp.sync.aligned.m64n64k64.f32.e4m3.e4m3",
-            },
-            37.7,
-            0.03,
-        ),
-    ],
-)
-def test_micro_benchmarks_are_near_the_measured(
-    device: Any, record: dict[str, Any], value: float, tolerance: float
-) -> None:
-    assert predict(record, device)["predicted"] == pytest.approx(value, rel=tolerance)
-
-
 MODULE = """
 import numpy as np
 from numba import cuda
@@ -295,81 +259,9 @@ def test_a_bad_module_is_one_sentence(tmp_path: Path, text: str, words: str) -> 
         list(kernel_cases(str(tmp_path / "bad.py")))
 
 
-def test_a_bad_list_is_one_sentence(tmp_path: Path, device: Any) -> None:
-    file = tmp_path / "l.json"
-    for text in ("{}", "[1]", "[{}]", '[{"bench": "latency", "what": "x"}]', "no"):
-        file.write_text(text)
-        assert main(["microbench", str(file)]) == 2
-
-
-@pytest.mark.parametrize(
-    ("record", "words"),
-    [
-        ({"bench": "wgmma_latency", "instr": "x", "operands": "xx"}, "operands must be one of ss"),
-        ({"bench": "wgmma_throughput", "instr": "x", "data": "ones"}, "data must be one of zero"),
-        ({"bench": "dsmem_throughput", "cluster": 2, "pattern": "star"}, "pattern must be one of"),
-        ({"bench": "dsmem_throughput", "cluster": 32}, "cluster must be 1 to 16"),
-        ({"bench": "rate", "what": "fp32_fma", "warps": 33}, "at most 1024 threads, not 1056"),
-        ({"bench": "rate", "what": "fp32_fma", "warps": 0}, "block must be"),
-    ],
-)
-def test_a_value_that_no_record_can_have_is_one_sentence(
-    record: dict[str, Any], words: str, device: Any
-) -> None:
-    with pytest.raises(ConfigError, match=words):
-        predict(record, device)
-
-
-def test_a_wrong_instruction_names_its_record_and_no_temporary_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "l.json"
-    wrong = "mma.sync.aligned.m16n8k99.row.col.f32.f16.f16.f32"
-    file.write_text(json.dumps([{"bench": "mma_latency", "instr": wrong, "warps": 1, "ilp": 1}]))
-    assert main(["microbench", str(file)]) == 2
-    told = capsys.readouterr().err
-    assert "record 0: kernel micro does not compile" in told and "m16n8k99" in told
-    assert ".ptx" not in told and "tmp" not in told.split("record 0")[1] and told.count("\n") == 1
-
-
-BROKEN = """
-from numba import cuda
-import numpy as np
-
-@cuda.jit
-def broken(x):
-    x[0] = absent(x[1])
-
-@cuda.jit
-def sound(x):
-    x[cuda.grid(1)] = 1
-
-def cases(rng):
-    yield "first", broken, 1, 32, (np.ones(32),)
-    yield "second", sound, 1, 32, (np.ones(32),)
-"""
-
-
 def test_a_case_alone_names_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "k.py"
     file.write_text(MODULE.format(want=2.0).replace("2, 64", "2, 2048"))
     assert main(["kernel", str(file)]) == 2
     told = capsys.readouterr().err
     assert "k.py: small: block must have at most 1024 threads, not 2048" in told
-
-
-def test_of_several_cases_the_one_that_does_not_compile_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file, out = tmp_path / "broken.py", tmp_path / "o.json"
-    file.write_text(BROKEN)
-    assert main(["kernel", str(file), "--json", str(out)]) == 2
-    told = capsys.readouterr().err
-    assert "first: kernel broken does not compile" in told and "'absent' is not defined" in told
-    first, second = json.loads(out.read_text())["cases"]
-    assert "error" in first and second["us"] > 0
-
-
-def test_a_device_without_timing_is_refused() -> None:
-    with pytest.raises(ConfigError, match="sm_timing"):
-        sm_device("a100_sxm")

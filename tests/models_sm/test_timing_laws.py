@@ -112,6 +112,29 @@ def test_sms_of_a_gpc_share_its_port_to_l2(monkeypatch: pytest.MonkeyPatch) -> N
     assert _read([0] * 8, [own[0]] * 8) < together  # what waits for the port is asked for once
 
 
+def test_what_waits_for_a_port_keeps_no_other_sm_from_a_slice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _in_python(monkeypatch)
+    memory = _memory([0, 1])
+    for sector in range(512):  # all in L2, then asked for by an SM whose port they fill
+        mem.l2_read.py_func(memory, K, 0, sector, 0.0)
+    for sector in range(512):
+        mem.l2_read.py_func(memory, K, 0, sector, 1e6)
+    assert memory.port[0] > 1e6 + 120
+    assert mem.l2_read.py_func(memory, K, 1, 5, 1e6) < 1e6 + K[c.L2_FAR_CYCLES] + 10
+
+
+def test_lines_in_a_row_fill_the_sets_of_l1_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    _in_python(monkeypatch)
+    monkeypatch.setattr(mem, "l2_read", mem.l2_read.py_func)
+    memory = _memory([0])  # 1,024 lines of L1
+    for start in (1.0, 1e6):
+        for sector in range(0, 4096, 4):
+            mem.l1_read.py_func(memory, K, 0, 7 * 4096 + sector, start + sector)
+    assert memory.count[mem.L1_MISSES] == memory.count[mem.L1_HITS] == 1024
+
+
 def test_a_full_table_forgets_what_l2_cannot_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     _in_python(monkeypatch)
     memory = _memory([0], bits=6)
@@ -125,6 +148,8 @@ def test_the_first_ctas_crowd_one_gpc() -> None:
     assert DEVICE.gpcs(8).tolist() == [0] * 8
     assert np.bincount(DEVICE.gpcs(16)).tolist() == [9, 1, 1, 1, 1, 1, 1, 1]
     assert tuple(np.bincount(DEVICE.gpcs(132))) == DEVICE.port_sms
+    # one SM of each TPC first: the first GPC has four idle TPCs left (records of 48 and 100 CTAs)
+    assert np.bincount(DEVICE.gpcs(48))[0] == 12 and np.bincount(DEVICE.gpcs(100))[0] == 16
     home, rates = sample.ports(DEVICE.gpcs(16), [0, 9], 636.0)
     assert rates[home].tolist() == [636.0 / 9, 636.0]  # a crowded SM and one alone in its GPC
 
@@ -132,17 +157,20 @@ def test_the_first_ctas_crowd_one_gpc() -> None:
 def test_an_array_bounds_what_sampled_sms_share_though_they_never_met() -> None:
     arrays = np.array([[0, 1000], [1000, 64]], np.int64)
     sectors = np.concatenate([np.arange(64), 1000 + np.arange(32)])
-    touches = sample._touches(sectors, np.ones(96, np.int64), 16.0, arrays)
+    touches = sample._touches(sectors, np.ones(96, np.int64), 16.0, arrays, 2000)
     assert touches[:64].tolist() == pytest.approx([64 * 16 / 1000] * 64)
     assert touches[64:].tolist() == [8.0] * 32  # 512 touches of 64 sectors
+    once = sample._touches(sectors, np.ones(96, np.int64), 16.0, arrays, 500)
+    assert once[:64].tolist() == [1.0] * 64 and once[64] == 8.0  # L2 does not keep the larger one
 
 
-def test_the_oldest_warp_goes_first_to_the_memory_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_cta_goes_first_to_the_memory_pipe_its_warps_in_turn() -> None:
     state, _ = _queue(0)
     state.members[0] = 0, 3
     state.next[:3], state.unit[:3], state.pick[0, 1] = 5.0, tt.MIO, 2
+    state.where[:3, ts.CTA], state.age[:3] = (1, 0, 0), (0.0, 2.0, 1.0)
     timing_core.choose.py_func(state, K, 0)
-    assert state.pick[0, 0] == 0 and state.best[0] == 5.0
+    assert state.pick[0, 0] == 2 and state.best[0] == 5.0  # of the older CTA, first in its queue
 
 
 def test_a_line_that_lanes_do_not_cover_goes_sector_by_sector(

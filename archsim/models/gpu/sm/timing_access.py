@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from archsim.engine.jit import fused
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_memory as mem
@@ -180,10 +182,11 @@ def memory(
     pc = w.pc[record]
     kind, size, flags = w.table[pc, tt.KIND], w.table[pc, tt.BYTES], w.table[pc, tt.FLAGS]
     sm = q // 4
-    accept = max(t + K[c.MIO_CYCLES], m.lsu[sm])
+    turn = max(t + K[c.MIO_CYCLES], m.lsu[sm])
+    accept = max(turn, s.take[q])  # what waits for its registers keeps no other from the pipe
     mask, place = int(w.mask[record]), row_of(w, s, slot, record)
     done, busy = accept, 1.0
-    rank, extra = -1, 0.0
+    rank, extra, wide = -1, 0.0, max(1.0, size * LANES / LINE)
     if flags & tt.FLAG_GENERIC and place >= 0 and mask != 0:
         rank = _window_rank(w.address[place])
         atomic = kind == tt.ATOMIC or kind == tt.REDUCE
@@ -232,9 +235,12 @@ def memory(
         busy = max(looked * K[c.LINE_CYCLES], count * 0.25)
         if kind == tt.COPY_ASYNC and not flags & tt.FLAG_VOLATILE_L1:
             busy += K[c.COPY_PASS_CYCLES]
+            if s.warp[slot, ts.COPY_GROUP] <= s.where[slot, ts.COPY_GROUPS]:  # the group's first
+                busy += K[c.COPY_COMMIT]
+                s.warp[slot, ts.COPY_GROUP] = s.where[slot, ts.COPY_GROUPS] + 1
         step, port = busy / count, m.port[sm]
         for i in range(count):
-            at = accept + step * i
+            at = accept + np.floor(step * i)
             if kind == tt.STORE:
                 back = mem.l2_write(m, K, sm, sectors[i], cover[i] >= SECTOR, at)
             elif flags & tt.FLAG_VOLATILE_L1:
@@ -242,9 +248,18 @@ def memory(
             else:
                 back = mem.l1_read(m, K, sm, sectors[i], at)
             done = max(done, back)
-        if kind != tt.STORE and m.port[sm] != port:
+        if kind == tt.STORE:
+            busy += max(0.0, m.out[sm] - turn - busy - K[c.STORE_BUFFER])
+        elif m.port[sm] != port:
             m.port[sm] += K[c.PORT_REQUEST_CYCLES]
-    m.lsu[sm] = accept + busy
+        if kind == tt.COPY_ASYNC and not flags & tt.FLAG_VOLATILE_L1:
+            done += K[c.COPY_L1]
+            s.take[q] = accept + K[c.COPY_TAKE]
+        if kind == tt.LOAD:
+            done += (min(wide, looked) - 1.0) * (K[c.SHARED_PASS_CYCLES] - 1.0)
+    if kind != tt.SHUFFLE and kind != tt.CONSTANT and kind != tt.COPY_ASYNC:
+        s.take[q] = accept + K[c.SHARED_PASS_CYCLES] * wide
+    m.lsu[sm] = turn + busy
     s.mio[q, s.mio_at[q] & (ts.QUEUE - 1)] = accept + busy - K[c.MIO_CYCLES]
     s.mio_at[q] += 1
     barrier = w.table[pc, tt.READ]

@@ -88,9 +88,9 @@ def l2_atomic(
         m.port[sm] = max(t, m.port[sm]) + part
         make_room(m)
         slot = place_of(m, lines[i] * 4)
-        if m.key[slot] == -1:
+        if m.cell[slot, 0] < 0:
             m.count[USED] += 1
-            m.key[slot] = lines[i] * 4
+            m.cell[slot, 0], m.cell[slot, 1] = lines[i] * 4, 0.0
         scale = crowd_of(m, K, sm, slot)
         if m.owner[slot] != -2:  # other SMs have lines like it
             busy *= ATOMIC_UNEVEN / SLICES / K[c.SHARE]

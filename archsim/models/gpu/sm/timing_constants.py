@@ -22,9 +22,10 @@ from __future__ import annotations
     GRID_BARRIER_CTA_CYCLES, GRID_BARRIER_WARP_CYCLES, LEAD_TURNS, ROUND_TURNS, REFETCH_CYCLES,
     DSMEM_CROWD,
     DSMEM_ATOMIC_CYCLES, DSMEM_JOIN_CYCLES, DSMEM_REQUEST_CYCLES, DSMEM_ALONE_CYCLES,
-    DSMEM_TURN_CYCLES, GPC_PORT_BYTES, PORT_REQUEST_CYCLES, SHARE, CTA_RATE, BANK_SLACK,
-) = range(74)  # fmt: skip
-COUNT = 74
+    DSMEM_TURN_CYCLES, GPC_PORT_BYTES, PORT_REQUEST_CYCLES, STORE_BUFFER, COPY_L1, COPY_TAKE,
+    COPY_COMMIT, SHARE, CTA_RATE, BANK_SLACK,
+) = range(78)  # fmt: skip
+COUNT = 78
 
 FIELDS = (
     "l1_cycles", "l2_near_cycles", "l2_far_cycles", "hbm_cycles", "l2_port_bytes",
@@ -44,6 +45,7 @@ FIELDS = (
     "grid_barrier_cta_cycles", "grid_barrier_warp_cycles", "lead_turns", "round_turns",
     "refetch_cycles", "dsmem_crowd", "dsmem_atomic_cycles",
     "dsmem_join_cycles", "dsmem_request_cycles", "dsmem_alone_cycles", "dsmem_turn_cycles",
-    "gpc_port_bytes", "port_request_cycles",
+    "gpc_port_bytes", "port_request_cycles", "store_buffer_cycles",
+    "copy_l1_cycles", "copy_take_cycles", "copy_commit_cycles",
 )  # fmt: skip
 """Fields of a device file in the order of the vector."""

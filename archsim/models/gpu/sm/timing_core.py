@@ -5,7 +5,7 @@ the compiler's stall count has passed, the scoreboards that its wait mask names 
 unit is free and, for memory, the queue to the memory pipe has room. Of several warps that may issue
 the last one goes on unless it yielded, else the first in the sub-core's queue does; those that wait
 for the tensor core or the special functions take turns, the youngest first
-(`timing_issue.queue_up`), and those that wait for the memory pipe go by age, the oldest first. Time
+(`timing_issue.queue_up`), and those that wait for the memory pipe go by the age of their CTAs. Time
 jumps to the next clock at which some sub-core can issue.
 """
 
@@ -32,7 +32,7 @@ def choose(s: ts.State, K: Any, q: int) -> None:
     best, best_slot, best_age = NEVER, -1, NEVER
     turn_at, turn_slot, turn_born = NEVER, -1, 0.0  # of the warps for a unit that goes round
     last, last_at = s.pick[q, 1], NEVER
-    mio_at, mio_slot = NEVER, -1  # of the warps for the memory pipe: oldest first
+    mio_at, mio_slot = NEVER, -1  # of the warps for the memory pipe: oldest CTA first
     for unit in range(tt.MIO):
         ready[unit] = s.free[q, unit]
     ready[tt.UNIFORM], ready[tt.BRANCH] = s.free[q, tt.UNIFORM], s.free[q, tt.BRANCH]
@@ -56,8 +56,10 @@ def choose(s: ts.State, K: Any, q: int) -> None:
         elif unit == tt.MIO:
             if t < mio_at:
                 mio_at, mio_slot = t, slot
-            elif t < NEVER and s.warp[slot, ts.BORN] < s.warp[mio_slot, ts.BORN]:
-                mio_slot = slot
+            elif t < NEVER:
+                cta, other = s.where[slot, ts.CTA], s.where[mio_slot, ts.CTA]
+                if cta < other or (cta == other and s.age[slot] < s.age[mio_slot]):
+                    mio_slot = slot
         elif slot == last:
             last_at = t
         elif t < best:

@@ -22,7 +22,7 @@ from archsim.models.gpu.sm.memory import lay_out
 from archsim.models.gpu.sm.timing_traces import Kept, TraceStore
 
 WARP_REGISTERS_UNIT, SHARED_UNIT = 256, 1024
-TABLE_BITS, LARGE_TABLE_BITS = 20, 22  # sectors of L2 that are told apart: few accesses, many
+MOST_TABLE_BITS = 22  # of the table of L2's sectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,22 @@ class SmDevice:
     registers: int
     shared_bytes: int
     l1_bytes: int
+    l2_bytes: int
     constants: dict[str, float]
     gpc_sms: tuple[int, ...] = ()
     port_sms: tuple[int, ...] = ()
 
     def gpcs(self, used: int) -> NDArray[np.int64]:
         """GPC of the SM that each of the first ``used`` CTAs goes to: the first ones to GPC 0, the
-        others in turns of the GPCs that have an SM left (``placement`` records)."""
+        others in turns of the GPCs with an idle TPC left, then of those with the second SM of a TPC
+        left (``placement`` records)."""
         left = list(self.port_sms or (self.sms,))
         found = [0] * min(used, int(self.constants["first_gpc_ctas"]), left[0])
         left[0] -= len(found)
-        while len(found) < used and any(left):
-            for gpc in (n for n, sms in enumerate(left) if sms):
-                found.append(gpc)
-                left[gpc] -= 1
-        return np.array((found + [0] * used)[:used], np.int64)
+        for turns in ([(sms + 1) // 2 for sms in left], [sms // 2 for sms in left]):
+            for turn in range(max(turns)):
+                found += [gpc for gpc, most in enumerate(turns) if turn < most]
+        return np.array(found[:used], np.int64)
 
     def cluster_slots(self, cluster: int) -> int:
         """Clusters that run at a time with a CTA an SM: a cluster stays inside one GPC."""
@@ -180,6 +181,15 @@ def _arrays(kernel: Kernel, args: tuple[Any, ...]) -> NDArray[np.int64]:
     return np.array(found or [(0, 1)], np.int64) // mem.SECTOR
 
 
+def _table_bits(store: TraceStore, arrays: NDArray[np.int64]) -> int:
+    """Bits of the table of L2's sectors: twice those of the arrays or of what is accessed, with the
+    other half of each 64 bytes. A bulk copy accesses more than its addresses."""
+    most = int(arrays[:, 1].sum()) + 64 * len(arrays)
+    if not (store.table[:, tt.KIND] == tt.BULK).any():
+        most = min(most, 64 * int(store.used[0]))
+    return min(MOST_TABLE_BITS, max(10, (2 * most).bit_length()))
+
+
 def _starts_mbarrier(kernel: Kernel) -> NDArray[np.bool_]:
     """Which instructions initialise an mbarrier."""
     return np.array([i.opcode == "SYNCS" and "ARRIVE" not in i.modifiers
@@ -224,12 +234,11 @@ def _replay(
     shared = max(1024, kernel.shared_bytes) + dynamic
     bytes_used = shared * held.ctas if kernel.shared_bytes or dynamic else 0
     plan.order = order
-    region, fresh = sample.sharing(plan, store, used, total, arrays)
-    bits = TABLE_BITS if store.used[0] << 5 <= 1 << TABLE_BITS else LARGE_TABLE_BITS
+    region, fresh = sample.sharing(plan, store, used, total, arrays, device.l2_bytes)
     simulated = [queue[0] % used if queue else 0 for queue in plan.queues]
     home, gates = sample.ports(device.gpcs(used), simulated, k["gpc_port_bytes"])
     l1 = carve_out(device, bytes_used)
-    memory = mem.new_memory(sms, l1, bits, region, fresh, home, gates)
+    memory = mem.new_memory(sms, l1, _table_bits(store, arrays), region, fresh, home, gates)
     new = ts.new_state(sms, resident, work.warps)
     begin = np.zeros((sms, resident))
     if not together:

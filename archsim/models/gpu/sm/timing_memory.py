@@ -28,9 +28,10 @@ class Memory(NamedTuple):
 
     ``l1_tag`` int64[sms, sets, ways] (-1: empty), ``l1_at`` float64[sms, sets, ways, 4] arrival of
     each sector (NEVER: absent), ``l1_used`` float64[sms, sets, ways]; ``lsu`` and ``port``
-    float64[sms]: next free time of the load-store pipe and of the port to L2; ``shared``
-    float64[8]: next free times of L2's writes, HBM, atomics; ``key`` int64[size] and ``at``
-    float64[size]: hash table of the sectors that lie in L2 and when they arrive; ``count``
+    float64[sms]: next free time of the load-store pipe and of the port from L2, ``out`` of the
+    port to it, which takes what is written; ``shared``
+    float64[8]: next free times of L2's writes, HBM, atomics; ``cell`` float64[size, 2]: hash table
+    of the sectors that lie in L2 (-1: empty) and when they arrive; ``count``
     int64[16]: counters; ``slices`` float64[2 * slices]: next free times of
     L2's slices for reads, then for writes and atomics; ``region``
     int64[regions] first sectors of regions, and ``fresh`` float64[regions, 2] the share of the
@@ -38,9 +39,9 @@ class Memory(NamedTuple):
     make theirs at the same time, so that all wait for HBM; ``owner`` int64[size] the SM that
     writes a line of the table (-1: none, -2: several, and so the SMs outside the sample, too);
     ``home`` int64[sms] the GPC of an SM, ``gate`` float64[gpcs] next free time of a GPC's port to
-    L2 and ``gate_bytes`` float64[gpcs] its bytes a clock; ``wait_key`` int64[gpcs, size] and
-    ``wait_at`` float64[gpcs, size, 2]: sectors that a GPC asked for, when they passed its port and
-    when they arrive.
+    L2 and ``gate_bytes`` float64[gpcs] its bytes a clock; ``wait`` float64[gpcs, size, 4]: a sector
+    that a GPC asked for, when it passes the port and when it arrives. What belongs together lies in
+    one cache line of the machine that simulates.
     """
 
     l1_tag: Any
@@ -48,9 +49,9 @@ class Memory(NamedTuple):
     l1_used: Any
     lsu: Any
     port: Any
+    out: Any
     shared: Any
-    key: Any
-    at: Any
+    cell: Any
     count: Any
     slices: Any
     region: Any
@@ -59,8 +60,7 @@ class Memory(NamedTuple):
     home: Any
     gate: Any
     gate_bytes: Any
-    wait_key: Any
-    wait_at: Any
+    wait: Any
 
 
 L2_QUEUE, HBM_QUEUE, ATOMIC_QUEUE = 0, 1, 2
@@ -80,11 +80,11 @@ def new_memory(
     ways = max(1, l1_bytes // (sets * LINE))
     return Memory(
         np.full((sms, sets, ways), -1, np.int64), np.full((sms, sets, ways, 4), NEVER),
-        np.zeros((sms, sets, ways)), np.zeros(sms), np.zeros(sms), np.zeros(8),
-        np.full(1 << table_bits, -1, np.int64), np.zeros(1 << table_bits), np.zeros(16, np.int64),
+        np.zeros((sms, sets, ways)), np.zeros(sms), np.zeros(sms), np.zeros(sms), np.zeros(8),
+        np.full((1 << table_bits, 2), -1.0), np.zeros(16, np.int64),
         np.zeros(2 * SLICES), region, fresh,
         np.full(1 << table_bits, -1, np.int64), home, np.zeros(gpcs),
-        gate_bytes, np.full((gpcs, WAITING), -1, np.int64), np.zeros((gpcs, WAITING, 2)),
+        gate_bytes, np.full((gpcs, WAITING, 4), -1.0),
     )  # fmt: skip
 
 
@@ -99,9 +99,9 @@ def hash_of(value: int) -> int:
 @inlined
 def place_of(m: Memory, sector: int) -> int:
     """Slot of ``sector`` in the table of L2: where it is or where it would go."""
-    size = m.key.shape[0]
+    size = m.cell.shape[0]
     slot = hash_of(sector) & (size - 1)
-    while m.key[slot] != -1 and m.key[slot] != sector:
+    while m.cell[slot, 0] >= 0 and m.cell[slot, 0] != sector:
         slot = (slot + 1) & (size - 1)
     return slot
 
@@ -109,8 +109,8 @@ def place_of(m: Memory, sector: int) -> int:
 @inlined
 def make_room(m: Memory) -> None:
     """Forget all sectors where the table is three quarters full: by then it holds more than L2."""
-    if m.count[USED] >= (m.key.shape[0] * 3) // 4:
-        m.key[:] = -1
+    if m.count[USED] >= (m.cell.shape[0] * 3) // 4:
+        m.cell[:, 0] = -1.0
         m.owner[:] = -1
         m.count[USED] = 0
 
@@ -150,14 +150,14 @@ def l2_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     m.port[sm] = max(t, m.port[sm]) + SECTOR / K[c.L2_PORT_BYTES]
     start, gpc = m.port[sm], m.home[sm]
     place = sector & (WAITING - 1)
-    if m.wait_key[gpc, place] == sector and m.wait_at[gpc, place, 0] > start:
+    if m.wait[gpc, place, 0] == sector and m.wait[gpc, place, 1] > start:
         m.count[L2_HITS] += 1
-        return float(m.wait_at[gpc, place, 1])
+        return float(m.wait[gpc, place, 2])
     m.gate[gpc] = max(t, m.gate[gpc]) + SECTOR / m.gate_bytes[gpc]
     start = max(start, m.gate[gpc])
     back = _from_l2(m, K, sm, sector, t, start)
-    m.wait_key[gpc, place] = sector
-    m.wait_at[gpc, place, 0], m.wait_at[gpc, place, 1] = start, back
+    m.wait[gpc, place, 0] = sector
+    m.wait[gpc, place, 1], m.wait[gpc, place, 2] = start, back
     return back
 
 
@@ -168,32 +168,33 @@ def _from_l2(m: Memory, K: Floats, sm: int, sector: int, t: float, start: float)
     A miss brings the 64 bytes around it from HBM.
     """
     slice_of = hash_of(sector >> 2) % SLICES
-    start = max(start, m.slices[slice_of])
-    m.slices[slice_of] = start + SECTOR * SLICES / K[c.L2_BYTES]
+    at = max(t, m.slices[slice_of])  # what waits for a port keeps no other from the slice
+    m.slices[slice_of] = at + SECTOR * SLICES / K[c.L2_BYTES]
+    start = max(start, at)
     latency = _l2_cycles(K, sm, sector)
     make_room(m)
     slot = place_of(m, sector)
     m.count[READ_BYTES] += SECTOR
-    if m.key[slot] == sector:
+    if m.cell[slot, 0] == sector:
         m.count[L2_HITS] += 1
-        return max(start + latency, m.at[slot])
+        return max(start + latency, m.cell[slot, 1])
     region = _region(m, sector)
     if _uniform(sector ^ 0x5BD1E995) >= m.fresh[region, 0]:
         m.count[L2_HITS] += 1
         back = start + latency + m.fresh[region, 1] * (K[c.HBM_CYCLES] + K[c.HBM_SPREAD_CYCLES])
         m.count[USED] += 1
-        m.key[slot], m.at[slot] = sector, back
+        m.cell[slot, 0], m.cell[slot, 1] = sector, back
         return back
     m.count[L2_MISSES] += 1
     size = 2.0 * SECTOR
     m.shared[HBM_QUEUE] = max(start, m.shared[HBM_QUEUE]) + size / K[c.HBM_BYTES]
-    spread = -np.log(1.0 - _uniform(sector >> 1)) * K[c.HBM_SPREAD_CYCLES]
+    spread = -np.log(1.0 - _uniform(sector >> 4)) * K[c.HBM_SPREAD_CYCLES]
     back = max(start, m.shared[HBM_QUEUE]) + latency + K[c.HBM_CYCLES] + spread
     m.count[HBM_READ] += 2 * SECTOR
     m.count[USED] += 2
-    m.key[slot], m.at[slot] = sector, back
+    m.cell[slot, 0], m.cell[slot, 1] = sector, back
     slot = place_of(m, sector ^ 1)
-    m.key[slot], m.at[slot] = sector ^ 1, back
+    m.cell[slot, 0], m.cell[slot, 1] = sector ^ 1, back
     return back
 
 
@@ -210,19 +211,19 @@ def crowd_of(m: Memory, K: Floats, sm: int, slot: int) -> float:
 @fused
 def l2_write(m: Memory, K: Floats, sm: int, sector: int, whole: bool, t: float) -> float:
     """When a written sector has reached L2; one that is not written whole costs a merge."""
-    m.port[sm] = max(t, m.port[sm]) + SECTOR / K[c.L2_WRITE_PORT_BYTES]
+    m.out[sm] = max(t, m.out[sm]) + SECTOR / K[c.L2_WRITE_PORT_BYTES]
     cost = SECTOR if whole else SECTOR * K[c.L2_PARTIAL_FACTOR]
     m.shared[L2_QUEUE] = max(t, m.shared[L2_QUEUE]) + cost / K[c.L2_WRITE_BYTES]
-    done = max(m.port[sm], m.shared[L2_QUEUE], m.shared[HBM_QUEUE] - K[c.DIRTY_CYCLES])
+    done = max(m.out[sm], m.shared[L2_QUEUE], m.shared[HBM_QUEUE] - K[c.DIRTY_CYCLES])
     m.count[WRITE_BYTES] += SECTOR
     make_room(m)
     slot = place_of(m, sector)
-    if m.key[slot] == sector:  # writes of one sector go one after the other
-        done = max(done, m.at[slot] + K[c.L2_SAME_CYCLES] * crowd_of(m, K, sm, slot))
-        m.at[slot] = done
+    if m.cell[slot, 0] == sector:  # writes of one sector go one after the other
+        done = max(done, m.cell[slot, 1] + K[c.L2_SAME_CYCLES] * crowd_of(m, K, sm, slot))
+        m.cell[slot, 1] = done
     else:
         m.count[USED] += 1
-        m.key[slot], m.at[slot], m.owner[slot] = sector, done, sm
+        m.cell[slot, 0], m.cell[slot, 1], m.owner[slot] = sector, done, sm
         spill = K[c.HBM_WRITE_FRACTION]
         m.shared[HBM_QUEUE] = max(done, m.shared[HBM_QUEUE]) + spill * SECTOR / K[c.HBM_BYTES]
         m.count[HBM_WRITE] += SECTOR
@@ -234,7 +235,7 @@ def l1_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
     """When a sector is ready for the register file, through L1: its hit latency, or L2's."""
     line = sector >> 2
     sets, ways = m.l1_tag.shape[1], m.l1_tag.shape[2]
-    chosen = hash_of(line) & (sets - 1)
+    chosen = (line ^ line >> 7 ^ line >> 14) & (sets - 1)
     way = -1
     for i in range(ways):
         if m.l1_tag[sm, chosen, i] == line:

@@ -164,15 +164,20 @@ def _expected_maximum(n: int) -> float:
 
 
 def sharing(
-    chosen: Plan, store: TraceStore, used: int, total: int, arrays: NDArray[np.int64]
+    chosen: Plan,
+    store: TraceStore,
+    used: int,
+    total: int,
+    arrays: NDArray[np.int64],
+    l2_bytes: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """(first sectors of regions, share of the sample's first touches that are the grid's first).
 
     Sampled SMs touch ``n`` sectors of a region of 64 KB, ``r`` of them touched by another sampled
     SM, too; as in capture and recapture, pairs of touches over ``r`` estimate how many sectors the
     region has for all SMs, and so how often an SM finds a sector that another one has fetched.
-    Where no two sampled SMs met, the array is what bounds it: if all CTAs together touch more
-    sectors than it has, each is touched that often. ``arrays`` int64[n, 2]:
+    Where no two sampled SMs met, an array that L2 can keep bounds it: if all CTAs together touch
+    more sectors than it has, each is touched that often. ``arrays`` int64[n, 2]:
     first sector and sectors of each array.
     """
     sms, alone = len(chosen.queues), (np.zeros(1, np.int64), np.tile([1.0, 0.0], (1, 1)))
@@ -192,7 +197,8 @@ def sharing(
     everything = n * used / sms
     first = pool * -np.expm1(-everything / pool)
     fresh = np.clip(first / everything * n / unique, 0.0, 1.0)
-    crowd = _touches(sectors, times, total / max(1, len(chosen.order)), arrays)
+    scale, most = total / max(1, len(chosen.order)), l2_bytes // mem.SECTOR
+    crowd = _touches(sectors, times, scale, arrays, most)
     crowd = np.bincount(index, crowd) / unique
     fresh[repeats == 0] = np.minimum(1.0, 1.0 / crowd[repeats == 0])
     low, high = np.full(len(sectors), 2.0), np.full(len(sectors), -1.0)
@@ -206,13 +212,20 @@ def sharing(
 
 
 def _touches(
-    sectors: NDArray[np.int64], times: NDArray[np.int64], scale: float, arrays: NDArray[np.int64]
+    sectors: NDArray[np.int64],
+    times: NDArray[np.int64],
+    scale: float,
+    arrays: NDArray[np.int64],
+    most: int,
 ) -> NDArray[np.float64]:
-    """How often all CTAs touch each of ``sectors`` if they spread over its array as the sampled
-    ones do, which touched it ``times``; ``scale``: CTAs of the grid over those of the sample."""
+    """How often all CTAs touch each of ``sectors`` while it is in L2 if they spread over its array
+    as the sampled ones do, which touched it ``times``; ``scale``: CTAs of the grid over those of
+    the sample. Once for an array of more than ``most`` sectors, which L2 does not keep."""
     at = np.clip(np.searchsorted(arrays[:, 0], sectors, "right") - 1, 0, len(arrays) - 1)
     touched = np.bincount(at, times, len(arrays)) * scale
-    return np.maximum(1.0, touched / np.maximum(1, arrays[:, 1]))[at]
+    often = np.maximum(1.0, touched / np.maximum(1, arrays[:, 1]))
+    often[arrays[:, 1] > most] = 1.0
+    return often[at]
 
 
 def _first_touches(

@@ -16,8 +16,8 @@ from archsim.models.gpu.sm import timing_table as tt
 (
     READY, REASON, SB0, MARK0, COPY_DONE, TENSOR_LAST, ARRIVED, WAITS, TENSOR_DONE, STORES_DONE,
 ) = (0, 1, 2, 8, 14, 15, 16, 17, 18, 19)  # fmt: skip
-EVENT, BORN, TURNS, CAME, YIELDED = 20, 21, 22, 23, 24
-WARP_COLUMNS = 25
+EVENT, BORN, TURNS, CAME, YIELDED, COPY_GROUP = 20, 21, 22, 23, 24, 25
+WARP_COLUMNS = 26
 RING = 8  # commit groups of cp.async and wgmma that are remembered
 CODE_LINES, CODE_SHIFT = 120, 4  # the instruction cache: lines of 16 instructions
 QUEUE = 64  # remembered entries of a sub-core's memory queue
@@ -69,10 +69,9 @@ class State(NamedTuple):
     times at which queued memory instructions leave, ``mio_at`` int64; ``last`` float64 last issue,
     ``best`` float64 candidate time, ``bank`` and ``turn`` float64; ``pick`` int64[subs, 2]
     candidate, last slot; ``served`` int64[subs, 2] slots that the special functions and the tensor
-    core have served this round, bit by bit; ``port`` float64 of wgmma operands; ``code``
-    int64[subs, CODE_LINES]
-    cached lines; ``lost`` float64 issue slots lost to fetches. By SM: ``held`` int64[sms, resident,
-    4];
+    core have served this round, bit by bit; ``take`` float64 from when its registers take what is
+    loaded; ``port`` float64 of wgmma operands; ``code`` int64[subs, CODE_LINES] cached lines;
+    ``lost`` float64 issue slots lost to fetches. By SM: ``held`` int64[sms, resident, 4];
     ``tma`` float64[sms] next free time of the TMA engine; ``dsmem``
     float64[sms, 2] ports that give and take, ``peer`` int64[sms, 2] their last partners;
     ``atomics`` float64[sms, 2] next free times for remote atomics of the two parts of its shared
@@ -100,6 +99,7 @@ class State(NamedTuple):
     turn: Any
     pick: Any
     served: Any
+    take: Any
     port: Any
     held: Any
     tma: Any
@@ -169,7 +169,7 @@ def new_state(sms: int, resident: int, warps: int) -> State:
         np.zeros((subs, tt.UNITS)), np.zeros((subs, QUEUE)), np.zeros(subs, np.int64),
         np.zeros(subs), np.zeros(subs), np.zeros(subs), np.zeros(subs),
         np.full((subs, 2), -1, np.int64), np.zeros((subs, 2), np.int64), np.zeros(subs),
-        np.zeros((sms, resident, 4), np.int64),
+        np.zeros(subs), np.zeros((sms, resident, 4), np.int64),
         np.zeros(sms), np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64),
         np.full((subs, CODE_LINES), -1, np.int64), np.zeros(subs),
         np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64), np.zeros((sms, 2)),

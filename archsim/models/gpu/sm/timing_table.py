@@ -215,7 +215,8 @@ def _wgmma_cycles(item: Instruction, latencies: dict[str, float]) -> tuple[int, 
     kinds = [o.kind for o in item.operands]
     from_shared = Kind.REGISTER not in kinds[1 : kinds.index(Kind.DESCRIPTOR)]
     b = n * row_bytes / 128
-    a = 64 * stored / 128 if from_shared else latencies["wgmma_registers_cycles"] * stored / 32
+    way = "wgmma_sparse_registers_cycles" if sparse else "wgmma_registers_cycles"
+    a = 64 * stored / 128 if from_shared else latencies[way] * stored / 32
     tensor = max(n * stored / 64, b)
     port = a + b if from_shared else max(a, b)
     out = latencies["wgmma_cycles"] + (0 if from_shared else -latencies["wgmma_descriptor_cycles"])
