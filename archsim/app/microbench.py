@@ -91,8 +91,8 @@ def _checked(record: dict[str, Any], **more: int) -> Any:
     for (start, key), known in _CHOICES.items():
         if str(bench_name).startswith(start) and record.get(key, known[0]) not in known:
             raise ConfigError(f"{key} must be one of {', '.join(known)}, not {record[key]!r}")
-    small = {"bytes": _SMALLER[record["what"]]} if record.get("what") in _SMALLER else {}
     try:
+        small = {"bytes": _SMALLER[record["what"]]} if record.get("what") in _SMALLER else {}
         return build({**small, **record, **more})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"fields must have values of their kind: {error}") from error

@@ -107,6 +107,15 @@ def test_what_is_predicted_is_kept_when_a_later_record_stops(
         ({"bench": "dsmem_throughput", "cluster": 32}, "cluster must be 1 to 16"),
         ({"bench": "rate", "what": "fp32_fma", "warps": 33}, "at most 1024 threads, not 1056"),
         ({"bench": "rate", "what": "fp32_fma", "warps": 0}, "block must be"),
+        ({"bench": "latency", "what": []}, "fields must have values of their kind"),
+        ({"bench": "latency", "what": "l1", "bytes": 1000}, "bytes must be at least 4096"),
+        ({"bench": "latency", "what": "shared", "ways": 0}, "ways must be at least 1"),
+        ({"bench": "bandwidth", "what": "shared", "threads": 33}, "threads must be whole warps"),
+        ({"bench": "bandwidth", "what": "l2", "ctas": 0}, "ctas must be at least 1"),
+        ({"bench": "bandwidth", "what": "dram", "stride": 0}, "stride must be at least 1"),
+        ({"bench": "bandwidth", "what": "l2", "rounds": 0}, "rounds must be at least 1"),
+        ({"bench": "bandwidth", "what": "dram", "bytes": 10**8}, "bytes must be a power of two"),
+        ({"bench": "bandwidth", "what": "dram", "ctas": 5000}, "ctas must leave each 65536"),
     ],
 )
 def test_a_value_that_no_record_can_have_is_one_sentence(

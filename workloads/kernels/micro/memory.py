@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from archsim.errors import ConfigError
 from workloads.kernels.micro.kernel import Bench, cycles, latency, rate
 from workloads.kernels.micro.text import Loop, registers
 
@@ -27,6 +28,8 @@ def chase(record: dict[str, Any]) -> Bench:
         return _own_chase(record)
     load, footprint = CHASES[record["what"]]
     footprint = int(record.get("bytes", footprint))
+    if footprint < LINE * UNROLL:
+        raise ConfigError(f"bytes must be at least {LINE * UNROLL}, not {footprint}")
     nodes = min(footprint // LINE, MOST_NODES)
 
     def fill(data: np.ndarray, address: int) -> None:
@@ -75,6 +78,8 @@ def _own_chase(record: dict[str, Any]) -> Bench:
     index before each load, ``shared_u64`` and ``shared_generic`` load by 64-bit pointers, names
     with vec load 8 or 16 bytes a lane, names with own from L1 or L2."""
     ways, what = int(record.get("ways", 1)), record["what"]
+    if ways < 1:
+        raise ConfigError(f"ways must be at least 1, not {ways}")
     link, size = OWN_CHASES[what]
     setup = [f"mul.lo.u32 %q, %lane, {size * ways};", "cvt.u64.u32 %o, %q;",
              "add.u32 %q, %q, %smem;"]  # fmt: skip
@@ -133,6 +138,27 @@ def _stream_body(what: str, unroll: int, step: int) -> list[str]:
     return lines
 
 
+def _extent(record: dict[str, Any], whole: bool, window: int, ctas: int) -> tuple[int, int]:
+    """(rounds, bytes that all CTAs walk) of a stream by windows of ``window`` bytes."""
+    what, threads = record["what"], int(record.get("threads", 1024))
+    reach = int(record.get("bytes", (16 << 20) if what.startswith("l2") else (4 << 30)))
+    if not 32 <= threads <= 1024 or threads % 32:
+        raise ConfigError(f"threads must be whole warps up to 1024, not {threads}")
+    if ctas < 1 or window < 1:
+        name, value = ("ctas", ctas) if ctas < 1 else ("stride", record["stride"])
+        raise ConfigError(f"{name} must be at least 1, not {value}")
+    if whole and (reach < window or reach & (reach - 1)):
+        raise ConfigError(f"bytes must be a power of two from {window} on, not {reach}")
+    rounds = int(record.get("rounds", 32 if whole else 64))
+    if what.startswith("dram"):
+        rounds = min(reach // ctas // window, 4096)
+        if rounds < 1:
+            raise ConfigError(f"ctas must leave each {window} of the {reach} bytes, not be {ctas}")
+    if rounds < 1:
+        raise ConfigError(f"rounds must be at least 1, not {rounds}")
+    return rounds, reach
+
+
 def stream(record: dict[str, Any]) -> Bench:
     """Bandwidth of ``what``: every thread of full SMs reads (or writes) vectors in turn."""
     what = record["what"]
@@ -141,9 +167,9 @@ def stream(record: dict[str, Any]) -> Bench:
     unroll, stride = 4, int(record.get("stride", 1))
     whole = space != "shared" and not what.startswith("l1_")
     ctas = int(record.get("ctas", (2 * SMS if whole else 1)))
-    rounds = int(record.get("rounds", 64))
     step = threads * size * stride
     window = unroll * step
+    rounds, reach = _extent(record, whole, window, ctas)
     declare = [".reg .b64 %p, %o, %at, %step;", ".reg .b32 %q, %k, %cta;",
                registers("b32", "v", 16)]  # fmt: skip
     zero = [f"mov.u32 %v{i}, {i};" for i in range(16)] if "write" in what else []
@@ -153,12 +179,6 @@ def stream(record: dict[str, Any]) -> Bench:
     body = _stream_body(what, unroll, step)
     words = window // 4
     if whole:  # every CTA walks the whole reach from its own place
-        reach = int(record.get("bytes", (16 << 20) if what.startswith("l2") else (4 << 30)))
-        rounds = (
-            int(record.get("rounds", 32))
-            if what.startswith("l2")
-            else min(reach // ctas // window, 4096)
-        )
         start = reach // ctas // window * window if what.startswith("dram") else 7 * window
         setup += ["mov.u32 %cta, %ctaid.x;", f"mul.wide.u32 %at, %cta, {start};",
                   f"and.b64 %at, %at, {reach - 1};"]  # fmt: skip
