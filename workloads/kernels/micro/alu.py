@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from workloads.kernels.micro.kernel import Bench, latency, rate
@@ -69,10 +70,16 @@ VARIANTS: dict[str, tuple[str, str]] = {
     "fp32_fma_own": ("f32", "fma.rn.f32 x, x, f, b;"),
     "fp32_fma_square": ("f32", "fma.rn.f32 x, x, x, x;"),
     "fp32_fma_immediate": ("f32", "fma.rn.f32 x, x, a, 0f3F99999A;"),
+    "int32_mul_hi": ("b32", "mul.hi.s32 x, x, a;"),
+    "uint32_mul_hi": ("b32", "mul.hi.u32 x, x, a;"),
+    "uint32_mad_hi": ("b32", "mad.hi.u32 x, x, a, b;"),
+    "int32_mul_wide": ("b32", "mul.wide.s32 l, x, a; mov.b64 {c, x}, l;"),
+    "uint32_mad_wide": ("b64", "mad.wide.u32 x, d, d, x;"),
+    "bar_warp_only": ("b32", "bar.warp.sync 0xffffffff;"),
 }
 _LINKS = {name: text.count(";") for name, (_, text) in (CHAINS | VARIANTS).items()}
 # One link of these is the pair or the group, as tables give it.
-_GROUPED = {"int32_div", "int32_mad_wide"}
+_GROUPED = {"int32_div", "int32_mad_wide", "int32_mul_wide"}
 
 DPX: dict[str, str] = {
     "viaddmax_s32": "{.reg .b32 t; add.s32 t, x, a; max.s32 x, t, b;}",
@@ -169,7 +176,8 @@ def _links(name: str) -> int:
 
 
 def chain_bench(record: dict[str, Any]) -> Bench:
-    """``latency`` or ``rate`` of ``what``: one warp and one chain, or many of both."""
+    """``latency`` or ``rate`` of ``what``: one warp and one chain, or many of both; the chains of
+    ``values`` different lanes where a record says so."""
     name = record.get("what") or record["instr"]
     kind, link = ("b32", DPX[name]) if name in DPX else (CHAINS | VARIANTS)[name]
     ilp, warps = int(record.get("ilp", 1)), int(record.get("warps", 1))
@@ -177,6 +185,9 @@ def chain_bench(record: dict[str, Any]) -> Bench:
     unroll = 16 if heavy else int(record.get("unroll", UNROLL))
     loop, rounds = _loop(kind, link, ilp, unroll), 8 if heavy else 16 * UNROLL // unroll
     rounds = int(record.get("rounds", rounds))
+    if "values" in record:  # so many different ones among the lanes
+        first = [f"rem.u32 %x{chain}, %x{chain}, {int(record['values'])};" for chain in range(ilp)]
+        loop = replace(loop, setup=[*loop.setup, *first])
     links = rounds * (unroll // ilp) * ilp * _links(name)
     if record["bench"] in ("latency", "dpx_latency"):
         return Bench(record, loop, 1, 32 * warps, rounds, "clk", latency(links / ilp))
@@ -213,13 +224,14 @@ def progress(record: dict[str, Any]) -> Bench:
 
 
 def code_bench(record: dict[str, Any]) -> Bench:
-    """Straight-line code of ``instructions`` FFMA: cycles of the cold and the warm pass."""
-    count = int(record["instructions"])
-    kind, link = CHAINS["fp32_fma"]
+    """Straight-line code of ``instructions`` of ``what`` (FFMA) in eight chains, by each of
+    ``warps`` of ``ctas``: cycles of the cold and the warm pass."""
+    count, warps, ctas = (int(record.get(k, 1)) for k in ("instructions", "warps", "ctas"))
+    kind, link = CHAINS[record.get("what", "fp32_fma")]
     loop = _loop(kind, link, 8, count)
     which = (0, 1) if record["pass"] == "cold" else (2, 3)
 
     def value(clocks: Any, us: float) -> float:
         return float((clocks[:, which[1]] - clocks[:, which[0]]).mean())
 
-    return Bench(record, loop, 1, 32, 1, "clk", value)
+    return Bench(record, loop, ctas, 32 * warps, 1, "clk", value)

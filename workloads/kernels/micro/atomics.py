@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workloads.kernels.micro.kernel import Bench, cycles
+from archsim.errors import ConfigError
+from workloads.kernels.micro.kernel import Bench, cycles, latency, rate
 from workloads.kernels.micro.text import Loop, registers
 
 _CLUSTER = ("barrier.cluster.arrive.release.aligned;", "barrier.cluster.wait.acquire.aligned;")
@@ -107,6 +108,79 @@ def atomic_lines(record: dict[str, Any]) -> Bench:
 
     return Bench(record, loop, ctas, 32 * warps, ROUNDS, "requests/clk", value,
                  words=32 * lines + 64)  # fmt: skip
+
+# what: (PTX at an address, register of the result, bytes a lane)
+ATOMICS = {
+    "global_add": ("atom.global.add.u32 %v, [%p], 1;", "v", 4),
+    "global_red": ("red.global.add.u32 [%p], 1;", "", 4),
+    "global_add_f32": ("atom.global.add.f32 %f, [%p], 0f3F800000;", "", 4),
+    "global_cas": ("atom.global.cas.b32 %v, [%p], %v, %tid;", "v", 4),
+    "shared_add": ("atom.shared.add.u32 %v, [%q], 1;", "v", 4),
+    "shared_red": ("red.shared.add.u32 [%q], 1;", "", 4),
+    "shared_cas": ("atom.shared.cas.b32 %v, [%q], %v, %tid;", "v", 4),
+    "shared_add_f32": ("atom.shared.add.f32 %f, [%q], 0f3F800000;", "", 4),
+}
+"""What the set ``micro`` takes; the fp32 sums there use no result and become reductions."""
+MORE_ATOMICS = {
+    "global_sum_f32": ("atom.global.add.f32 %f, [%p], 0f3F800000;", "f", 4),
+    "global_max": ("atom.global.max.s32 %v, [%p], %tid;", "v", 4),
+    "global_red_max": ("red.global.max.s32 [%p], %tid;", "", 4),
+    "global_and": ("red.global.and.b32 [%p], %tid;", "", 4),
+    "global_exch": ("atom.global.exch.b32 %v, [%p], %tid;", "v", 4),
+    "global_add_u64": ("atom.global.add.u64 %l, [%p], 1;", "l", 8),
+    "global_red_u64": ("red.global.add.u64 [%p], 1;", "", 8),
+    "global_sum_f64": ("atom.global.add.f64 %d, [%p], 0d3FF0000000000000;", "d", 8),
+    "global_red_f64": ("red.global.add.f64 [%p], 0d3FF0000000000000;", "", 8),
+    "shared_max": ("atom.shared.max.s32 %v, [%q], %tid;", "v", 4),
+    "shared_and": ("red.shared.and.b32 [%q], %tid;", "", 4),
+    "shared_exch": ("atom.shared.exch.b32 %v, [%q], %tid;", "v", 4),
+    "shared_add_u64": ("atom.shared.add.u64 %l, [%q], 1;", "l", 8),
+    "shared_sum_f64": ("atom.shared.add.f64 %d, [%q], 0d3FF0000000000000;", "d", 8),
+}
+_AS_WORD = {
+    "v": [], "": [], "f": ["mov.b32 %v, %f;"], "l": ["cvt.u32.u64 %v, %l;"],
+    "d": ["mov.b64 %l, %d;", "cvt.u32.u64 %v, %l;"],
+}  # fmt: skip
+
+
+def atomic(record: dict[str, Any]) -> Bench:
+    """Atomics of ``warps`` warps on ``ctas`` SMs, of which ``lanes`` lanes take part; ``group``
+    lanes share a word, words are ``stride`` words apart (0: one address for all), and every CTA has
+    the same ones or (``apart``) its own. A latency makes each wait for the one before, a rate does
+    not, over ``rounds`` of eight."""
+    what, stride = record["what"], int(record.get("stride", 1))
+    link, result, size = (ATOMICS | MORE_ATOMICS)[what]
+    warps, ctas = int(record.get("warps", 1)), int(record.get("ctas", 1))
+    group, lanes = int(record.get("group", 1)), int(record.get("lanes", 32))
+    apart, rounds = int(record.get("apart", 0)), int(record.get("rounds", 16))
+    if min(group, lanes, rounds) < 1 or group & (group - 1):
+        raise ConfigError(f"group must be a power of two, lanes and rounds at least 1: {record}")
+    chained = record["bench"] == "atomic_latency"
+    span = 128 * max(1, size * 8 * warps * stride // 32) + 128
+    setup = [f"shr.u32 %k, %tid, {group.bit_length() - 1};", f"mul.lo.u32 %k, %k, {size * stride};",
+             "cvt.u64.u32 %o, %k;", "add.u64 %p, %data, %o;", "add.u32 %q, %smem, %k;",
+             "mov.u32 %v, 0;", "mov.u32 %w, 0;",
+             f"setp.lt.u32 %live, %lane, {lanes};"]  # fmt: skip
+    if apart:
+        setup += ["mov.u32 %k, %ctaid.x;", f"mul.wide.u32 %o, %k, {span};", "add.u64 %p, %p, %o;"]
+    link = [f"@%live {link}" if lanes < 32 else link]
+    if chained:  # the next address depends on what came back
+        link += ["cvt.rzi.u32.f32 %v, %f;"] if result == "f" or "f32" in what else _AS_WORD[result]
+        link += ["shr.u32 %w, %v, 31;", "cvt.u64.u32 %o, %w;", "add.u64 %p, %p, %o;",
+                 "add.u32 %q, %q, %w;"]  # fmt: skip
+    elif result:
+        link += [*_AS_WORD[result], "xor.b32 %sink, %sink, %v;"]
+    loop = Loop(
+        link * 8, [".reg .b64 %p, %o, %l;", ".reg .b32 %q, %k, %v, %w;", ".reg .f32 %f;",
+                   ".reg .f64 %d;", ".reg .pred %live;"], setup,
+        ("bar.sync 0;",), ["xor.b32 %sink, %sink, %v;"],
+    )  # fmt: skip
+    common = {"words": (ctas if apart else 1) * span // 4 + 64,
+              "smem_bytes": span if "shared" in what else 0}  # fmt: skip
+    if chained:
+        return Bench(record, loop, ctas, 32 * warps, rounds, "clk", latency(8 * rounds), **common)
+    value = rate(float(lanes * warps * 8 * rounds * ctas), warps)
+    return Bench(record, loop, ctas, 32 * warps, rounds, "lanes/clk", value, **common)
 
 
 NODES, LINE, FOOTPRINT = 128, 128, 512 << 20

@@ -35,14 +35,14 @@ BENCHES: dict[str, Callable[[Record], Bench]] = {
     "code": alu.code_bench,
     "progress": alu.progress,
     "bandwidth": memory.stream,
-    "l2_map": memory.l2_map,
+    "l2_map": ports.l2_map,
     "l2_port": ports.l2_port,
     "load_pattern": ports.load_pattern,
     "placement": ports.placement,
     "residency": ports.residency,
     "tile_product": ports.tile_product,
-    "atomic_latency": memory.atomic,
-    "atomic_rate": memory.atomic,
+    "atomic_latency": atomics.atomic,
+    "atomic_rate": atomics.atomic,
     "mma_latency": tensor.mma,
     "mma_throughput": tensor.mma,
     "wgmma_latency": tensor.wgmma,
@@ -179,7 +179,7 @@ def _memory() -> Iterator[Record]:
     for ctas in (1, 4, 16, 33, 66, 132):
         for what in ("l2", "dram"):
             yield {"bench": "bandwidth", "what": what, "ctas": ctas}
-    for what in memory.ATOMICS:
+    for what in atomics.ATOMICS:
         if "red" not in what:
             yield {"bench": "atomic_latency", "what": what}
         for stride in (0, 1, 2):

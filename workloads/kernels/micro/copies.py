@@ -11,7 +11,7 @@ from workloads.kernels.micro.text import Loop
 def cp_async(record: dict[str, Any]) -> Bench:
     """``cp_async_latency``: copy, commit, wait by one warp; ``cp_async_throughput``: B/clk/SM with
     ``warps`` warps and ``depth`` copies in flight, source in L2 (cg) or L1 (ca), ``math`` products
-    beside each."""
+    beside each; of a warp ``lanes`` take part."""
     size, warps = int(record.get("bytes", 16)), int(record.get("warps", 1))
     single = record["bench"] == "cp_async_latency"
     depth = 1 if single else int(record.get("depth", 8))
@@ -20,22 +20,24 @@ def cp_async(record: dict[str, Any]) -> Bench:
         f"mul.lo.u32 %k, %tid, {size};", "add.u32 %q, %smem, %k;", "cvt.u64.u32 %o, %k;",
         "add.u64 %p, %data, %o;",
     ]  # fmt: skip
-    math = int(record.get("math", 0))
-    body = []
+    math, lanes = int(record.get("math", 0)), int(record.get("lanes", 32))
+    setup.append(f"setp.lt.u32 %live, %lane, {lanes};")
+    live, body = "@%live " if lanes < 32 else "", []
     for i in range(depth):
-        body += [f"cp.async.{cache}.shared.global [%q+{i * step}], [%p+{i * step}], {size};"]
+        body += [f"{live}cp.async.{cache}.shared.global [%q+{i * step}], [%p+{i * step}], {size};"]
         body += [f"mad.lo.u32 %m{j % 4}, %m{j % 4}, %k, %q;" for j in range(math)]
     body += ["cp.async.commit_group;", "cp.async.wait_group 0;"]
     sums = [f"add.u32 %sink, %sink, %m{j};" for j in range(min(4, math))]
     setup += [f"mov.u32 %m{j}, {j};" for j in range(min(4, math))]
-    loop = Loop(body * 4, [".reg .b64 %p, %o;", ".reg .b32 %q, %k, %m0, %m1, %m2, %m3;"], setup,
-                (), sums)  # fmt: skip
+    loop = Loop(body * 4, [".reg .b64 %p, %o;", ".reg .b32 %q, %k, %m0, %m1, %m2, %m3;",
+                            ".reg .pred %live;"], setup, (), sums)  # fmt: skip
     rounds, links = 16, 64
     words, smem = depth * step // 4 + 64, depth * step + 128
     if single:
         return Bench(record, loop, 1, 32 * warps, rounds, "clk", latency(links), words=words,
                      smem_bytes=smem)  # fmt: skip
-    return Bench(record, loop, 1, 32 * warps, rounds, "B/clk/SM", rate(links * depth * step, warps),
+    moved = links * depth * step * lanes / 32
+    return Bench(record, loop, 1, 32 * warps, rounds, "B/clk/SM", rate(moved, warps),
                  words=words, smem_bytes=smem)  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Latency and bandwidth of shared memory, L1, L2 and device memory; atomics."""
+"""Latency and bandwidth of shared memory, L1, L2 and device memory."""
 
 from __future__ import annotations
 
@@ -202,73 +202,3 @@ def stream(record: dict[str, Any]) -> Bench:
     smem = window if space == "shared" else 0
     return Bench(record, loop, ctas, threads, rounds, "B/clk/SM", value, words=max(words, 64),
                  smem_bytes=smem)  # fmt: skip
-
-
-ATOMICS = {
-    "global_add": "atom.global.add.u32 %v, [%p], 1;",
-    "global_red": "red.global.add.u32 [%p], 1;",
-    "global_add_f32": "atom.global.add.f32 %f, [%p], 0f3F800000;",
-    "global_cas": "atom.global.cas.b32 %v, [%p], %v, %tid;",
-    "shared_add": "atom.shared.add.u32 %v, [%q], 1;",
-    "shared_red": "red.shared.add.u32 [%q], 1;",
-    "shared_cas": "atom.shared.cas.b32 %v, [%q], %v, %tid;",
-    "shared_add_f32": "atom.shared.add.f32 %f, [%q], 0f3F800000;",
-}
-
-
-def atomic(record: dict[str, Any]) -> Bench:
-    """Atomics of ``warps`` warps on ``ctas`` SMs; lanes are ``stride`` words apart (0: one
-    address); latency makes each wait for the one before, rate does not."""
-    what, stride = record["what"], int(record.get("stride", 1))
-    warps, ctas = int(record.get("warps", 1)), int(record.get("ctas", 1))
-    chained = record["bench"] == "atomic_latency"
-    setup = [f"mul.lo.u32 %k, %tid, {4 * stride};", "cvt.u64.u32 %o, %k;",
-             "add.u64 %p, %data, %o;", "add.u32 %q, %smem, %k;", "mov.u32 %v, 0;",
-             "mov.u32 %w, 0;"]  # fmt: skip
-    link = [ATOMICS[what]]
-    if chained:  # the next address depends on what came back
-        link += ["cvt.rzi.u32.f32 %v, %f;"] if "f32" in what else []
-        link += ["shr.u32 %w, %v, 31;", "cvt.u64.u32 %o, %w;", "add.u64 %p, %p, %o;",
-                 "add.u32 %q, %q, %w;"]  # fmt: skip
-    elif "red" not in what:
-        link += ["xor.b32 %sink, %sink, %v;"] if "f32" not in what else []
-    loop = Loop(
-        link * 8, [".reg .b64 %p, %o;", ".reg .b32 %q, %k, %v, %w;", ".reg .f32 %f;"], setup,
-        ("bar.sync 0;",), ["xor.b32 %sink, %sink, %v;"],
-    )  # fmt: skip
-    span = 128 * max(1, 32 * warps * stride // 32) + 128
-    rounds = 16
-    common = {"words": span // 4 + 64, "smem_bytes": span if "shared" in what else 0}
-    if chained:
-        return Bench(record, loop, ctas, 32 * warps, rounds, "clk", latency(8 * rounds), **common)
-    value = rate(32.0 * warps * 8 * rounds * ctas, warps)
-    return Bench(record, loop, ctas, 32 * warps, rounds, "lanes/clk", value, **common)
-
-
-def l2_map(record: dict[str, Any]) -> Bench:
-    """Every SM times a load of each of ``lines`` lines that lie in L2: near and far halves."""
-    lines, stride = int(record.get("lines", 256)), 4096 + 128
-    results = lines * stride
-    setup = ["mov.u32 %k, %ctaid.x;", f"mul.wide.u32 %o, %k, {4 * lines};",
-             f"add.u64 %o, %o, {results};", "add.u64 %o, %data, %o;"]  # fmt: skip
-    body = [
-        "bar.sync 0;", "mov.u64 %t, %clock64;", "ld.global.cg.u32 %v, [%p];",
-        "st.shared.u32 [%smem], %v;", "bar.sync 0;", "mov.u64 %s, %clock64;",
-        "sub.u64 %t, %s, %t;", "cvt.u32.u64 %v, %t;",
-        "st.global.u32 [%r], %v;", f"add.u64 %p, %p, {stride};", "add.u64 %r, %r, 4;",
-    ]  # fmt: skip
-    loop = Loop(body, [".reg .b64 %p, %o, %r, %s, %t;", ".reg .b32 %k, %v;"], setup,
-                before=("mov.u64 %p, %data;", "mov.u64 %r, %o;", "bar.sync 0;"))  # fmt: skip
-
-    def read(clocks: np.ndarray, words: np.ndarray) -> dict[str, Any]:
-        table = words[results // 4 :][: SMS * lines].reshape(SMS, lines).astype(np.int64)
-        counts = np.bincount(np.minimum(table, 1023).ravel() // 4, minlength=256)
-        return {
-            "sms": clocks[:, 4].tolist(), "sm_mean": table.mean(1).round(1).tolist(),
-            "histogram_4clk": counts.tolist(), "quantiles": np.percentile(
-                table, (1, 5, 10, 25, 50, 75, 90, 95, 99)).tolist(),
-        }  # fmt: skip
-
-    return Bench(record, loop, SMS, 1, lines, "clk", latency(lines),
-                 words=results // 4 + SMS * lines, smem_bytes=120 << 10,
-                 extra={"read": read})  # fmt: skip

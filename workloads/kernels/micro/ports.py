@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workloads.kernels.micro.kernel import Bench, cycles, rate
+from workloads.kernels.micro.kernel import Bench, cycles, latency, rate
 from workloads.kernels.micro.memory import SMS
 from workloads.kernels.micro.text import Loop, registers
 
@@ -208,4 +208,36 @@ def tile_product(record: dict[str, Any]) -> Bench:
     return Bench(record, loop, ctas, threads, rounds, "clk",
                  lambda clocks, us: float(np.mean(cycles(clocks, warps))) / rounds,
                  words=64 * 64 * stage // 4, smem_bytes=4 * stage,
+                 extra={"read": read})  # fmt: skip
+
+
+def l2_map(record: dict[str, Any]) -> Bench:
+    """Every SM times a load of each of ``lines`` lines, ``stride`` bytes apart, that lie in L2: near
+    and far halves. ``keep`` SMs' clocks are kept as they are."""
+    lines, stride = int(record.get("lines", 256)), int(record.get("stride", 4096 + 128))
+    kept = int(record.get("keep", 0))
+    results = lines * stride
+    setup = ["mov.u32 %k, %ctaid.x;", f"mul.wide.u32 %o, %k, {4 * lines};",
+             f"add.u64 %o, %o, {results};", "add.u64 %o, %data, %o;"]  # fmt: skip
+    body = [
+        "bar.sync 0;", "mov.u64 %t, %clock64;", "ld.global.cg.u32 %v, [%p];",
+        "st.shared.u32 [%smem], %v;", "bar.sync 0;", "mov.u64 %s, %clock64;",
+        "sub.u64 %t, %s, %t;", "cvt.u32.u64 %v, %t;",
+        "st.global.u32 [%r], %v;", f"add.u64 %p, %p, {stride};", "add.u64 %r, %r, 4;",
+    ]  # fmt: skip
+    loop = Loop(body, [".reg .b64 %p, %o, %r, %s, %t;", ".reg .b32 %k, %v;"], setup,
+                before=("mov.u64 %p, %data;", "mov.u64 %r, %o;", "bar.sync 0;"))  # fmt: skip
+
+    def read(clocks: np.ndarray, words: np.ndarray) -> dict[str, Any]:
+        table = words[results // 4 :][: SMS * lines].reshape(SMS, lines).astype(np.int64)
+        counts = np.bincount(np.minimum(table, 1023).ravel() // 4, minlength=256)
+        rows = {"rows": [[int(clocks[i, 4]), table[i].tolist()] for i in range(kept)]}
+        return (rows if kept else {}) | {
+            "sms": clocks[:, 4].tolist(), "sm_mean": table.mean(1).round(1).tolist(),
+            "histogram_4clk": counts.tolist(), "quantiles": np.percentile(
+                table, (1, 5, 10, 25, 50, 75, 90, 95, 99)).tolist(),
+        }  # fmt: skip
+
+    return Bench(record, loop, SMS, 1, lines, "clk", latency(lines),
+                 words=results // 4 + SMS * lines, smem_bytes=120 << 10,
                  extra={"read": read})  # fmt: skip
