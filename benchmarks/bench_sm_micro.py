@@ -4,9 +4,9 @@ python benchmarks/bench_sm_micro.py [--set micro|micro_judge|micro_tma|micro_law
                                     [--bench NAME] [--only TEXT]
                                     [--half fit|check] [--json FILE] [--worst N]
 
-Laws and constants come from the set ``micro``; the records of ``micro_judge`` judge them. Of ``micro_paths`` the half
-``fit`` gave laws and the half ``check`` judges. A latency
-holds within one clock or 3 %, a throughput within 4 %, one of distributed shared memory within 5 %.
+Laws and constants come from the set ``micro``; the records of ``micro_judge`` judge them. Of
+``micro_paths`` the half ``fit`` gave laws and the half ``check`` judges. A latency holds within one
+clock or 3 %, a throughput within 4 %, one of distributed shared memory within 5 %.
 """
 
 from __future__ import annotations

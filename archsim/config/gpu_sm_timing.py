@@ -121,6 +121,15 @@ class SmTiming(Group):
     cluster_barrier_warp_cycles: Constant = constant(
         "clk", minimum=0, doc="each further warp of a CTA at a cluster barrier"
     )
+    cluster_barrier_many_cycles: Constant = constant(
+        "clk", minimum=0, doc="barrier of a cluster whose warps queue"
+    )
+    cluster_barrier_queue_cycles: Constant = constant(
+        "clk", minimum=0, doc="the same for each warp of a CTA"
+    )
+    cluster_barrier_size_cycles: Constant = constant(
+        "clk", minimum=0, doc="barrier of a cluster of twice the size"
+    )
     call_cycles: Constant = constant(
         "clk", minimum=0, doc="a taken call, return or indirect branch"
     )
@@ -154,8 +163,11 @@ class SmTiming(Group):
         "clk", minimum=0, doc="a line's atomics in the SM's port"
     )
     atomic_port_bytes: Constant = constant("B/clk", above=0, doc="atomics of one SM, whole sectors")
-    wide_cycles: Constant = constant(
-        "clk", minimum=0, doc="further stall of the warp after a 64-bit integer product"
+    wide_next_cycles: Constant = constant(
+        "clk", minimum=0, doc="issue of a product with an upper half, beyond the stall before it"
+    )
+    wide_result_cycles: Constant = constant(
+        "clk", minimum=0, doc="from there to what reads its result"
     )
     fp64_interval_cycles: Constant = constant(
         "clk", minimum=0, doc="one fp64 instruction after another"
@@ -163,7 +175,16 @@ class SmTiming(Group):
     xu_interval_cycles: Constant = constant(
         "clk", minimum=0, doc="one special function or conversion after another"
     )
-    match_cycles: Constant = constant("clk", minimum=0, doc="match.any of 32 different values")
+    xu_wide_interval_cycles: Constant = constant(
+        "clk", minimum=0, doc="the same of 64-bit operands"
+    )
+    match_cycles: Constant = constant("clk", minimum=0, doc="match of lanes, beyond its values")
+    match_value_cycles: Constant = constant(
+        "clk", minimum=0, doc="further latency of match.any for each different value"
+    )
+    match_pass_cycles: Constant = constant(
+        "clk", minimum=0, doc="match.any in an SM for each different value"
+    )
     dmma_own_cycles: Constant = constant(
         "clk", minimum=0, doc="what a warp's fp64 matrix instructions overlap"
     )
@@ -180,10 +201,11 @@ class SmTiming(Group):
         "clk", minimum=0, doc="generic address of own shared memory"
     )
     fetch_cycles: Constant = constant(
-        "clk", minimum=0, doc="issue slots lost to a new line of code"
+        "clk", minimum=0, doc="128 bytes of code from the second instruction cache"
     )
-    refetch_cycles: Constant = constant(
-        "clk", minimum=0, doc="issue slots lost to a line of code that the cache did not keep"
+    refetch_cycles: Constant = constant("clk", minimum=0, doc="128 bytes of code from L2")
+    cold_fetch_cycles: Constant = constant(
+        "clk", minimum=0, doc="128 bytes of code from device memory"
     )
     copy_pass_cycles: Constant = constant(
         "clk", minimum=0, doc="cp.async through L1, beyond a load"

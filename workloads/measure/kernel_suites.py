@@ -44,6 +44,7 @@ RECORD_LISTS = {
     "sm_micro_turns": ("workloads.kernels.micro.turn_records", "turn_records"),
     "sm_micro_ports": ("workloads.kernels.micro.port_records", "port_records"),
     "sm_micro_paths": ("workloads.kernels.micro.path_records", "path_records"),
+    "sm_micro_units": ("workloads.kernels.micro.path_records", "unit_records"),
     "sm_micro_streams": ("workloads.kernels.micro.stream_records", "stream_records"),
 }  # fmt: skip
 

@@ -86,6 +86,7 @@ OTHER_SUITES: dict[str, Callable[..., None]] = {
     "sm_micro_ports": kernel_suites.sm_micro,
     "sm_micro_judge2": kernel_suites.sm_micro,
     "sm_micro_paths": kernel_suites.sm_micro,
+    "sm_micro_units": kernel_suites.sm_micro,
     "sm_micro_streams": kernel_suites.sm_micro,
     "conv_engines": conv_suite.engines,
     "conv_launches": conv_launches.launches,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from archsim.errors import ConfigError
 from workloads.kernels.micro.kernel import Bench, latency, rate
 from workloads.kernels.micro.text import Loop, registers
 
@@ -75,6 +76,17 @@ VARIANTS: dict[str, tuple[str, str]] = {
     "uint32_mad_hi": ("b32", "mad.hi.u32 x, x, a, b;"),
     "int32_mul_wide": ("b32", "mul.wide.s32 l, x, a; mov.b64 {c, x}, l;"),
     "uint32_mad_wide": ("b64", "mad.wide.u32 x, d, d, x;"),
+    "hi_add": ("b32", "mul.hi.s32 x, x, a; add.s32 x, x, b;"),
+    "hi_add_xor": ("b32", "mul.hi.s32 x, x, a; add.s32 x, x, b; xor.b32 x, x, a;"),
+    "hi_lo": ("b32", "mul.hi.s32 x, x, a; mad.lo.s32 x, x, a, b;"),
+    "hi_lo_lo": ("b32", "mul.hi.s32 x, x, a; mad.lo.s32 x, x, a, b; mad.lo.s32 x, x, b, a;"),
+    "wide_low": ("b32", "mul.wide.s32 l, x, a; cvt.u32.u64 x, l; add.s32 x, x, b;"),
+    "wide_sum": ("b64", "mad.wide.s32 x, c, d, x; add.s32 c, c, d;"),
+    "wide_adds": (
+        "b64",
+        "mad.wide.s32 x, c, d, x; add.s32 c, c, d; add.s32 t, t, c; xor.b32 t, t, d;",
+    ),
+    "match_all": ("b32", "match.all.sync.b32 x|p, x, 0xffffffff; add.s32 x, x, t;"),
     "bar_warp_only": ("b32", "bar.warp.sync 0xffffffff;"),
 }
 _LINKS = {name: text.count(";") for name, (_, text) in (CHAINS | VARIANTS).items()}
@@ -176,8 +188,8 @@ def _links(name: str) -> int:
 
 
 def chain_bench(record: dict[str, Any]) -> Bench:
-    """``latency`` or ``rate`` of ``what``: one warp and one chain, or many of both; the chains of
-    ``values`` different lanes where a record says so."""
+    """``latency`` or ``rate`` of ``what``: one warp and one chain, or many of both; lanes
+    start with so many ``different`` values where a record says so."""
     name = record.get("what") or record["instr"]
     kind, link = ("b32", DPX[name]) if name in DPX else (CHAINS | VARIANTS)[name]
     ilp, warps = int(record.get("ilp", 1)), int(record.get("warps", 1))
@@ -185,8 +197,12 @@ def chain_bench(record: dict[str, Any]) -> Bench:
     unroll = 16 if heavy else int(record.get("unroll", UNROLL))
     loop, rounds = _loop(kind, link, ilp, unroll), 8 if heavy else 16 * UNROLL // unroll
     rounds = int(record.get("rounds", rounds))
-    if "values" in record:  # so many different ones among the lanes
-        first = [f"rem.u32 %x{chain}, %x{chain}, {int(record['values'])};" for chain in range(ilp)]
+    if "different" in record:  # so many different ones among the lanes
+        if int(record["different"]) < 1:
+            raise ConfigError(f"different must be at least 1, not {record['different']}")
+        first = [
+            f"rem.u32 %x{chain}, %x{chain}, {int(record['different'])};" for chain in range(ilp)
+        ]
         loop = replace(loop, setup=[*loop.setup, *first])
     links = rounds * (unroll // ilp) * ilp * _links(name)
     if record["bench"] in ("latency", "dpx_latency"):

@@ -109,6 +109,7 @@ def atomic_lines(record: dict[str, Any]) -> Bench:
     return Bench(record, loop, ctas, 32 * warps, ROUNDS, "requests/clk", value,
                  words=32 * lines + 64)  # fmt: skip
 
+
 # what: (PTX at an address, register of the result, bytes a lane)
 ATOMICS = {
     "global_add": ("atom.global.add.u32 %v, [%p], 1;", "v", 4),

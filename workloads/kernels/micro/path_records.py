@@ -1,4 +1,4 @@
-"""Records of atomics, of ports that are full, of code that no cache holds, of copies and barriers."""
+"""Records of atomics, full ports, code that no cache holds, copies, barriers and mixed units."""
 
 from __future__ import annotations
 
@@ -17,6 +17,30 @@ def path_records() -> Iterator[Record]:
     yield from _code()
     yield from _copies()
     yield from _units()
+
+
+MIXED = ("hi_add", "hi_add_xor", "hi_lo", "hi_lo_lo", "wide_low", "wide_sum", "wide_adds")
+
+
+def unit_records() -> Iterator[Record]:
+    """What the suite ``sm_micro_units`` measures."""
+    for what in MIXED:
+        yield {"bench": "latency", "what": what}
+        for warps, ilp in ((1, 2), (4, 1), (8, 1), (8, 2), (16, 2)):
+            yield {"bench": "rate", "what": what, "warps": warps, "ilp": ilp}
+    for what in ("int32_popc", "mufu_sin", "mufu_rcp", "cvt_f64_f32", "cvt_f32_s32", "mufu_ex2"):
+        for warps, ilp in ((1, 1), (1, 4), (4, 4), (8, 1), (8, 4), (16, 4), (24, 4), (32, 1),
+                           (32, 2)):  # fmt: skip
+            yield {"bench": "rate", "what": what, "warps": warps, "ilp": ilp, "ends": 1}
+    for values in (1, 2, 4, 32):
+        yield {"bench": "latency", "what": "match_all", "different": values}
+        for what in ("match_all", "match_any"):
+            yield {"bench": "rate", "what": what, "different": values, "warps": 16, "ilp": 1}
+    for what, (_, result, _) in {**atomics.ATOMICS, **atomics.MORE_ATOMICS}.items():
+        if what.startswith("shared") and (result or "f32" in what):
+            for shape in ({}, {"group": 2}, {"group": 4}, {"group": 32}, {"lanes": 1},
+                          {"stride": 2}, {"stride": 8}):  # fmt: skip
+                yield {"bench": "atomic_latency", "what": what, **shape}
 
 
 def _atomics() -> Iterator[Record]:
@@ -121,4 +145,4 @@ def _units() -> Iterator[Record]:
         for warps, ilp in ((1, 1), (1, 4), (4, 1), (8, 1), (8, 4), (16, 2), (32, 1)):
             yield {"bench": "rate", "what": what, "warps": warps, "ilp": ilp}
     for values in (1, 2, 3, 4, 8, 16):
-        yield {"bench": "latency", "what": "match_any", "values": values}
+        yield {"bench": "latency", "what": "match_any", "different": values}

@@ -212,8 +212,8 @@ def tile_product(record: dict[str, Any]) -> Bench:
 
 
 def l2_map(record: dict[str, Any]) -> Bench:
-    """Every SM times a load of each of ``lines`` lines, ``stride`` bytes apart, that lie in L2: near
-    and far halves. ``keep`` SMs' clocks are kept as they are."""
+    """Every SM times a load of each of ``lines`` lines, ``stride`` bytes apart, that lie in L2:
+    near and far halves. ``keep`` SMs' clocks are kept as they are."""
     lines, stride = int(record.get("lines", 256)), int(record.get("stride", 4096 + 128))
     kept = int(record.get("keep", 0))
     results = lines * stride

@@ -151,6 +151,8 @@ def _execute(op: Any, g: Any, pc: Any, wb: Any, pb: Any, w: Any, n: Any, mask: A
         mem.addresses(g.R, g.code, pc, wb, mask, g.A)
         mem.address_space(g.R, g.P, g.code, pc, pb, g.A, mask)
     elif op >= col.PLOP3:
+        if op == col.MATCH:
+            warp.match_values(g.R, g.code, pc, wb, mask, g.A)
         dispatch.warp_wide(op, g.R, g.P, g.code, pc, wb, pb, g.W, w, g.T, mask, active)
     elif op >= col.FARITH:
         dispatch.floats(op, g.R, g.P, g.code, pc, wb, pb, mask)
@@ -192,7 +194,7 @@ def _run_warp(g: Any, log: Any, w: Any, budget: Any, force: Any) -> int:
             continue
         if tracing:
             touches = (op >= col.LOAD and op <= col.STSM) or (op >= col.SYNCS and op < col.BRA)
-            _record(log, w, pc, mask, g.A, touches or op == col.WGMMA)
+            _record(log, w, pc, mask, g.A, touches or op == col.WGMMA or op == col.MATCH)
         W[w, st.EXECUTED] += 1
         if result == FALLS:
             S[w, n, st.PC] = pc + 1

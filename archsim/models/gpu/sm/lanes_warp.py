@@ -110,6 +110,18 @@ def match(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> No
 
 
 @inner
+def match_values(R: Any, code: Any, pc: Any, wb: Any, mask: Any, A: Any) -> None:
+    """The values that ``MATCH`` compares, into ``A``: what it takes depends on how many differ."""
+    a = place(code[pc, _A], wb)
+    wide = 32 if code[pc, _SUB] & int64(2) else 0
+    for lane in range(32):
+        A[lane] = int64(-1)
+        if (mask >> uint32(lane)) & uint32(1):
+            high = int64(R[a + wide + lane]) & int64(0x7FFFFFFF) if wide else int64(0)
+            A[lane] = int64(R[a + lane]) + (high << int64(32))
+
+
+@inner
 def redux(R: Any, P: Any, code: Any, pc: Any, wb: Any, pb: Any, mask: Any) -> None:
     """``REDUX``: sum, extreme or bitwise reduction of the executing lanes to a uniform one."""
     a, sub = place(code[pc, _A], wb), code[pc, _SUB]

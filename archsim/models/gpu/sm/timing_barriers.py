@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from archsim.engine.jit import fused, inner
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
 from archsim.models.gpu.sm.timing_memory import NEVER
+from archsim.models.gpu.sm.timing_wide import MOST
 
 
 @fused
@@ -27,7 +30,7 @@ def row_of(w: ts.Work, s: ts.State, slot: int, record: int) -> int:
 
 
 @fused
-def set_next(w: ts.Work, s: ts.State, slot: int) -> None:
+def set_next(w: ts.Work, s: ts.State, K: Any, slot: int) -> None:
     """Earliest issue of the warp's next record from its stall and its scoreboards; its reason."""
     at = s.where[slot, ts.AT]
     if at >= s.where[slot, ts.END]:
@@ -38,6 +41,11 @@ def set_next(w: ts.Work, s: ts.State, slot: int) -> None:
     s.unit[slot] = w.table[pc, tt.QUEUED_UNIT]
     if s.unit[slot] == tt.TENSOR:
         t = max(t, s.warp[slot, ts.TENSOR_LAST])
+    back = w.table[pc, tt.FLAGS] >> tt.READS_WIDE_SHIFT & 7
+    if back:
+        t = max(t, s.warp[slot, ts.WIDE_DONE + (int(s.warp[slot, ts.WIDES]) - back) % MOST])
+    if w.table[pc, tt.FLAGS] & tt.FLAG_WIDE:
+        t += K[c.WIDE_NEXT_CYCLES]
     wait = w.table[pc, tt.WAIT]
     b = 0
     while wait:
@@ -52,7 +60,7 @@ def set_next(w: ts.Work, s: ts.State, slot: int) -> None:
 
 
 @inner
-def release(w: ts.Work, s: ts.State, sm: int, place: int, t: float) -> None:
+def release(w: ts.Work, s: ts.State, K: Any, sm: int, place: int, t: float) -> None:
     """All warps of the CTA have arrived at its barrier: they go on at ``t``."""
     s.held[sm, place, ts.ARRIVALS] = 0
     for i in range(w.warps):
@@ -60,7 +68,7 @@ def release(w: ts.Work, s: ts.State, sm: int, place: int, t: float) -> None:
         if s.where[slot, ts.CTA] >= 0 and s.warp[slot, ts.ARRIVED] == 1.0:
             s.warp[slot, ts.ARRIVED] = 0.0
             s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], t)
-            set_next(w, s, slot)
+            set_next(w, s, K, slot)
             s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
 
 
@@ -90,7 +98,7 @@ def grid_release(w: ts.Work, s: ts.State, K: Any) -> None:
         if s.warp[slot, ts.ARRIVED] == 2.0:
             s.warp[slot, ts.ARRIVED] = 0.0
             s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], latest)
-            set_next(w, s, slot)
+            set_next(w, s, K, slot)
             s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
 
 
@@ -113,7 +121,9 @@ def cluster_release(w: ts.Work, s: ts.State, K: Any, sm: int) -> None:
                 slot = s.slot_of[other, place, i]
                 if s.where[slot, ts.CTA] >= 0:
                     latest = max(latest, s.warp[slot, ts.WAITS])
-        extra = K[c.CLUSTER_BARRIER_CYCLES] + K[c.CLUSTER_BARRIER_WARP_CYCLES] * (w.warps - 1)
+        few = K[c.CLUSTER_BARRIER_CYCLES] + K[c.CLUSTER_BARRIER_WARP_CYCLES] * (w.warps - 1)
+        many = K[c.CLUSTER_BARRIER_MANY_CYCLES] + K[c.CLUSTER_BARRIER_QUEUE_CYCLES] * w.warps
+        extra = max(few, many) + K[c.CLUSTER_BARRIER_SIZE_CYCLES] * np.log2(w.cluster)
         for other in range(base, end):
             for i in range(w.warps):
                 slot = s.slot_of[other, place, i]
@@ -123,7 +133,7 @@ def cluster_release(w: ts.Work, s: ts.State, K: Any, sm: int) -> None:
                 if s.warp[slot, ts.ARRIVED] == 2.0:
                     s.warp[slot, ts.ARRIVED] = 0.0
                     s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], s.warp[slot, ts.WAITS])
-                    set_next(w, s, slot)
+                    set_next(w, s, K, slot)
                     s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
 
 
@@ -137,11 +147,11 @@ def arrive(w: ts.Work, s: ts.State, K: Any, slot: int, pc: int, t: float) -> Non
     live = s.held[sm, place, ts.LIVE]
     if s.held[sm, place, ts.ARRIVALS] >= live:
         wait = K[c.BARRIER_CYCLES] + K[c.BARRIER_WARP_CYCLES] * live
-        release(w, s, sm, place, t + wait)
+        release(w, s, K, sm, place, t + wait)
 
 
 @fused
-def give(w: ts.Work, s: ts.State, sm: int, event: int, t: float) -> None:
+def give(w: ts.Work, s: ts.State, K: Any, sm: int, event: int, t: float) -> None:
     """A contribution to a phase of an mbarrier at ``t``; the last one lets its waiters go on."""
     w.done[event] = max(w.done[event], t)
     w.pending[event] -= 1
@@ -160,7 +170,7 @@ def give(w: ts.Work, s: ts.State, sm: int, event: int, t: float) -> None:
                         s.warp[slot, ts.SB0 + barrier] = w.done[event] + w.table[pc, tt.LATENCY]
                     s.warp[slot, ts.ARRIVED] = 0.0
                     s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], w.done[event])
-                    set_next(w, s, slot)
+                    set_next(w, s, K, slot)
                     s.warp[slot, ts.REASON] = tt.BARRIER_WAIT
 
 
@@ -180,7 +190,7 @@ def mbarrier(
             at = max(at, s.warp[slot, ts.COPY_DONE] + K[c.COPY_CYCLES])
         for lane in range(32):
             if row[lane] >= 0 and (mask >> lane) & 1:
-                give(w, s, sm, row[lane], at)
+                give(w, s, K, sm, row[lane], at)
         return done
     for lane in range(32):
         if row[lane] < 0 or not (mask >> lane) & 1:

@@ -17,15 +17,18 @@ from __future__ import annotations
     CLUSTER_BARRIER_WARP_CYCLES, CALL_CYCLES, CONSTANT_PASS_CYCLES, SHARED_CAS_CYCLES,
     DSMEM_STORE_BYTES, DSMEM_SOURCE_BYTES, DSMEM_SPREAD, DSMEM_RING, BULK_INTERVAL_CYCLES,
     ATOMIC_SERIAL_CYCLES, ATOMIC_PORT_CYCLES, ATOMIC_PORT_BYTES, L2_SAME_CYCLES,
-    GENERIC_CYCLES, FETCH_CYCLES,
+    GENERIC_CYCLES, FETCH_CYCLES, COLD_FETCH_CYCLES,
+    WIDE_NEXT_CYCLES, WIDE_RESULT_CYCLES,
+    CLUSTER_BARRIER_MANY_CYCLES, CLUSTER_BARRIER_QUEUE_CYCLES, CLUSTER_BARRIER_SIZE_CYCLES,
+    MATCH_VALUE_CYCLES, MATCH_PASS_CYCLES,
     COPY_PASS_CYCLES, DIRTY_CYCLES, BULK_ROW_CYCLES, GRID_BARRIER_CYCLES,
     GRID_BARRIER_CTA_CYCLES, GRID_BARRIER_WARP_CYCLES, LEAD_TURNS, ROUND_TURNS, REFETCH_CYCLES,
     DSMEM_CROWD,
     DSMEM_ATOMIC_CYCLES, DSMEM_JOIN_CYCLES, DSMEM_REQUEST_CYCLES, DSMEM_ALONE_CYCLES,
     DSMEM_TURN_CYCLES, GPC_PORT_BYTES, PORT_REQUEST_CYCLES, STORE_BUFFER, COPY_L1, COPY_TAKE,
     COPY_COMMIT, SHARE, CTA_RATE, BANK_SLACK,
-) = range(78)  # fmt: skip
-COUNT = 78
+) = range(86)  # fmt: skip
+COUNT = 86
 
 FIELDS = (
     "l1_cycles", "l2_near_cycles", "l2_far_cycles", "hbm_cycles", "l2_port_bytes",
@@ -40,7 +43,10 @@ FIELDS = (
     "cluster_barrier_warp_cycles", "call_cycles", "constant_pass_cycles", "shared_cas_cycles",
     "dsmem_store_bytes", "dsmem_source_bytes", "dsmem_spread", "dsmem_ring",
     "bulk_interval_cycles", "atomic_serial_cycles", "atomic_port_cycles", "atomic_port_bytes",
-    "l2_same_cycles", "generic_cycles", "fetch_cycles",
+    "l2_same_cycles", "generic_cycles", "fetch_cycles", "cold_fetch_cycles",
+    "wide_next_cycles", "wide_result_cycles",
+    "cluster_barrier_many_cycles", "cluster_barrier_queue_cycles", "cluster_barrier_size_cycles",
+    "match_value_cycles", "match_pass_cycles",
     "copy_pass_cycles", "dirty_cycles", "bulk_row_cycles", "grid_barrier_cycles",
     "grid_barrier_cta_cycles", "grid_barrier_warp_cycles", "lead_turns", "round_turns",
     "refetch_cycles", "dsmem_crowd", "dsmem_atomic_cycles",

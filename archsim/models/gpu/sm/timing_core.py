@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from archsim.engine.jit import inlined, lean
+from archsim.engine.jit import fused, inlined, lean
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_state as ts
 from archsim.models.gpu.sm import timing_table as tt
+from archsim.models.gpu.sm.timing_fetch import LINE_SHIFT, next_line
 from archsim.models.gpu.sm.timing_issue import issue, retire, start_cta
 from archsim.models.gpu.sm.timing_memory import HBM_QUEUE, NEVER, Memory
 
@@ -76,14 +77,16 @@ def choose(s: ts.State, K: Any, q: int) -> None:
     s.pick[q, 0] = best_slot
 
 
-@inlined
-def _fetch(s: ts.State, K: Any, q: int, line: int) -> None:
-    """Issue slots that a line of code costs which is not in the cache, more where it replaces one:
-    a stream of new lines is fetched ahead."""
-    place = line % ts.CODE_LINES
-    if s.code[q, place] != line:
-        s.lost[q] += K[c.FETCH_CYCLES] if s.code[q, place] < 0 else K[c.REFETCH_CYCLES]
-        s.code[q, place] = line
+@fused
+def _fetch(w: ts.Work, s: ts.State, K: Any, slot: int, pc: int, t: float) -> None:
+    """A warp that comes to another line of code waits until it is there."""
+    at = s.where[slot, ts.AT]
+    if at >= s.where[slot, ts.END] or w.pc[at] >> LINE_SHIFT == pc >> LINE_SHIFT:
+        return
+    here = next_line(s.code, K, s.where[slot, ts.SM], slot, w.pc[at] >> LINE_SHIFT, t)
+    s.warp[slot, ts.READY] = max(s.warp[slot, ts.READY], here)
+    if s.next[slot] < here:
+        s.next[slot], s.warp[slot, ts.REASON] = here, tt.FETCH
 
 
 @inlined
@@ -149,11 +152,8 @@ def simulate(
         s.pick[q, 1] = slot
         late = s.bank[q] - t - K[c.BANK_SLACK]
         s.last[q] = t + 1.0 + max(0.0, np.floor(late))
-        _fetch(s, K, q, pc >> ts.CODE_SHIFT)
-        if s.lost[q] >= 1.0:
-            s.last[q] += 1.0
-            s.lost[q] -= 1.0
-            r.reasons[q, tt.FETCH] += 1.0
+        if s.code.lines > 0:
+            _fetch(w, s, K, slot, pc, t)
         if keep_events and r.event_count[0] < r.events.shape[0]:
             if unit == tt.FMA_ANY:
                 unit = tt.FMA_LITE if s.free[q, tt.FMA_LITE] != lite else tt.FMA_HEAVY

@@ -26,6 +26,7 @@ from archsim.models.gpu.sm.timing_barriers import (
 )
 from archsim.models.gpu.sm.timing_memory import NEVER, Memory
 from archsim.models.gpu.sm.timing_remote import bulk
+from archsim.models.gpu.sm.timing_wide import MOST
 
 
 @inner
@@ -56,7 +57,7 @@ def start_cta(
             s.served[q, unit] &= ~(1 << (slot - s.members[q, 0]))
         for k in range(2 * ts.RING):
             s.ring[slot, k // ts.RING, k % ts.RING] = 0.0
-        set_next(w, s, slot)
+        set_next(w, s, K, slot)
 
 
 @fused
@@ -97,10 +98,11 @@ def queue_up(w: ts.Work, s: ts.State, K: Any, q: int, slot: int, pc: int) -> Non
         return
     s.turn[q] += 1.0
     s.age[slot] = s.turn[q]
-    s.warp[slot, ts.TURNS] += 1.0
-    leads = s.warp[slot, ts.TURNS] >= (K[c.ROUND_TURNS] if goes_round else K[c.LEAD_TURNS])
+    counter = ts.ROUNDS if goes_round else ts.TURNS
+    s.warp[slot, counter] += 1.0
+    leads = s.warp[slot, counter] >= (K[c.ROUND_TURNS] if goes_round else K[c.LEAD_TURNS])
     if leads:
-        s.warp[slot, ts.TURNS] = 0.0
+        s.warp[slot, counter] = 0.0
         for other in range(first, first + s.members[q, 1]):
             if s.where[other, ts.CTA] >= 0 and s.warp[other, ts.BORN] > s.warp[slot, ts.BORN]:
                 leads = False
@@ -122,6 +124,10 @@ def _plain(w: ts.Work, s: ts.State, K: Any, q: int, slot: int, pc: int, t: float
     s.bank[q] = max(t, s.bank[q]) + max(1, even, odd)
     if row[tt.UNIT] == tt.FP64:  # it takes its operands as they are read
         s.free[q, tt.FP64] = max(s.free[q, tt.FP64], t + max(even, odd))
+    if row[tt.FLAGS] & tt.FLAG_WIDE:
+        wides = int(s.warp[slot, ts.WIDES])
+        s.warp[slot, ts.WIDE_DONE + wides % MOST] = t + K[c.WIDE_RESULT_CYCLES]
+        s.warp[slot, ts.WIDES] += 1.0
     if row[tt.UNIT] == tt.TENSOR:  # only the warp's next matrix instruction waits
         s.warp[slot, ts.TENSOR_LAST] = t + row[tt.COUNT]
     elif row[tt.COUNT] > 0:
@@ -134,10 +140,23 @@ def _plain(w: ts.Work, s: ts.State, K: Any, q: int, slot: int, pc: int, t: float
 
 
 @inner
+def _different(row: Any, mask: int) -> int:
+    """Different values among the lanes of ``mask``."""
+    count = 0
+    for lane in range(32):
+        fresh = (mask >> lane) & 1 == 1
+        for other in range(lane):
+            fresh = fresh and not ((mask >> other) & 1 and row[other] == row[lane])
+        count += fresh
+    return max(1, count)
+
+
+@inner
 def _asynchronous(
     w: ts.Work, s: ts.State, m: Memory, K: Any, q: int, slot: int, pc: int, t: float
 ) -> float:
-    """Cluster barriers, mbarriers, bulk copies, commit groups; returns the result's time."""
+    """Cluster barriers, mbarriers, bulk copies, commit groups, matches; returns the result's
+    time."""
     sm, place = s.where[slot, ts.SM], s.where[slot, ts.PLACE]
     record = s.where[slot, ts.AT] - 1
     kind, latency = w.table[pc, tt.KIND], w.table[pc, tt.LATENCY]
@@ -161,7 +180,7 @@ def _asynchronous(
             row, end = w.address[at], bulk(w, s, m, K, sm, w.address[at], t)
             for n in range(RANK_SLOTS, 32):
                 if row[n] >= 0:
-                    give(w, s, sm, row[n], end)
+                    give(w, s, K, sm, row[n], end)
             if row[3] < 0:
                 s.warp[slot, ts.STORES_DONE] = max(s.warp[slot, ts.STORES_DONE], end)
     elif kind == tt.MBAR_ARRIVE or kind == tt.MBAR_WAIT:
@@ -186,6 +205,12 @@ def _asynchronous(
         if n > 0:
             ready_at = s.ring[slot, 0, (n - 1) % ts.RING] + K[c.COPY_CYCLES]
             s.warp[slot, ts.READY] = max(ready, ready_at)
+    elif kind == tt.MATCH:
+        at, values = row_of(w, s, slot, record), 1
+        if at >= 0 and w.table[pc, tt.COUNT] == 0:
+            values = _different(w.address[at], int(w.mask[record]))
+        s.match[sm] = max(t, s.match[sm]) + K[c.MATCH_PASS_CYCLES] * values
+        done = max(done + K[c.MATCH_VALUE_CYCLES] * values, s.match[sm] + latency)
     elif kind == tt.FENCE:
         s.warp[slot, ts.READY] = max(t + K[c.FENCE_CYCLES], ready)
     return done
@@ -233,7 +258,7 @@ def issue(
     if s.warp[slot, ts.ARRIVED] > 0.0:
         s.next[slot] = NEVER
     else:
-        set_next(w, s, slot)
+        set_next(w, s, K, slot)
 
 
 @inner
@@ -248,7 +273,7 @@ def retire(w: ts.Work, s: ts.State, r: ts.Result, K: Any, slot: int, t: float) -
     live = s.held[sm, place, ts.LIVE]
     if live > 0:
         if s.held[sm, place, ts.ARRIVALS] >= live:
-            release(w, s, sm, place, t + K[c.BARRIER_CYCLES])
+            release(w, s, K, sm, place, t + K[c.BARRIER_CYCLES])
         return
     first = sm - sm % w.cluster
     last_sm = min(first + w.cluster, s.held.shape[0])

@@ -239,7 +239,7 @@ def _replay(
     home, gates = sample.ports(device.gpcs(used), simulated, k["gpc_port_bytes"])
     l1 = carve_out(device, bytes_used)
     memory = mem.new_memory(sms, l1, _table_bits(store, arrays), region, fresh, home, gates)
-    new = ts.new_state(sms, resident, work.warps)
+    new = ts.new_state(sms, resident, work.warps, len(kernel.instructions))
     begin = np.zeros((sms, resident))
     if not together:
         for place in range(resident):

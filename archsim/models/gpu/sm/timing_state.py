@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archsim.models.gpu.sm import timing_table as tt
+from archsim.models.gpu.sm.timing_fetch import Code, new_code
 
 # Columns of WARP (float64): one row a warp slot.
 (
     READY, REASON, SB0, MARK0, COPY_DONE, TENSOR_LAST, ARRIVED, WAITS, TENSOR_DONE, STORES_DONE,
 ) = (0, 1, 2, 8, 14, 15, 16, 17, 18, 19)  # fmt: skip
-EVENT, BORN, TURNS, CAME, YIELDED, COPY_GROUP = 20, 21, 22, 23, 24, 25
-WARP_COLUMNS = 26
+EVENT, BORN, TURNS, CAME, YIELDED, COPY_GROUP, ROUNDS = 20, 21, 22, 23, 24, 25, 26
+WIDES, WIDE_DONE = 27, 28  # of the last four products with an upper half
+WARP_COLUMNS = 32
 RING = 8  # commit groups of cp.async and wgmma that are remembered
-CODE_LINES, CODE_SHIFT = 120, 4  # the instruction cache: lines of 16 instructions
 QUEUE = 64  # remembered entries of a sub-core's memory queue
 
 # Columns of WHERE (int64): what a slot holds and where it is.
@@ -70,10 +71,9 @@ class State(NamedTuple):
     ``best`` float64 candidate time, ``bank`` and ``turn`` float64; ``pick`` int64[subs, 2]
     candidate, last slot; ``served`` int64[subs, 2] slots that the special functions and the tensor
     core have served this round, bit by bit; ``take`` float64 from when its registers take what is
-    loaded; ``port`` float64 of wgmma operands; ``code`` int64[subs, CODE_LINES] cached lines;
-    ``lost`` float64 issue slots lost to fetches. By SM: ``held`` int64[sms, resident, 4];
-    ``tma`` float64[sms] next free time of the TMA engine; ``dsmem``
-    float64[sms, 2] ports that give and take, ``peer`` int64[sms, 2] their last partners;
+    loaded; ``port`` float64 of wgmma operands; ``code`` the instruction caches. By SM: ``held``
+    int64[sms, resident, 4]; ``tma`` and ``match`` float64[sms] next free times of the TMA engine
+    and of the unit that compares values; ``dsmem`` float64[sms, 2] ports that give and take, ``peer`` int64[sms, 2] their last partners;
     ``atomics`` float64[sms, 2] next free times for remote atomics of the two parts of its shared
     memory, ``source`` int64[sms, 2] who sent the last, ``mixed`` float64[sms, 2] until when several
     do;
@@ -103,10 +103,10 @@ class State(NamedTuple):
     port: Any
     held: Any
     tma: Any
+    match: Any
     dsmem: Any
     peer: Any
-    code: Any
-    lost: Any
+    code: Code
     atomics: Any
     source: Any
     mixed: Any
@@ -146,8 +146,9 @@ def quarter(place: int, warp: int, warps: int) -> int:
     return (warp + (place * warps if warps % 4 else 0)) % 4
 
 
-def new_state(sms: int, resident: int, warps: int) -> State:
-    """Idle SMs that hold ``resident`` CTAs of ``warps`` warps each."""
+def new_state(sms: int, resident: int, warps: int, instructions: int = 0) -> State:
+    """Idle SMs that hold ``resident`` CTAs of ``warps`` warps each of a program of so many
+    ``instructions``."""
     subs = sms * 4
     rows = [[quarter(p, i, warps) for i in range(warps)] for p in range(resident)]
     members = np.zeros((subs, 2), np.int64)
@@ -170,8 +171,8 @@ def new_state(sms: int, resident: int, warps: int) -> State:
         np.zeros(subs), np.zeros(subs), np.zeros(subs), np.zeros(subs),
         np.full((subs, 2), -1, np.int64), np.zeros((subs, 2), np.int64), np.zeros(subs),
         np.zeros(subs), np.zeros((sms, resident, 4), np.int64),
-        np.zeros(sms), np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64),
-        np.full((subs, CODE_LINES), -1, np.int64), np.zeros(subs),
+        np.zeros(sms), np.zeros(sms), np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64),
+        new_code(sms, slots, instructions),
         np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64), np.zeros((sms, 2)),
         np.zeros(sms, np.int64), np.zeros(sms), np.zeros(sms, np.int64), np.zeros(tt.UNITS),
         np.zeros(512, np.int64), np.zeros(512, np.int64), np.zeros((4, 160), np.int64),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from archsim.frontend import Instruction, Kernel
 from archsim.frontend.instruction import Kind, Operand
+from archsim.models.gpu.sm.timing_wide import is_wide, readers
 
 # Columns of the table.
 (
@@ -26,7 +27,8 @@ PORT, LOAD_A = EVEN, ODD  # of wgmma, in tenths of a clock
     PLAIN, LOAD, STORE, ATOMIC, REDUCE, SHARED_LOAD, SHARED_STORE, SHARED_ATOMIC, CONSTANT, SHUFFLE,
     COPY_ASYNC, COPY_COMMIT, SCOREBOARD_WAIT, BULK, MBAR_ARRIVE, MBAR_WAIT, BARRIER, CLUSTER_ARRIVE,
     CLUSTER_WAIT, FENCE, EXIT, CLOCK, WGMMA, WGMMA_WAIT, NOTHING,
-) = range(25)  # fmt: skip
+    MATCH,
+) = range(26)  # fmt: skip
 
 # Units of a sub-core.
 FMA_HEAVY, FMA_LITE, ALU, FP64, XU, TENSOR, MIO, UNIFORM, BRANCH, NONE, FMA_ANY = range(11)
@@ -48,6 +50,7 @@ REASONS = (
 
 FLAG_VOLATILE_L1, FLAG_GENERIC, FLAG_LOCAL, FLAG_COMMIT = 1, 2, 4, 8  # FLAGS bits
 FLAG_CALL, FLAG_FLOAT, FLAG_CAS, FLAG_YIELD = 16, 32, 64, 128
+FLAG_WIDE, READS_WIDE_SHIFT = 1 << 12, 13  # from there on: which of the last wide products it reads
 
 _FMA = frozenset(["FFMA", "FMUL", "FADD", "FSWZADD", "HFMA2", "HADD2", "HMUL2"])
 _HEAVY = frozenset(["IMAD", "IDP", "IDP4A", "FFMA32I"])
@@ -81,7 +84,8 @@ def table(kernel: Kernel, latencies: dict[str, float]) -> NDArray[np.int32]:
     """int32[instructions, COLUMNS]; ``latencies`` holds the device's constants by name."""
     rows = np.zeros((len(kernel.instructions), COLUMNS), np.int32)
     before: dict[int, int] = {}
-    for row, item in zip(rows, kernel.instructions, strict=True):
+    waiting = readers(kernel.instructions)
+    for n, (row, item) in enumerate(zip(rows, kernel.instructions, strict=True)):
         control = item.control
         row[STALL] = control.stall_cycles
         row[WRITE], row[READ], row[WAIT] = (
@@ -89,6 +93,7 @@ def table(kernel: Kernel, latencies: dict[str, float]) -> NDArray[np.int32]:
         )  # fmt: skip
         _classify(row, item, latencies)
         row[FLAGS] |= FLAG_YIELD if control.yields else 0
+        row[FLAGS] |= waiting.get(n, 0) << READS_WIDE_SHIFT
         before = _banks(row, item, before)
         row[QUEUED_UNIT] = NONE if row[KIND] == WGMMA else row[UNIT]
     return rows
@@ -113,22 +118,23 @@ def _classify(row: NDArray[np.int32], item: Instruction, latencies: dict[str, fl
     elif op == "VIADD":
         row[UNIT] = FMA_LITE
     elif op in _HEAVY:
-        double = bool({"HI", "WIDE"} & set(item.modifiers))
+        double = is_wide(item)
         row[UNIT], row[INTERVAL] = FMA_HEAVY, (4 if double else 2) * TENTHS
         row[LATENCY] = short + 3 * double
-        if "WIDE" in item.modifiers:
-            row[COUNT] = item.control.stall_cycles + latencies["wide_cycles"]
+        row[FLAGS] |= FLAG_WIDE if double else 0
     elif op in _DOUBLE:
         row[UNIT], row[LATENCY] = FP64, short
         row[INTERVAL] = int(TENTHS * latencies["fp64_interval_cycles"])
     elif op in _XU:
         wide = "F64" in item.modifiers or "64" in item.modifiers
-        row[UNIT], row[INTERVAL] = XU, int(TENTHS * latencies["xu_interval_cycles"])
+        name = "xu_wide_interval_cycles" if wide else "xu_interval_cycles"
+        row[UNIT], row[INTERVAL] = XU, int(TENTHS * latencies[name])
         row[LATENCY] = latencies["xu_wide_cycles" if wide else "xu_cycles"]
     elif op in ("REDUX", "CREDUX"):
         row[UNIT], row[INTERVAL], row[LATENCY] = XU, 8 * TENTHS, latencies["redux_cycles"]
     elif op == "MATCH":
-        row[LATENCY] = latencies["match_cycles"]
+        row[KIND], row[UNIT], row[LATENCY] = MATCH, NONE, latencies["match_cycles"]
+        row[COUNT] = "ALL" in item.modifiers
     elif op in ("VOTE", "VOTEU", "R2UR", "ELECT"):
         row[LATENCY] = latencies["vote_cycles"]
     elif op in _BRANCH:

@@ -15,6 +15,7 @@ Rows of the address pool, ``int64[32]``, -1 where a lane takes no part:
 - local memory: byte offsets in the thread's local memory; indexed constants: in their bank;
 - bulk copies (``UBLKCP``, ``UTMALDG``…): lane 0 global address, lane 1 shared address, lane 2
   bytes, lane 3 the mbarrier's shared address, else -1;
+- ``MATCH``: the value of each lane;
 - ``HGMMA``: lane 0 and 1 the matrix descriptors of A and B (A: -1 when it lies in registers).
 
 Cost: 12 bytes a record (14 while recording) and 256 bytes a row; about 76 bytes a warp
