@@ -137,9 +137,10 @@ class SmTiming(Group):
         "clk", minimum=0, doc="each further word of an indexed load from a constant bank"
     )
     shared_cas_cycles: Constant = constant(
-        "clk",
-        minimum=0,
-        doc="compare-and-swap in shared memory; half of it for each lane of a word",
+        "clk", minimum=0, doc="a pass of a compare-and-swap in shared memory"
+    )
+    shared_spin_cycles: Constant = constant(
+        "clk", minimum=0, doc="further latency a pass of one that may fail and spins"
     )
     dsmem_store_bytes: Constant = constant(
         "B/clk", above=0, doc="stores of one SM to another's shared memory, loads if it gives none"

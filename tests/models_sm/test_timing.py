@@ -16,7 +16,7 @@ from archsim.app.sm_device import sm_device
 from archsim.cli import main
 from archsim.errors import ConfigError
 from archsim.frontend import load_numba
-from archsim.models.gpu.sm import timing_access, timing_sample, timing_table
+from archsim.models.gpu.sm import timing_access, timing_sample, timing_shared, timing_table
 from archsim.models.gpu.sm.timing_launch import time_launch
 
 ROW = np.arange(32, dtype=np.int64)
@@ -44,8 +44,8 @@ def wavefronts(size: int, row: Any) -> int:
     scratch = np.zeros((4, 160), np.int64)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("_fullest_bank", "_paired"):
-            patch.setattr(timing_access, name, getattr(timing_access, name).py_func)
-        return int(timing_access.shared_passes.py_func(row, ALL, size, scratch))
+            patch.setattr(timing_shared, name, getattr(timing_shared, name).py_func)
+        return int(timing_shared.shared_passes.py_func(row, ALL, size, scratch))
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from archsim.models.gpu.sm.lanes_integer import place
 
 _D, _C, _SUB, _MODS, _WIDTH = col.D, col.C, col.SUB, col.MODS, col.WIDTH
 ADD, MIN, MAX, INC, DEC, AND, OR, XOR, EXCH, CAS, POPC, CAST = range(12)
+SPIN = 512  # of the column SUB
 _U32, _S32, _U64, _S64, _F32, _F64, _F16X2, _BF16X2, _F32X2, _F32X4 = range(10)
 
 
@@ -117,14 +118,29 @@ def _vector_add(R: Any, M32: Any, d: Any, c: Any, at: Any, lane: Any, words: Any
 
 @inner
 def atomic(R: Any, code: Any, pc: Any, wb: Any, M32: Any, Q: Any, mask: Any) -> None:
-    """``ATOM*`` and ``RED*``: each executing lane in turn; the register gets the old value."""
+    """``ATOM*`` and ``RED*``: each executing lane in turn; the register gets the old value.
+
+    A compare-and-swap that spins fails where a lane before has taken the bank of shared memory (of
+    8 bytes each half of the warp has its own turn).
+    """
     d, c, s = place(code[pc, _D], wb), place(code[pc, _C], wb), place(code[pc, _MODS], wb)
     sub, width = code[pc, _SUB], code[pc, _WIDTH]
     kind, number, ftz = sub & int64(15), (sub >> 4) & int64(15), sub & int64(256)
+    spins, taken = (sub & SPIN) != int64(0), uint32(0)
     for lane in range(32):
+        if lane == 16 and width == 8:
+            taken = uint32(0)
         if not (mask >> uint32(lane)) & uint32(1):
             continue
         at = Q[lane] >> 2
+        if spins:
+            bank = uint32(1) << uint32(at & int64(31))
+            if taken & bank:
+                R[d + lane] = uint32(0)
+                if width == 8:
+                    R[d + 32 + lane] = uint32(0)
+                continue
+            taken |= bank
         if number >= _F32X2:
             _vector_add(R, M32, d, c, at, lane, width >> 2, ftz)
         elif width == 8:

@@ -72,6 +72,7 @@ def _atomic(builder: Builder, item: Instruction) -> None:
     number = _atomic_type(item)
     row[col.OP], row[col.WIDTH] = col.ATOM, _TYPE_BYTES[number]
     row[col.SUB] = kind + (number << 4) + (("FTZ" in item.modifiers) << 8)
+    row[col.SUB] += (item.opcode == "ATOMS" and "SPIN" in item.modifiers) << 9
     place = next(n for n, o in enumerate(item.operands) if o.kind is Kind.MEMORY)
     registers = [o for o in item.operands[:place] if not is_predicate(o)]
     if registers:

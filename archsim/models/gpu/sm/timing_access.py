@@ -1,4 +1,4 @@
-"""Memory instructions: bank conflicts, coalescing, and the way to L1, L2 and other SMs."""
+"""Memory instructions: coalescing, and the way to shared memory, L1, L2 and other SMs."""
 
 from __future__ import annotations
 
@@ -16,67 +16,7 @@ from archsim.models.gpu.sm.timing_atomic import l2_atomic
 from archsim.models.gpu.sm.timing_barriers import hold, row_of
 from archsim.models.gpu.sm.timing_memory import LANES, LINE, SECTOR, Ints, Memory
 from archsim.models.gpu.sm.timing_remote import is_remote, remote, remote_atomic
-
-
-@fused
-def _fullest_bank(row: Ints, mask: int, words: int, first: int, last: int, scratch: Ints) -> int:
-    """Most different words of one bank that the lanes from ``first`` to before ``last`` ask for."""
-    first_word, count, extra = scratch[0], scratch[1], scratch[2]
-    most, extras = 0, 0  # extra: second and later words of the banks
-    for bank in range(32):
-        count[bank] = 0
-    for lane in range(first, last):
-        if row[lane] < 0 or not (mask >> lane) & 1:
-            continue
-        for k in range(words):
-            word = row[lane] // 4 + k
-            bank = word & 31
-            if count[bank] == 0:
-                count[bank], first_word[bank] = 1, word
-                most = max(most, 1)
-            elif first_word[bank] != word:
-                fresh = True
-                for i in range(extras):
-                    if extra[i] == word:
-                        fresh = False
-                        break
-                if fresh and extras < 160:
-                    extra[extras] = word
-                    extras += 1
-                    count[bank] += 1
-                    most = max(most, count[bank])
-    return most
-
-
-@fused
-def _paired(row: Ints, mask: int, first: int, last: int, apart: int) -> bool:
-    """Whether all lanes name the address of the lane whose number differs by the bit ``apart``."""
-    for lane in range(first, last):
-        other = lane ^ apart
-        if (mask >> lane) & (mask >> other) & 1 and row[lane] != row[other]:
-            return False
-    return True
-
-
-@fused
-def shared_passes(row: Ints, mask: int, size: int, scratch: Ints) -> int:
-    """Wavefronts of a shared-memory access of ``size`` bytes a lane.
-
-    All lanes of 4 bytes go together, as often as the fullest bank has different words. Lanes of 8
-    bytes go in two halves, of 16 in four quarters; two neighbouring ones join where every lane
-    shares its address with its neighbour, or with the lane after its neighbour
-    (``load_pattern`` records). ``scratch`` is int64[4, 160].
-    """
-    words, group = max(1, size // 4), max(1, min(LANES, 2 * LINE // size))
-    passes = 0
-    for first in range(0, LANES, group):
-        last, half = first + group, group // 2
-        if size <= 4 or _paired(row, mask, first, last, 1) or _paired(row, mask, first, last, 2):
-            passes += _fullest_bank(row, mask, words, first, last, scratch)
-        else:
-            passes += _fullest_bank(row, mask, words, first, first + half, scratch)
-            passes += _fullest_bank(row, mask, words, first + half, last, scratch)
-    return max(1, passes)
+from archsim.models.gpu.sm.timing_shared import shared_atomic, shared_passes
 
 
 @fused
@@ -156,22 +96,128 @@ def _words(row: Ints, mask: int, seen: Ints) -> int:
 
 
 @fused
-def _shared_atomic(
-    K: Any, row: Ints, mask: int, size: int, flags: int, passes: int
-) -> tuple[float, float]:
-    """(clocks of the pipe, clocks to the result) of an atomic in shared memory."""
-    if flags & tt.FLAG_CAS:  # lanes that want one word go one after the other
-        most = 1
-        for lane in range(LANES):
-            if row[lane] < 0 or not (mask >> lane) & 1:
-                continue
-            same = 0
-            for other in range(lane + 1):
-                same += ((mask >> other) & 1) and row[other] == row[lane]
-            most = max(most, same)
-        busy = K[c.SHARED_CAS_CYCLES] * (passes - 1 + most / 2 + 0.5)
-        return busy, K[c.SHARED_ATOMIC_CYCLES] + busy
-    return passes, K[c.SHARED_ATOMIC_CYCLES] + K[c.SHARED_PASS_CYCLES] * (passes - 1)
+def _own_window(
+    w: ts.Work, s: ts.State, K: Any, sm: int, kind: int, row: Ints, mask: int, t: float
+) -> tuple[int, int, int, float, float]:
+    """(kind, lanes, CTA's rank or -1 or -2, clocks of the pipe, when done) of generic addresses.
+
+    What names the own shared memory becomes an access to it; lanes of an atomic that name other
+    SMs' are sent on their way, those that are left are of the own.
+    """
+    rank, busy, done = _window_rank(row), 1.0, t
+    atomic = kind == tt.ATOMIC or kind == tt.REDUCE
+    if atomic and rank >= 0 and is_remote(row, mask, sm % w.cluster):
+        mask, busy, done = remote_atomic(w, s, K, sm, row, mask, t)
+        kind = tt.SHARED_ATOMIC if mask else tt.NOTHING
+    elif rank == sm % w.cluster:
+        kind = tt.SHARED_ATOMIC if atomic else tt.SHARED_LOAD
+        done += K[c.GENERIC_CYCLES]
+    return kind, mask, rank, busy, done
+
+
+@fused
+def _constant(K: Any, row: Ints, mask: int, seen: Ints, t: float) -> tuple[float, float]:
+    """(clocks of the pipe, when done) of a load from a constant bank by index."""
+    busy = 1.0 + (_words(row, mask, seen) - 1) * K[c.CONSTANT_PASS_CYCLES]
+    return busy, t + K[c.CONSTANT_CYCLES] + busy - 1.0
+
+
+@fused
+def _sectors(
+    m: Memory, K: Any, sm: int, kind: int, flags: int, count: int, sectors: Ints, cover: Ints,
+    t: float, step: float,
+) -> float:  # fmt: skip
+    """When the last of the ``count`` sectors is there, or written; one goes each ``step``."""
+    done = t
+    for i in range(count):
+        at = t + np.floor(step * i)
+        if kind == tt.STORE:
+            back = mem.l2_write(m, K, sm, sectors[i], cover[i] >= SECTOR, at)
+        elif flags & tt.FLAG_VOLATILE_L1:
+            back = mem.l2_read(m, K, sm, sectors[i], at)
+        else:
+            back = mem.l1_read(m, K, sm, sectors[i], at)
+        done = max(done, back)
+    return done
+
+
+@fused
+def _through_l1(
+    w: ts.Work, s: ts.State, m: Memory, K: Any, q: int, slot: int, pc: int, row: Ints, mask: int,
+    turn: float, accept: float,
+) -> tuple[float, float]:  # fmt: skip
+    """(clocks of the pipe, when done) of a load, store or copy of global memory."""
+    sm, kind, size, flags = (
+        q // 4,
+        w.table[pc, tt.KIND],
+        w.table[pc, tt.BYTES],
+        w.table[pc, tt.FLAGS],
+    )
+    count, looked = coalesce(row, mask, size, s.sectors, s.cover)
+    busy = max(looked * K[c.LINE_CYCLES], count * 0.25)
+    copies = kind == tt.COPY_ASYNC and not flags & tt.FLAG_VOLATILE_L1
+    if copies:
+        busy += K[c.COPY_PASS_CYCLES]
+        if s.warp[slot, ts.COPY_GROUP] <= s.where[slot, ts.COPY_GROUPS]:  # the group's first
+            busy += K[c.COPY_COMMIT]
+            s.warp[slot, ts.COPY_GROUP] = s.where[slot, ts.COPY_GROUPS] + 1
+    port = m.port[sm]
+    done = _sectors(m, K, sm, kind, flags, count, s.sectors, s.cover, accept, busy / count)
+    if kind == tt.STORE:
+        busy += max(0.0, m.out[sm] - turn - busy - K[c.STORE_BUFFER])
+    elif m.port[sm] != port:
+        m.port[sm] += K[c.PORT_REQUEST_CYCLES]
+    if copies:
+        done += K[c.COPY_L1]
+        s.take[q] = accept + K[c.COPY_TAKE]
+    if kind == tt.LOAD:
+        wide = max(1.0, size * LANES / LINE)
+        done += (min(wide, looked) - 1.0) * (K[c.SHARED_PASS_CYCLES] - 1.0)
+    return busy, done
+
+
+@fused
+def _served(
+    w: ts.Work, s: ts.State, m: Memory, K: Any, q: int, slot: int, record: int, turn: float,
+    accept: float,
+) -> tuple[float, float, float]:  # fmt: skip
+    """(clocks of the pipe, when done, clocks of the registers) of a memory instruction."""
+    pc, sm, place = w.pc[record], q // 4, row_of(w, s, slot, record)
+    kind, size, flags = w.table[pc, tt.KIND], w.table[pc, tt.BYTES], w.table[pc, tt.FLAGS]
+    mask, rank, busy, done = int(w.mask[record]), -1, 1.0, accept
+    take = K[c.SHARED_PASS_CYCLES] * max(1.0, size * LANES / LINE)
+    if kind == tt.SHUFFLE:
+        return 1.0, accept + K[c.SHUFFLE_CYCLES] + w.table[pc, tt.LATENCY], 0.0
+    if place < 0 or mask == 0:
+        late = K[c.CONSTANT_CYCLES] if kind == tt.CONSTANT else K[c.SHARED_CYCLES]
+        return 1.0, accept + late, 0.0 if kind == tt.CONSTANT else take
+    row = w.address[place]
+    if flags & tt.FLAG_GENERIC:
+        kind, mask, rank, busy, done = _own_window(w, s, K, sm, kind, row, mask, accept)
+    if kind == tt.CONSTANT:
+        busy, done = _constant(K, row, mask, s.scratch[0], accept)
+        take = 0.0
+    elif kind == tt.SHARED_ATOMIC:
+        took, wait, take = shared_atomic(K, row, mask, size, flags, s.scratch)
+        m.count[mem.SHARED_PASSES] += int(took)
+        busy, done = max(busy, took), max(done, accept + wait)
+    elif kind == tt.SHARED_LOAD or kind == tt.SHARED_STORE:
+        busy = shared_passes(row, mask, size, s.scratch)
+        m.count[mem.SHARED_PASSES] += int(busy)
+        done += K[c.SHARED_CYCLES] + K[c.SHARED_PASS_CYCLES] * (busy - 1)
+    elif flags & tt.FLAG_LOCAL or rank == -2:  # a word of all lanes is a line: other words, others
+        busy = _words(row, mask, s.scratch[0]) * max(1.0, size / 4.0)
+        done = accept + K[c.L1_CYCLES] + busy - 1.0
+    elif rank >= 0 and kind != tt.NOTHING:
+        load, moved = kind == tt.LOAD or kind == tt.ATOMIC, _lanes(mask) * size
+        busy, done = max(1.0, moved / 128.0), remote(w, s, K, sm, rank, moved, accept, load)
+    elif kind == tt.ATOMIC or kind == tt.REDUCE:
+        busy, done = l2_atomic(
+            m, K, sm, row, mask, accept, kind == tt.ATOMIC, flags, size, s.scratch[0]
+        )
+    elif kind != tt.NOTHING:
+        busy, done = _through_l1(w, s, m, K, q, slot, pc, row, mask, turn, accept)
+    return busy, done, take
 
 
 @fused
@@ -180,89 +226,15 @@ def memory(
 ) -> float:
     """Result time of a memory instruction that issues at ``t``; queues and caches move on."""
     pc = w.pc[record]
-    kind, size, flags = w.table[pc, tt.KIND], w.table[pc, tt.BYTES], w.table[pc, tt.FLAGS]
-    sm = q // 4
+    kind, barrier, sm = w.table[pc, tt.KIND], w.table[pc, tt.READ], q // 4
     turn = max(t + K[c.MIO_CYCLES], m.lsu[sm])
     accept = max(turn, s.take[q])  # what waits for its registers keeps no other from the pipe
-    mask, place = int(w.mask[record]), row_of(w, s, slot, record)
-    done, busy = accept, 1.0
-    rank, extra, wide = -1, 0.0, max(1.0, size * LANES / LINE)
-    if flags & tt.FLAG_GENERIC and place >= 0 and mask != 0:
-        rank = _window_rank(w.address[place])
-        atomic = kind == tt.ATOMIC or kind == tt.REDUCE
-        if atomic and rank >= 0 and is_remote(w.address[place], mask, sm % w.cluster):
-            mask, busy, done = remote_atomic(w, s, K, sm, w.address[place], mask, accept)
-            kind = tt.SHARED_ATOMIC if mask else tt.NOTHING
-        elif rank == sm % w.cluster:  # its own shared memory
-            kind = tt.SHARED_ATOMIC if atomic else tt.SHARED_LOAD
-            extra = K[c.GENERIC_CYCLES]
-    if kind == tt.NOTHING:
-        pass  # all its lanes have gone to other SMs
-    elif kind == tt.SHUFFLE:
-        done = accept + K[c.SHUFFLE_CYCLES] + w.table[pc, tt.LATENCY]
-    elif kind == tt.CONSTANT:
-        passes = _words(w.address[place], mask, s.scratch[0]) if place >= 0 else 1
-        busy = 1.0 + (passes - 1) * K[c.CONSTANT_PASS_CYCLES]
-        done = accept + K[c.CONSTANT_CYCLES] + busy - 1.0
-    elif place < 0 or mask == 0:
-        done = accept + K[c.SHARED_CYCLES]
-    elif kind == tt.SHARED_LOAD or kind == tt.SHARED_STORE or kind == tt.SHARED_ATOMIC:
-        passes = shared_passes(w.address[place], mask, size, s.scratch)
-        m.count[mem.SHARED_PASSES] += passes
-        if kind == tt.SHARED_ATOMIC:
-            took, wait = _shared_atomic(K, w.address[place], mask, size, flags, passes)
-            busy, done = max(busy, took), max(done, accept + wait)
-        else:
-            busy = passes
-            done = accept + extra + K[c.SHARED_CYCLES] + K[c.SHARED_PASS_CYCLES] * (passes - 1)
-    elif (
-        flags & tt.FLAG_LOCAL or rank == -2
-    ):  # a word of all lanes is a line: lanes at other words need others
-        busy = _words(w.address[place], mask, s.scratch[0]) * max(1.0, size / 4.0)
-        done = accept + K[c.L1_CYCLES] + busy - 1.0
-    elif rank >= 0:
-        load, moved = kind == tt.LOAD or kind == tt.ATOMIC, _lanes(mask) * size
-        done = remote(w, s, K, sm, rank, moved, accept, load)
-        busy = max(1.0, moved / 128.0)
-    elif kind == tt.ATOMIC or kind == tt.REDUCE:
-        returns = kind == tt.ATOMIC
-        busy, done = l2_atomic(
-            m, K, sm, w.address[place], mask, accept, returns, flags, size, s.scratch[0]
-        )
-    else:
-        sectors, cover = s.sectors, s.cover
-        count, looked = coalesce(w.address[place], mask, size, sectors, cover)
-        busy = max(looked * K[c.LINE_CYCLES], count * 0.25)
-        if kind == tt.COPY_ASYNC and not flags & tt.FLAG_VOLATILE_L1:
-            busy += K[c.COPY_PASS_CYCLES]
-            if s.warp[slot, ts.COPY_GROUP] <= s.where[slot, ts.COPY_GROUPS]:  # the group's first
-                busy += K[c.COPY_COMMIT]
-                s.warp[slot, ts.COPY_GROUP] = s.where[slot, ts.COPY_GROUPS] + 1
-        step, port = busy / count, m.port[sm]
-        for i in range(count):
-            at = accept + np.floor(step * i)
-            if kind == tt.STORE:
-                back = mem.l2_write(m, K, sm, sectors[i], cover[i] >= SECTOR, at)
-            elif flags & tt.FLAG_VOLATILE_L1:
-                back = mem.l2_read(m, K, sm, sectors[i], at)
-            else:
-                back = mem.l1_read(m, K, sm, sectors[i], at)
-            done = max(done, back)
-        if kind == tt.STORE:
-            busy += max(0.0, m.out[sm] - turn - busy - K[c.STORE_BUFFER])
-        elif m.port[sm] != port:
-            m.port[sm] += K[c.PORT_REQUEST_CYCLES]
-        if kind == tt.COPY_ASYNC and not flags & tt.FLAG_VOLATILE_L1:
-            done += K[c.COPY_L1]
-            s.take[q] = accept + K[c.COPY_TAKE]
-        if kind == tt.LOAD:
-            done += (min(wide, looked) - 1.0) * (K[c.SHARED_PASS_CYCLES] - 1.0)
+    busy, done, take = _served(w, s, m, K, q, slot, record, turn, accept)
     if kind != tt.SHUFFLE and kind != tt.CONSTANT and kind != tt.COPY_ASYNC:
-        s.take[q] = accept + K[c.SHARED_PASS_CYCLES] * wide
+        s.take[q] = accept + take
     m.lsu[sm] = turn + busy
     s.mio[q, s.mio_at[q] & (ts.QUEUE - 1)] = accept + busy - K[c.MIO_CYCLES]
     s.mio_at[q] += 1
-    barrier = w.table[pc, tt.READ]
     if barrier < 6:
         hold(s, slot, barrier, accept + busy + K[c.READ_RELEASE_CYCLES], 0.0)
     return done

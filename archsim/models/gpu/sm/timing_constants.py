@@ -26,9 +26,9 @@ from __future__ import annotations
     DSMEM_CROWD,
     DSMEM_ATOMIC_CYCLES, DSMEM_JOIN_CYCLES, DSMEM_REQUEST_CYCLES, DSMEM_ALONE_CYCLES,
     DSMEM_TURN_CYCLES, GPC_PORT_BYTES, PORT_REQUEST_CYCLES, STORE_BUFFER, COPY_L1, COPY_TAKE,
-    COPY_COMMIT, SHARE, CTA_RATE, BANK_SLACK,
-) = range(86)  # fmt: skip
-COUNT = 86
+    COPY_COMMIT, SHARED_SPIN_CYCLES, SHARE, CTA_RATE, BANK_SLACK,
+) = range(87)  # fmt: skip
+COUNT = 87
 
 FIELDS = (
     "l1_cycles", "l2_near_cycles", "l2_far_cycles", "hbm_cycles", "l2_port_bytes",
@@ -52,6 +52,6 @@ FIELDS = (
     "refetch_cycles", "dsmem_crowd", "dsmem_atomic_cycles",
     "dsmem_join_cycles", "dsmem_request_cycles", "dsmem_alone_cycles", "dsmem_turn_cycles",
     "gpc_port_bytes", "port_request_cycles", "store_buffer_cycles",
-    "copy_l1_cycles", "copy_take_cycles", "copy_commit_cycles",
+    "copy_l1_cycles", "copy_take_cycles", "copy_commit_cycles", "shared_spin_cycles",
 )  # fmt: skip
 """Fields of a device file in the order of the vector."""

@@ -243,6 +243,9 @@ def issue(
         n, at = r.clock_count[0], t
         if record > 0 and w.table[w.pc[record - 1], tt.KIND] == tt.BARRIER:
             at = s.warp[slot, ts.CAME] + 1.0  # a barrier blocks from the next instruction on
+            for i in range(6):
+                if (w.table[pc, tt.WAIT] >> i) & 1:
+                    at = max(at, s.warp[slot, ts.SB0 + i])
         if n < r.clocks.shape[0]:
             r.clocks[n, 0], r.clocks[n, 1] = s.where[slot, ts.INDEX], at
             r.clocks[n, 2] = s.where[slot, ts.CTA]

@@ -51,6 +51,7 @@ REASONS = (
 FLAG_VOLATILE_L1, FLAG_GENERIC, FLAG_LOCAL, FLAG_COMMIT = 1, 2, 4, 8  # FLAGS bits
 FLAG_CALL, FLAG_FLOAT, FLAG_CAS, FLAG_YIELD = 16, 32, 64, 128
 FLAG_WIDE, READS_WIDE_SHIFT = 1 << 12, 13  # from there on: which of the last wide products it reads
+FLAG_SILENT, FLAG_SPIN, FLAG_COUNT = 256, 512, 1024  # atomics in shared memory
 
 _FMA = frozenset(["FFMA", "FMUL", "FADD", "FSWZADD", "HFMA2", "HADD2", "HMUL2"])
 _HEAVY = frozenset(["IMAD", "IDP", "IDP4A", "FFMA32I"])
@@ -140,6 +141,8 @@ def _classify(row: NDArray[np.int32], item: Instruction, latencies: dict[str, fl
     elif op in _BRANCH:
         row[UNIT] = BRANCH
         row[FLAGS] |= FLAG_CALL if op in ("CALL", "RET", "BRX", "JMX") else 0
+        if op == "BREAK":  # taken or not
+            row[COUNT] = item.control.stall_cycles + latencies["call_cycles"]
     elif op.startswith("U") and op != "UNPACK":
         row[UNIT], row[LATENCY] = UNIFORM, latencies["uniform_cycles"]
     else:
@@ -152,7 +155,9 @@ def _special(row: NDArray[np.int32], item: Instruction, latencies: dict[str, flo
     row[UNIT], row[INTERVAL] = NONE, TENTHS
     if op in _MEMORY:
         row[KIND], row[UNIT] = _MEMORY[op], MIO
-        row[BYTES] = next((_SIZES[m] for m in item.modifiers if m in _SIZES), 4)
+        row[BYTES] = next(
+            (_SIZES[m] for m in item.modifiers if m in _SIZES), 8 if "F64" in mods else 4
+        )
         if op in ("LDSM", "STSM"):
             row[COUNT] = next((int(m) for m in item.modifiers if m in ("2", "4")), 1)
             row[BYTES] = 4 * row[COUNT]
@@ -163,6 +168,11 @@ def _special(row: NDArray[np.int32], item: Instruction, latencies: dict[str, flo
         row[FLAGS] |= (
             FLAG_FLOAT if any(m.startswith(("F16", "F32", "F64", "BF16")) for m in mods) else 0
         )
+        if op == "ATOMS":
+            silent = item.operands[0].kind is Kind.REGISTER and item.operands[0].index == 255
+            row[FLAGS] |= FLAG_SILENT if silent else 0
+            row[FLAGS] |= FLAG_SPIN if "SPIN" in mods else 0
+            row[FLAGS] |= FLAG_COUNT if "POPC" in mods else 0
         row[LATENCY] = latencies["constant_cycles"] if op == "LDC" else 0
         if op == "SHFL" and "IDX" in mods:  # the lane comes from a register
             row[LATENCY] = 2
