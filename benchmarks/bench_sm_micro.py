@@ -43,7 +43,7 @@ NOT_IN_RECORD = (
     "each",
     "spans",
 )
-NOT_PREDICTED = ("l2_map", "l2_port", "placement", "progress", "residency", "turns")
+NOT_PREDICTED = ("l2_map", "placement", "progress", "residency", "turns")
 CLOCK, LATENCY, RATE, DSMEM = 1.0, 0.03, 0.04, 0.05
 
 

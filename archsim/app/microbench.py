@@ -23,8 +23,10 @@ from archsim.errors import ArchsimError, ConfigError
 # Footprints that decide nothing in the simulator, which has no pages: smaller ones run sooner.
 _SMALLER = {"global": 16 << 20, "dram": 64 << 20, "dram_write": 64 << 20}
 _STEADY = ("dram", "dram_write")  # long enough on the GPU that start and end do not count
-_MEASURED_ONLY = ("l2_map", "l2_port", "placement", "progress", "residency", "turns")
+_MEASURED_ONLY = ("l2_map", "placement", "progress", "residency", "turns")
 """What needs a card: places of CTAs on it, and notes of clocks or addresses of their own."""
+_WHOLE_WORDS = 40 << 20
+"""SMs that share L2 or device memory are not alike: all of them run up to this much data."""
 WGMMA_ROUNDS = 16
 _CHOICES = {
     ("wgmma", "operands"): ("ss", "rs"),
@@ -78,7 +80,7 @@ def read_list(file: Path) -> list[dict[str, Any]]:
     return data
 
 
-def _checked(record: dict[str, Any], **more: int) -> Any:
+def _checked(record: dict[str, Any], **more: Any) -> Any:
     """The `Bench` of a record that can be predicted, None for a pair of SMs; else ConfigError."""
     from workloads.kernels.micro import build
 
@@ -103,35 +105,54 @@ def predict(record: dict[str, Any], model: Any) -> dict[str, Any]:
     bench = _checked(record)
     if bench is None:
         return {**record, "predicted": _pair(record), "unit": "clk"}
+    ports = None
+    if record["bench"] == "l2_port":
+        ports = _ports(record["on"])
+        bench = _checked(record, on=list(range(len(ports))), by="ctaid")
     try:
-        value = _simulate(bench, model)
+        value = _simulate(bench, model, ports)
     except ValueError as error:  # a launch that no SM can take
         raise ConfigError(str(error)) from error
     if record.get("what") in _STEADY and record["bench"] == "bandwidth":
         twice = int(record.get("bytes", _SMALLER[record["what"]])) * 2
-        more = _simulate(_checked(record, bytes=twice), model)
-        value = 1 / (2 / more - 1 / value)  # what the second half of twice the bytes takes
+        longer = _checked(record, bytes=twice)
+        rounds = longer.rounds - bench.rounds  # what the rest of a longer run takes
+        value = rounds / (longer.rounds / _simulate(longer, model) - bench.rounds / value)
     if record["bench"] == "wgmma_throughput":
         value *= model.constants["wgmma_clock_hz"] / model.clock_hz
     return {**record, "predicted": round(value, 4), "unit": bench.unit}
 
 
-def _pair(record: dict[str, Any]) -> float:
-    """Latency between two SMs from the card's measured floorplan."""
+def _floorplan() -> tuple[dict[str, Any], dict[Any, list[Any]]]:
+    """What was measured of the card, and the row of each SM."""
     from importlib import resources
 
     text = (resources.files("workloads.measured") / "h200_floorplan.json").read_text()
     plan = json.loads(text)
-    rows = {row[0]: row for row in plan["sms"]}
+    return plan["meta"], {row[0]: row for row in plan["sms"]}
+
+
+def _ports(sms: list[int]) -> Any:
+    """The port to L2 of each SM."""
+    meta, rows = _floorplan()
+    for sm in sms:
+        if sm not in rows:
+            raise ConfigError(f"on must name SMs of the floorplan, not {sm!r}")
+    return np.array([meta["port_groups"][rows[sm][2]] for sm in sms], np.int64)
+
+
+def _pair(record: dict[str, Any]) -> float:
+    """Latency between two SMs from the card's measured floorplan."""
+    meta, rows = _floorplan()
     ends = (record.get("sm_from"), record.get("sm_to"))
     for sm in ends:
         if not isinstance(sm, int) or sm not in rows:
             raise ConfigError(f"sm_from and sm_to must be SMs of the floorplan, not {sm!r}")
-    base = float(plan["meta"]["base_cycles"])
+    base = float(meta["base_cycles"])
     return base + float(rows[ends[0]][3]) + float(rows[ends[1]][4])
 
 
-def _simulate(bench: Any, model: Any) -> float:
+def _simulate(bench: Any, model: Any, ports: Any = None) -> float:
     """Run the bench's kernel through the simulator and read its value off the clocks."""
     from archsim.frontend import load_numba
     from archsim.models.gpu.sm.timing_launch import time_launch
@@ -152,7 +173,8 @@ def _simulate(bench: Any, model: Any) -> float:
     found = time_launch(
         kernel, (ctas,), (bench.threads,), (clocks, data, rounds, bench.arg), model,
         cluster=bench.cluster, dynamic_smem_bytes=bench.smem_bytes,
-        exact=bench.unit == "B/clk",  # SMs that share L2 are not alike
+        exact=bench.unit == "B/clk" or (bench.value_in_time and bench.words <= _WHOLE_WORDS),
+        ports=ports,
     )  # fmt: skip
     table = _clock_table(found.clocks, -(-bench.threads // 32))
     scale = rounds / bench.rounds

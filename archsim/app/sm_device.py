@@ -24,6 +24,12 @@ def _gpcs(name: str, sms: int, what: str = "gpc_sms") -> tuple[int, ...]:
     return tuple(2 * (tpcs // GPCS + (n < tpcs % GPCS)) for n in range(GPCS))
 
 
+def _port_halves() -> tuple[int, ...]:
+    """The half of the card that each GPC's port to L2 lies on, of the measured card."""
+    plan = json.loads((resources.files("workloads.measured") / "h200_floorplan.json").read_text())
+    return tuple(plan["meta"]["port_halves"])
+
+
 def sm_device(reference: str) -> Any:
     """The `SmDevice` of a device name or file; ConfigError where it has no ``sm_timing``."""
     from archsim.config.gpu import GpuDevice
@@ -49,4 +55,5 @@ def sm_device(reference: str) -> Any:
         constants={name: float(getattr(timing, name)) for name in names},
         gpc_sms=_gpcs(device.name, int(device.sm_count)),
         port_sms=_gpcs(device.name, int(device.sm_count), "port_sms"),
+        port_halves=_port_halves(),
     )

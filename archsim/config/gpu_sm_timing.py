@@ -26,7 +26,10 @@ class SmTiming(Group):
     )
     hbm_bytes: Constant = constant("B/clk", above=0, doc="device memory at the boost clock")
     hbm_write_fraction: Constant = constant(
-        "1", minimum=0, maximum=1, doc="share of written bytes that HBM takes within the kernel"
+        "1", minimum=0, maximum=1, doc="share of written bytes that leave L2 before it is full"
+    )
+    hbm_write_factor: Constant = constant(
+        "1", minimum=0, doc="what a written byte takes of device memory, of a read one"
     )
     atomic_cycles: Constant = constant("clk", minimum=0, doc="latency of an atomic that returns")
     atomic_word_cycles: Constant = constant(
@@ -247,6 +250,7 @@ class SmTiming(Group):
     )
     dsmem_turn_cycles: Constant = constant("clk", minimum=0, doc="the same where several SMs send")
     gpc_port_bytes: Constant = constant("B/clk", above=0, doc="reads of all SMs of a GPC from L2")
+    gpc_write_bytes: Constant = constant("B/clk", above=0, doc="writes of all SMs of a GPC to L2")
     port_request_cycles: Constant = constant(
         "clk", minimum=0, doc="what a load instruction takes of its SM's port beside its bytes"
     )
@@ -261,6 +265,21 @@ class SmTiming(Group):
     )
     copy_commit_cycles: Constant = constant(
         "clk", minimum=0, doc="what a group of cp.async through L1 takes of the load-store pipe"
+    )
+    l2_held_share: Constant = constant(
+        "1",
+        minimum=0,
+        maximum=1,
+        doc="replies of L2 that wait behind those for full ports of their half",
+    )
+    l2_held_cycles: Constant = constant(
+        "clk", minimum=0, doc="what may wait for the ports of a half before others are held up"
+    )
+    l2_keep_bytes: Constant = constant(
+        "B", minimum=0, doc="what L2 keeps of the bytes that it takes in"
+    )
+    bulk_request_bytes: Constant = constant(
+        "B/clk", above=0, doc="what the TMA engine of an SM asks for"
     )
     store_buffer_cycles: Constant = constant(
         "clk", minimum=0, doc="stores before an SM's port to L2, in its clocks, that keep no other"

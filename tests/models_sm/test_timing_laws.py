@@ -77,7 +77,7 @@ def test_a_target_of_several_senders_is_slower() -> None:
 
 def _in_python(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("hash_of", "place_of", "crowd_of", "make_room", "_uniform", "_region",
-                 "_l2_cycles", "_from_l2"):  # fmt: skip
+                 "_l2_cycles", "_held", "_leaves", "_from_l2"):  # fmt: skip
         for module in (mem, timing_atomic):
             if hasattr(module, name):
                 plain = getattr(getattr(mem, name), "py_func", getattr(mem, name))
@@ -88,7 +88,9 @@ def _in_python(monkeypatch: pytest.MonkeyPatch) -> None:
 def _memory(home: list[int], bits: int = 12) -> mem.Memory:
     gates = np.full(max(home) + 1, DEVICE.constants["gpc_port_bytes"])
     alone = np.zeros(1, np.int64), np.array([[1.0, 0.0]])
-    return mem.new_memory(len(home), 1 << 17, bits, *alone, np.array(home, np.int64), gates)
+    return mem.new_memory(
+        len(home), 1 << 17, bits, *alone, np.array(home, np.int64), gates, np.arange(len(gates))
+    )
 
 
 def _read(home: list[int], sectors: list[Any]) -> float:
@@ -151,7 +153,8 @@ def test_the_first_ctas_crowd_one_gpc() -> None:
     assert tuple(np.bincount(DEVICE.gpcs(132))) == DEVICE.port_sms
     # one SM of each TPC first: the first GPC has four idle TPCs left (records of 48 and 100 CTAs)
     assert np.bincount(DEVICE.gpcs(48))[0] == 12 and np.bincount(DEVICE.gpcs(100))[0] == 16
-    home, rates = sample.ports(DEVICE.gpcs(16), [0, 9], 636.0)
+    home, rates, side = sample.ports(DEVICE.gpcs(16), [0, 9], 636.0, DEVICE.port_halves)
+    assert (side == -1).all()  # of ports that stand for several
     assert rates[home].tolist() == [636.0 / 9, 636.0]  # a crowded SM and one alone in its GPC
 
 
@@ -295,3 +298,50 @@ def test_banks_read_a_register_once_and_the_reuse_cache_lasts() -> None:
 def test_records_that_cannot_be_predicted(record: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         predict(record, DEVICE)
+
+
+def test_whole_256_bytes_lie_in_one_half_of_l2(monkeypatch: pytest.MonkeyPatch) -> None:
+    _in_python(monkeypatch)
+    memory = _memory([0, 1])  # SMs of both halves
+    middle = (K[c.L2_NEAR_CYCLES] + K[c.L2_FAR_CYCLES]) / 2
+    far = np.array([[mem._l2_cycles(memory, K, sm, 8 * n) >= middle for n in range(512)]
+                    for sm in (0, 1)])  # fmt: skip
+    next_line = [mem._l2_cycles(memory, K, 0, 8 * n + 4) >= middle for n in range(512)]
+    assert (far[0] == next_line).all() and (far[0] != far[1]).all()
+    kilobytes = far[0].reshape(-1, 4)
+    assert ((kilobytes[:, 0] == kilobytes[:, 2]) & (kilobytes[:, 1] == kilobytes[:, 3])).all()
+    assert 0.4 < (kilobytes[:, 0] == kilobytes[:, 1]).mean() < 0.6 and 0.4 < far[0].mean() < 0.6
+
+
+def test_a_full_port_holds_up_others_of_its_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    _in_python(monkeypatch)
+    memory = _memory([0, 1, 2])
+    memory.side[:] = (0, 0, 1)
+    memory.gate[0] = 1000.0 + K[c.L2_HELD_CYCLES]
+    same, other = ([mem._held(memory, K, gpc, n, 500.0) for n in range(500)] for gpc in (1, 2))
+    held = sum(until > 500.0 for until in same)
+    assert held == pytest.approx(500 * K[c.L2_HELD_SHARE], rel=0.2) and max(same) <= 1000.0
+    assert max(other) == 0.0
+    memory.gate[1] = memory.gate[0]  # as long a wait for its own port
+    assert max(mem._held(memory, K, 1, n, 500.0) for n in range(500)) == 0.0
+
+
+def test_writes_of_a_gpc_share_its_port_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    _in_python(monkeypatch)
+    memory = _memory([0])
+    late = mem._leaves(memory, K, 0, 5000.0)
+    assert mem._leaves(memory, K, 0, 0.0) < 1.0 < late  # a later one that was seen first is no wait
+    last = [mem._leaves(memory, K, 0, 9000.0) for _ in range(1000)][-1] - 9000.0
+    assert last == pytest.approx(1000 * mem.SECTOR / K[c.GPC_WRITE_BYTES])
+
+
+def test_l2_forgets_what_it_cannot_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    _in_python(monkeypatch)
+    small = K.copy()
+    small[c.L2_KEEP_BYTES] = 64 * 512
+    for sectors, misses in ((800, 400), (2000, 2000)):  # 64 bytes a miss; both are read twice
+        memory = _memory([0])
+        for t in (0.0, 1e6):
+            for n in range(sectors):
+                mem.l2_read.py_func(memory, small, 0, n, t + n)
+        assert misses <= memory.count[mem.L2_MISSES] < 1.01 * misses

@@ -11,6 +11,7 @@ from workloads.kernels.micro.memory import SMS
 from workloads.kernels.micro.text import Loop, registers
 
 WINDOW, ROUNDS, ALONE_BYTES = 64 << 10, 64, 120 << 10
+SM_NAMES = {"smid": "smid", "ctaid": "ctaid.x"}
 LOADS = {"v4": ("v4.u32", 16), "u32": ("u32", 4)}
 # lane's offset in bytes, of loads of {w} bytes
 PATTERNS = {
@@ -28,11 +29,11 @@ PATTERNS = {
 def l2_port(record: dict[str, Any]) -> Bench:
     """Reads of the SMs ``on`` alone, a CTA each: ``reach`` bytes that all share (``share``: all)
     or each has for itself (own), as often as 64 windows of 64 KB; the sum of their bytes a clock
-    in the second pass, when all of it lies in L2."""
+    in the second pass, when all of it lies in L2. ``by`` ctaid: CTAs of these numbers instead."""
     on = [int(sm) for sm in record["on"]]
     threads, reach = int(record.get("threads", 1024)), int(record.get("bytes", 1 << 19))
     kind, size = LOADS[record.get("load", "v4")]
-    own = record.get("share", "all") == "own"
+    own, by = record.get("share", "all") == "own", record.get("by", "smid")
     step = threads * size
     unroll = max(1, min(4, WINDOW // step))
     window = unroll * step
@@ -40,7 +41,7 @@ def l2_port(record: dict[str, Any]) -> Bench:
     table = (len(on) if own else 1) * reach + window
     target = "{{%v{0}, %v{1}, %v{2}, %v{3}}}" if size == 16 else "%v{0}"
     setup = [
-        "mov.u32 %k, %smid;", "mul.wide.u32 %at, %k, 4;", "add.u64 %at, %data, %at;",
+        f"mov.u32 %k, %{SM_NAMES[by]};", "mul.wide.u32 %at, %k, 4;", "add.u64 %at, %data, %at;",
         f"add.u64 %at, %at, {table};", "ld.global.u32 %k, [%at];", "setp.eq.u32 %idle, %k, 0;",
         "@%idle exit;", "sub.u32 %k, %k, 1;", f"mul.wide.u32 %at, %k, {7 * window};",
         f"and.b64 %at, %at, {reach - 1};", f"mul.wide.u32 %o, %k, {reach if own else 0};",
@@ -76,7 +77,7 @@ def l2_port(record: dict[str, Any]) -> Bench:
                          for s, w, c in zip(sms, warm, cold, strict=True)]}  # fmt: skip
 
     return Bench(
-        record, loop, SMS, threads, rounds, "B/clk",
+        record, loop, SMS if by == "smid" else len(on), threads, rounds, "B/clk",
         lambda clocks, us: float(passes(clocks, 2)[1].mean()) * len(on),
         words=table // 4 + 256, fill=fill, smem_bytes=ALONE_BYTES, extra={"read": read},
     )  # fmt: skip

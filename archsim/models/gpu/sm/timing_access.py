@@ -162,7 +162,8 @@ def _through_l1(
             busy += K[c.COPY_COMMIT]
             s.warp[slot, ts.COPY_GROUP] = s.where[slot, ts.COPY_GROUPS] + 1
     port = m.port[sm]
-    done = _sectors(m, K, sm, kind, flags, count, s.sectors, s.cover, accept, busy / count)
+    step = 0.0 if copies else busy / count  # a copy's sectors come together
+    done = _sectors(m, K, sm, kind, flags, count, s.sectors, s.cover, accept, step)
     if kind == tt.STORE:
         busy += max(0.0, m.out[sm] - turn - busy - K[c.STORE_BUFFER])
     elif m.port[sm] != port:

@@ -86,7 +86,7 @@ def l2_atomic(
             busy = K[c.ATOMIC_SERIAL_CYCLES] * most
         part = max(K[c.ATOMIC_PORT_CYCLES], sectors * SECTOR / K[c.ATOMIC_PORT_BYTES])
         m.port[sm] = max(t, m.port[sm]) + part
-        make_room(m)
+        make_room(m, K)
         slot = place_of(m, lines[i] * 4)
         if m.cell[slot, 0] < 0:
             m.count[USED] += 1

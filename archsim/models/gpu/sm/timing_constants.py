@@ -8,7 +8,7 @@ from __future__ import annotations
 
 (
     L1_CYCLES, L2_NEAR_CYCLES, L2_FAR_CYCLES, HBM_CYCLES, L2_PORT_BYTES, L2_WRITE_PORT_BYTES,
-    L2_BYTES, L2_WRITE_BYTES, HBM_BYTES, HBM_WRITE_FRACTION, ATOMIC_CYCLES, ATOMIC_WORD_CYCLES,
+    L2_BYTES, L2_WRITE_BYTES, HBM_BYTES, HBM_WRITE_FACTOR, ATOMIC_CYCLES, ATOMIC_WORD_CYCLES,
     ATOMIC_LINE_CYCLES, SHARED_CYCLES, SHARED_PASS_CYCLES, SHUFFLE_CYCLES, SHARED_ATOMIC_CYCLES,
     MIO_CYCLES, MIO_ENTRIES, LINE_CYCLES, BARRIER_CYCLES, BARRIER_WARP_CYCLES, BRANCH_CYCLES,
     CLUSTER_BARRIER_CYCLES, DSMEM_CYCLES, DSMEM_PORT_BYTES, BULK_CYCLES, BULK_ISSUE_CYCLES,
@@ -26,13 +26,14 @@ from __future__ import annotations
     DSMEM_CROWD,
     DSMEM_ATOMIC_CYCLES, DSMEM_JOIN_CYCLES, DSMEM_REQUEST_CYCLES, DSMEM_ALONE_CYCLES,
     DSMEM_TURN_CYCLES, GPC_PORT_BYTES, PORT_REQUEST_CYCLES, STORE_BUFFER, COPY_L1, COPY_TAKE,
-    COPY_COMMIT, SHARED_SPIN_CYCLES, SHARE, CTA_RATE, BANK_SLACK,
-) = range(87)  # fmt: skip
-COUNT = 87
+    COPY_COMMIT, SHARED_SPIN_CYCLES, L2_HELD_SHARE, L2_HELD_CYCLES,
+    L2_KEEP_BYTES, BULK_REQUEST_BYTES, GPC_WRITE_BYTES, HBM_WRITE_FRACTION, SHARE, CTA_RATE, BANK_SLACK,
+) = range(93)  # fmt: skip
+COUNT = 93
 
 FIELDS = (
     "l1_cycles", "l2_near_cycles", "l2_far_cycles", "hbm_cycles", "l2_port_bytes",
-    "l2_write_port_bytes", "l2_bytes", "l2_write_bytes", "hbm_bytes", "hbm_write_fraction",
+    "l2_write_port_bytes", "l2_bytes", "l2_write_bytes", "hbm_bytes", "hbm_write_factor",
     "atomic_cycles", "atomic_word_cycles", "atomic_line_cycles", "shared_cycles",
     "shared_pass_cycles", "shuffle_cycles", "shared_atomic_cycles", "mio_cycles", "mio_entries",
     "line_cycles", "barrier_cycles", "barrier_warp_cycles", "branch_cycles",
@@ -53,5 +54,7 @@ FIELDS = (
     "dsmem_join_cycles", "dsmem_request_cycles", "dsmem_alone_cycles", "dsmem_turn_cycles",
     "gpc_port_bytes", "port_request_cycles", "store_buffer_cycles",
     "copy_l1_cycles", "copy_take_cycles", "copy_commit_cycles", "shared_spin_cycles",
+    "l2_held_share", "l2_held_cycles", "l2_keep_bytes", "bulk_request_bytes",
+    "gpc_write_bytes", "hbm_write_fraction",
 )  # fmt: skip
 """Fields of a device file in the order of the vector."""

@@ -28,7 +28,8 @@ MOST_TABLE_BITS = 22  # of the table of L2's sectors
 @dataclass(frozen=True, slots=True)
 class SmDevice:
     """What the timing needs of a device: limits, clock, the constants by name and the SMs of each
-    GPC (empty: one), those that take clusters and those that share a port to L2."""
+    GPC (empty: one), those that take clusters and those that share a port to L2; the half of the
+    card that each port lies on."""
 
     name: str
     sms: int
@@ -42,6 +43,7 @@ class SmDevice:
     constants: dict[str, float]
     gpc_sms: tuple[int, ...] = ()
     port_sms: tuple[int, ...] = ()
+    port_halves: tuple[int, ...] = ()
 
     def gpcs(self, used: int) -> NDArray[np.int64]:
         """GPC of the SM that each of the first ``used`` CTAs goes to: the first ones to GPC 0, the
@@ -125,9 +127,12 @@ def carve_out(device: SmDevice, shared: int) -> int:
 def time_launch(
     kernel: Any, grid: Any, block: Any, args: tuple[Any, ...], device: SmDevice, *,
     cluster: int = 1, dynamic_smem_bytes: int = 0, exact: bool = False, keep_events: int = 0,
-    begin_together: bool = False,
+    begin_together: bool = False, ports: NDArray[np.int64] | None = None,
 ) -> LaunchTiming:  # fmt: skip
-    """Execute a sample of the launch's CTAs, replay them and compose the kernel's time."""
+    """Execute a sample of the launch's CTAs, replay them and compose the kernel's time.
+
+    ``ports``: port to L2 of the SM that each CTA runs on, where it is not where the card puts it.
+    """
     loaded = execute.load(kernel, args)
     shape, threads = execute.shape(grid, "grid"), execute.shape(block, "block")
     total = shape[0] * shape[1] * shape[2]
@@ -158,8 +163,8 @@ def time_launch(
                          total if loaded.cooperative else cluster, exact,
                          crowded=used < device.sms)  # fmt: skip
     return _replay(chosen, store, loaded, lanes, held, device, total, used, cluster,
-                   dynamic_smem_bytes, keep_events, begin_together,
-                   _arrays(loaded, args))  # fmt: skip
+                   dynamic_smem_bytes, keep_events, begin_together, _arrays(loaded, args),
+                   device.gpcs(used) if ports is None else ports)  # fmt: skip
 
 
 def constants(device: SmDevice, share: float, cta_cycles: float) -> NDArray[np.float64]:
@@ -167,7 +172,7 @@ def constants(device: SmDevice, share: float, cta_cycles: float) -> NDArray[np.f
     K = np.zeros(c.COUNT)
     for i, name in enumerate(c.FIELDS):
         K[i] = device.constants[name]
-    for i in (c.L2_BYTES, c.L2_WRITE_BYTES, c.HBM_BYTES):
+    for i in (c.L2_BYTES, c.L2_WRITE_BYTES, c.HBM_BYTES, c.L2_KEEP_BYTES):
         K[i] *= share
     K[c.SHARE] = share
     K[c.CTA_RATE] = cta_cycles
@@ -222,7 +227,7 @@ def _work(
 def _replay(
     plan: sample.Plan, store: TraceStore, kernel: Kernel, lanes: int, held: Occupancy,
     device: SmDevice, total: int, used: int, cluster: int, dynamic: int, keep_events: int,
-    together: bool, arrays: NDArray[np.int64],
+    together: bool, arrays: NDArray[np.int64], places: NDArray[np.int64],
 ) -> LaunchTiming:  # fmt: skip
     sms = len(plan.queues)
     k = device.constants
@@ -236,9 +241,9 @@ def _replay(
     plan.order = order
     region, fresh = sample.sharing(plan, store, used, total, arrays, device.l2_bytes)
     simulated = [queue[0] % used if queue else 0 for queue in plan.queues]
-    home, gates = sample.ports(device.gpcs(used), simulated, k["gpc_port_bytes"])
+    home, gates, side = sample.ports(places, simulated, k["gpc_port_bytes"], device.port_halves)
     l1 = carve_out(device, bytes_used)
-    memory = mem.new_memory(sms, l1, _table_bits(store, arrays), region, fresh, home, gates)
+    memory = mem.new_memory(sms, l1, _table_bits(store, arrays), region, fresh, home, gates, side)
     new = ts.new_state(sms, resident, work.warps, len(kernel.instructions))
     begin = np.zeros((sms, resident))
     if not together:

@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 
 SECTOR, LINE, LANES, SLICES = 32, 128, 32, 96
 WAITING = 1 << 14  # sectors before its port that a GPC tells apart
+HALF_SEED = 30  # an array's first kilobytes lie in halves as on the card (`l2_map`)
 NEVER = 1e300
 
 
@@ -39,9 +40,11 @@ class Memory(NamedTuple):
     make theirs at the same time, so that all wait for HBM; ``owner`` int64[size] the SM that
     writes a line of the table (-1: none, -2: several, and so the SMs outside the sample, too);
     ``home`` int64[sms] the GPC of an SM, ``gate`` float64[gpcs] next free time of a GPC's port to
-    L2 and ``gate_bytes`` float64[gpcs] its bytes a clock; ``wait`` float64[gpcs, size, 4]: a sector
-    that a GPC asked for, when it passes the port and when it arrives. What belongs together lies in
-    one cache line of the machine that simulates.
+    L2, ``gate_out`` float64[gpcs, 2] the latest write seen there and the clocks of writes before it
+    then, ``gate_bytes`` float64[gpcs] its bytes a clock; ``side`` int64[gpcs] the half of the
+    card that a port lies on (-1: ports that stand for several, which hold up nobody); ``wait``
+    float64[gpcs, size, 4]: a sector that a GPC asked for, when it passes the port and when it
+    arrives. What belongs together lies in one cache line of the machine that simulates.
     """
 
     l1_tag: Any
@@ -59,11 +62,14 @@ class Memory(NamedTuple):
     owner: Any
     home: Any
     gate: Any
+    gate_out: Any
     gate_bytes: Any
+    side: Any
     wait: Any
 
 
-L2_QUEUE, HBM_QUEUE, ATOMIC_QUEUE = 0, 1, 2
+L2_QUEUE, HBM_QUEUE, ATOMIC_QUEUE, TAKEN, FORGOT = range(5)
+"""Of ``shared``; the last are the bytes that L2 has taken in, now and when it last forgot all."""
 (
     L1_HITS, L1_MISSES, L2_HITS, L2_MISSES, READ_BYTES, WRITE_BYTES, ATOMICS, SHARED_PASSES,
     HBM_READ, HBM_WRITE, USED,
@@ -72,7 +78,7 @@ L2_QUEUE, HBM_QUEUE, ATOMIC_QUEUE = 0, 1, 2
 
 def new_memory(
     sms: int, l1_bytes: int, table_bits: int, region: Ints, fresh: Floats, home: Ints,
-    gate_bytes: Floats,
+    gate_bytes: Floats, side: Ints,
 ) -> Memory:  # fmt: skip
     """Empty caches and idle queues."""
     gpcs = len(gate_bytes)
@@ -84,7 +90,7 @@ def new_memory(
         np.full((1 << table_bits, 2), -1.0), np.zeros(16, np.int64),
         np.zeros(2 * SLICES), region, fresh,
         np.full(1 << table_bits, -1, np.int64), home, np.zeros(gpcs),
-        gate_bytes, np.full((gpcs, WAITING, 4), -1.0),
+        np.zeros((gpcs, 2)), gate_bytes, side, np.full((gpcs, WAITING, 4), -1.0),
     )  # fmt: skip
 
 
@@ -107,12 +113,14 @@ def place_of(m: Memory, sector: int) -> int:
 
 
 @inlined
-def make_room(m: Memory) -> None:
-    """Forget all sectors where the table is three quarters full: by then it holds more than L2."""
-    if m.count[USED] >= (m.cell.shape[0] * 3) // 4:
+def make_room(m: Memory, K: Floats) -> None:
+    """Forget all sectors once L2 has taken in as much as it keeps, or the table is nearly full."""
+    full = m.shared[TAKEN] - m.shared[FORGOT] >= K[c.L2_KEEP_BYTES]
+    if full or m.count[USED] >= (m.cell.shape[0] * 3) // 4:
         m.cell[:, 0] = -1.0
         m.owner[:] = -1
         m.count[USED] = 0
+        m.shared[FORGOT] = m.shared[TAKEN]
 
 
 @inlined
@@ -122,10 +130,16 @@ def _uniform(value: int) -> float:
 
 
 @inlined
-def _l2_cycles(K: Floats, sm: int, sector: int) -> float:
-    """Latency of a hit in L2: it depends on the half and the slice that hold the line."""
+def _l2_cycles(m: Memory, K: Floats, sm: int, sector: int) -> float:
+    """Latency of a hit in L2: its half of the card holds whole 256 bytes.
+
+    Of a kilobyte either all lies in one half, or each second 256 bytes do (``l2_map`` records);
+    what is near for the SMs of one half is far for the others. Within a half lines differ.
+    """
+    kilobyte = hash_of((sector >> 5) + HALF_SEED)
+    far = (kilobyte ^ ((sector >> 3) & (kilobyte >> 1)) ^ m.side[m.home[sm]]) & 1
     u = _uniform((sector >> 2) * 131 + sm)
-    return K[c.L2_NEAR_CYCLES] + (K[c.L2_FAR_CYCLES] - K[c.L2_NEAR_CYCLES]) * u
+    return K[c.L2_NEAR_CYCLES] + (K[c.L2_FAR_CYCLES] - K[c.L2_NEAR_CYCLES]) * 0.5 * (far + u)
 
 
 @inlined
@@ -154,11 +168,28 @@ def l2_read(m: Memory, K: Floats, sm: int, sector: int, t: float) -> float:
         m.count[L2_HITS] += 1
         return float(m.wait[gpc, place, 2])
     m.gate[gpc] = max(t, m.gate[gpc]) + SECTOR / m.gate_bytes[gpc]
-    start = max(start, m.gate[gpc])
+    start = max(start, m.gate[gpc], _held(m, K, gpc, sector, t))
     back = _from_l2(m, K, sm, sector, t, start)
     m.wait[gpc, place, 0] = sector
     m.wait[gpc, place, 1], m.wait[gpc, place, 2] = start, back
     return back
+
+
+@inlined
+def _held(m: Memory, K: Floats, gpc: int, sector: int, t: float) -> float:
+    """Until when the way out of a sector's slice is held by what waits for other ports of the same
+    half of the card, and longer than for its own: there is room for ``l2_held_cycles`` of it,
+    beyond which it stands before ``l2_held_share`` of what others want, for part of the excess."""
+    if m.side[gpc] < 0:
+        return 0.0
+    excess, own = -K[c.L2_HELD_CYCLES], max(t, m.gate[gpc])
+    for other in range(m.gate.shape[0]):
+        if m.side[other] == m.side[gpc] and m.gate[other] > own:
+            excess += m.gate[other] - own
+    if excess <= 0.0:
+        return 0.0
+    part = _uniform(sector * 8 + gpc) / K[c.L2_HELD_SHARE]
+    return own + excess * part if part < 1.0 else 0.0
 
 
 @inlined
@@ -171,8 +202,8 @@ def _from_l2(m: Memory, K: Floats, sm: int, sector: int, t: float, start: float)
     at = max(t, m.slices[slice_of])  # what waits for a port keeps no other from the slice
     m.slices[slice_of] = at + SECTOR * SLICES / K[c.L2_BYTES]
     start = max(start, at)
-    latency = _l2_cycles(K, sm, sector)
-    make_room(m)
+    latency = _l2_cycles(m, K, sm, sector)
+    make_room(m, K)
     slot = place_of(m, sector)
     m.count[READ_BYTES] += SECTOR
     if m.cell[slot, 0] == sector:
@@ -187,6 +218,7 @@ def _from_l2(m: Memory, K: Floats, sm: int, sector: int, t: float, start: float)
         return back
     m.count[L2_MISSES] += 1
     size = 2.0 * SECTOR
+    m.shared[TAKEN] += size
     m.shared[HBM_QUEUE] = max(start, m.shared[HBM_QUEUE]) + size / K[c.HBM_BYTES]
     spread = -np.log(1.0 - _uniform(sector >> 4)) * K[c.HBM_SPREAD_CYCLES]
     back = max(start, m.shared[HBM_QUEUE]) + latency + K[c.HBM_CYCLES] + spread
@@ -208,15 +240,30 @@ def crowd_of(m: Memory, K: Floats, sm: int, slot: int) -> float:
     return 1.0 / K[c.SHARE] if m.owner[slot] == -2 else 1.0
 
 
+@inlined
+def _leaves(m: Memory, K: Floats, gpc: int, t: float) -> float:
+    """When a sector written at ``t`` has passed its GPC's port: behind the work that is there. What
+    comes earlier than another SM's, which was seen before, does not wait for that one's time."""
+    if t > m.gate_out[gpc, 0]:
+        m.gate_out[gpc, 1] = max(0.0, m.gate_out[gpc, 1] - (t - m.gate_out[gpc, 0]))
+        m.gate_out[gpc, 0] = t
+    share = K[c.GPC_WRITE_BYTES] / K[c.GPC_PORT_BYTES]
+    m.gate_out[gpc, 1] += SECTOR / (m.gate_bytes[gpc] * share)
+    return t + m.gate_out[gpc, 1]
+
+
 @fused
 def l2_write(m: Memory, K: Floats, sm: int, sector: int, whole: bool, t: float) -> float:
     """When a written sector has reached L2; one that is not written whole costs a merge."""
     m.out[sm] = max(t, m.out[sm]) + SECTOR / K[c.L2_WRITE_PORT_BYTES]
+    if whole:
+        m.out[sm] = max(m.out[sm], _leaves(m, K, m.home[sm], t))
     cost = SECTOR if whole else SECTOR * K[c.L2_PARTIAL_FACTOR]
     m.shared[L2_QUEUE] = max(t, m.shared[L2_QUEUE]) + cost / K[c.L2_WRITE_BYTES]
-    done = max(m.out[sm], m.shared[L2_QUEUE], m.shared[HBM_QUEUE] - K[c.DIRTY_CYCLES])
+    done = max(m.out[sm], m.shared[L2_QUEUE])
+    done = max(done, m.shared[HBM_QUEUE] - K[c.DIRTY_CYCLES])
     m.count[WRITE_BYTES] += SECTOR
-    make_room(m)
+    make_room(m, K)
     slot = place_of(m, sector)
     if m.cell[slot, 0] == sector:  # writes of one sector go one after the other
         done = max(done, m.cell[slot, 1] + K[c.L2_SAME_CYCLES] * crowd_of(m, K, sm, slot))
@@ -224,8 +271,11 @@ def l2_write(m: Memory, K: Floats, sm: int, sector: int, whole: bool, t: float) 
     else:
         m.count[USED] += 1
         m.cell[slot, 0], m.cell[slot, 1], m.owner[slot] = sector, done, sm
-        spill = K[c.HBM_WRITE_FRACTION]
-        m.shared[HBM_QUEUE] = max(done, m.shared[HBM_QUEUE]) + spill * SECTOR / K[c.HBM_BYTES]
+        m.shared[TAKEN] += SECTOR
+        out = SECTOR * K[c.HBM_WRITE_FACTOR] / K[c.HBM_BYTES]
+        if m.shared[TAKEN] < K[c.L2_KEEP_BYTES]:  # until L2 is full some stay there
+            out *= K[c.HBM_WRITE_FRACTION]
+        m.shared[HBM_QUEUE] = max(done, m.shared[HBM_QUEUE]) + out
         m.count[HBM_WRITE] += SECTOR
     return done
 

@@ -8,7 +8,7 @@ from archsim.engine.jit import fused, inner
 from archsim.models.gpu.sm import timing_constants as c
 from archsim.models.gpu.sm import timing_memory as mem
 from archsim.models.gpu.sm import timing_state as ts
-from archsim.models.gpu.sm.timing_memory import LANES, SECTOR, Ints, Memory
+from archsim.models.gpu.sm.timing_memory import LANES, NEVER, SECTOR, Ints, Memory
 
 MIXED_CYCLES = 1000.0  # requests of several SMs within this time alternate at their target
 DEEP_CYCLES = 1900.0  # a queue of about 220 warps' loads: more slow a ring down
@@ -92,44 +92,56 @@ def remote_atomic(
 @inner
 def _row(
     m: Memory, K: Any, sm: int, first: int, size: int, inward: bool, at: float
-) -> tuple[float, float]:
-    """(clocks of the TMA engine, when the last byte has arrived) of ``size`` contiguous bytes."""
+) -> tuple[float, float, float]:
+    """(clocks of the TMA engine, from when on bytes come as fast as it takes them, when the last
+    one has arrived) of ``size`` contiguous bytes: it takes first what is there first, so half way
+    from the shortest way to the mean one."""
     last, low, high = at, first // SECTOR, (first + size - 1) // SECTOR
+    least, total = NEVER, 0.0
+    rate = K[c.BULK_REQUEST_BYTES] if inward else K[c.BULK_BYTES]
     for sector in range(low, high + 1):
-        t = at + (sector - low) * SECTOR / K[c.BULK_BYTES]
+        t = at + (sector - low) * SECTOR / rate
         if inward:  # the engine's own way to L2
             kept, m.port[sm] = m.port[sm], t
-            last = max(last, mem.l2_read(m, K, sm, sector, t))
+            back = mem.l2_read(m, K, sm, sector, t)
             m.port[sm] = kept
         else:
             begin, end = max(first, sector * SECTOR), min(first + size, (sector + 1) * SECTOR)
-            last = max(last, mem.l2_write(m, K, sm, sector, end - begin >= SECTOR, t))
-    return (high - low + 1) * SECTOR / K[c.BULK_BYTES], last
+            back = mem.l2_write(m, K, sm, sector, end - begin >= SECTOR, t)
+        least, total, last = min(least, back - t), total + back - t, max(last, back)
+    ways = high - low + 1
+    return ways * SECTOR / rate, at + 0.5 * (least + total / ways), last
 
 
 @inner
 def bulk(w: ts.Work, s: ts.State, m: Memory, K: Any, sm: int, row: Ints, t: float) -> float:
     """When a bulk copy or the box of a tensor is there: its rows go through the TMA engine.
 
-    A row costs at least ``bulk_row_cycles``, a copy at least ``bulk_interval_cycles``.
+    It asks for its bytes at ``bulk_request_bytes`` a clock and takes what comes at ``bulk_bytes``,
+    whatever comes first. A row costs at least ``bulk_row_cycles``, a copy at least
+    ``bulk_interval_cycles``.
     """
     size, inward, tensor = max(16, row[2]), row[3] >= 0, row[4] >= 0
-    start = max(t + K[c.BULK_ISSUE_CYCLES], s.tma[sm])
-    at, last = start, start
+    start = max(t + K[c.BULK_ISSUE_CYCLES], s.tma[sm, 0])
+    at, last, early, moved = start, start, NEVER, 0.0
     if row[0] < 0:  # from the shared memory of another CTA
         at += size / K[c.DSMEM_PORT_BYTES]
         last = at + K[c.DSMEM_CYCLES]
     elif not tensor:
-        busy, last = _row(m, K, sm, row[0], size, inward, at)
-        at += busy
+        busy, early, last = _row(m, K, sm, row[0], size, inward, at)
+        at, moved = at + busy, 1.0 * size
     elif row[4] > 0:
         c1, c2 = (row[5] if row[6] >= 0 else 1), (row[7] if row[8] >= 0 else 1)
         c3, c4 = (row[9] if row[10] >= 0 else 1), (row[11] if row[12] >= 0 else 1)
         for n in range(c1 * c2 * c3 * c4):
             first = row[0] + n % c1 * row[6] + n // c1 % c2 * row[8]
             first += n // (c1 * c2) % c3 * row[10] + n // (c1 * c2 * c3) * row[12]
-            busy, end = _row(m, K, sm, first, row[4], inward, at)
+            busy, begin, end = _row(m, K, sm, first, row[4], inward, at)
             at += max(busy, K[c.BULK_ROW_CYCLES])
-            last = max(last, end)
-    s.tma[sm] = max(at, start + K[c.BULK_INTERVAL_CYCLES])
+            early, last = min(early, begin), max(last, end)
+            moved += row[4]
+    if inward and moved > 0.0:  # what has come waits for its turn into shared memory
+        s.tma[sm, 1] = max(early, s.tma[sm, 1]) + moved / K[c.BULK_BYTES]
+        last = max(last, s.tma[sm, 1])
+    s.tma[sm, 0] = max(at, start + K[c.BULK_INTERVAL_CYCLES])
     return last + K[c.BULK_CYCLES]

@@ -119,19 +119,21 @@ def _spread(sm: int, total: int, used: int, most: int) -> list[int]:
 
 
 def ports(
-    gpc_of: NDArray[np.int64], sms: list[int], gpc_bytes: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(port of each simulated SM, bytes a clock of each port).
+    gpc_of: NDArray[np.int64], sms: list[int], gpc_bytes: float, halves: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """(port of each simulated SM, bytes a clock of each port, half of the card it lies on).
 
     ``gpc_of`` int64[used]: GPC of every SM in use. Where all are simulated the ports are the GPCs';
-    else sampled SMs whose GPCs have as many SMs in use share what each has of its own port.
+    else sampled SMs whose GPCs have as many SMs in use share what each has of its own port, and
+    such ports lie on no half (-1). ``halves``: of each GPC (empty: unknown).
     """
     crowd = np.bincount(gpc_of)
     if len(sms) == len(gpc_of):
-        return gpc_of, np.full(len(crowd), gpc_bytes)
+        side = np.array(halves or (-1,) * len(crowd), np.int64)[: len(crowd)]
+        return gpc_of, np.full(len(crowd), gpc_bytes), side
     levels, home = np.unique(crowd[gpc_of[sms]], return_inverse=True)
     own = np.bincount(home, minlength=len(levels))
-    return home.astype(np.int64), gpc_bytes * own / levels
+    return home.astype(np.int64), gpc_bytes * own / levels, np.full(len(levels), -1, np.int64)
 
 
 def compose(

@@ -72,8 +72,8 @@ class State(NamedTuple):
     candidate, last slot; ``served`` int64[subs, 2] slots that the special functions and the tensor
     core have served this round, bit by bit; ``take`` float64 from when its registers take what is
     loaded; ``port`` float64 of wgmma operands; ``code`` the instruction caches. By SM: ``held``
-    int64[sms, resident, 4]; ``tma`` and ``match`` float64[sms] next free times of the TMA engine
-    and of the unit that compares values; ``dsmem`` float64[sms, 2] ports that give and take,
+    int64[sms, resident, 4]; ``tma`` float64[sms, 2] next free times of the TMA engine,
+    that asks and that takes, ``match`` float64[sms] of the unit that compares values; ``dsmem`` float64[sms, 2] ports that give and take,
     ``peer`` int64[sms, 2] their last partners;
     ``atomics`` float64[sms, 2] next free times for remote atomics of the two parts of its shared
     memory, ``source`` int64[sms, 2] who sent the last, ``mixed`` float64[sms, 2] until when several
@@ -172,7 +172,7 @@ def new_state(sms: int, resident: int, warps: int, instructions: int = 0) -> Sta
         np.zeros(subs), np.zeros(subs), np.zeros(subs), np.zeros(subs),
         np.full((subs, 2), -1, np.int64), np.zeros((subs, 2), np.int64), np.zeros(subs),
         np.zeros(subs), np.zeros((sms, resident, 4), np.int64),
-        np.zeros(sms), np.zeros(sms), np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64),
+        np.zeros((sms, 2)), np.zeros(sms), np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64),
         new_code(sms, slots, instructions),
         np.zeros((sms, 2)), np.full((sms, 2), -1, np.int64), np.zeros((sms, 2)),
         np.zeros(sms, np.int64), np.zeros(sms), np.zeros(sms, np.int64), np.zeros(tt.UNITS),
