@@ -21,11 +21,11 @@ from archsim.app.sm_device import sm_device
 from archsim.errors import ArchsimError, ConfigError
 
 # Footprints that decide nothing in the simulator, which has no pages: smaller ones run sooner.
-_SMALLER = {"global": 16 << 20, "dram": 64 << 20, "dram_write": 64 << 20}
+_SMALLER = {"global": 16 << 20, "dram": 128 << 20, "dram_write": 128 << 20}
 _STEADY = ("dram", "dram_write")  # long enough on the GPU that start and end do not count
 _MEASURED_ONLY = ("l2_map", "placement", "progress", "residency", "turns")
 """What needs a card: places of CTAs on it, and notes of clocks or addresses of their own."""
-_WHOLE_WORDS = 40 << 20
+_WHOLE_WORDS = 80 << 20
 """SMs that share L2 or device memory are not alike: all of them run up to this much data."""
 WGMMA_ROUNDS = 16
 _CHOICES = {
