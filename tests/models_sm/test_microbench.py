@@ -34,7 +34,7 @@ def device() -> Any:
         ({"bench": "dsmem_throughput", "pattern": "broadcast", "cluster": 4, "ilp": 1}, 2.39, 0.06),
         ({"bench": "tma_throughput", "box": [64, 64], "depth": 4}, 66.78, 0.06),
         ({"bench": "tma_throughput", "box": [256, 16], "depth": 4}, 48.62, 0.06),
-        ({"bench": "tma_latency", "box": [32, 32]}, 351.5, 0.04),
+        ({"bench": "tma_latency", "box": [32, 32]}, 351.5, 0.06),
         ({"bench": "load_pattern", "loads": [[16, "uniform", 2]], "warps": 16}, 1 / 2.01, 0.03),
         # a sub-core's registers take 64 bytes a clock: one warp gets half of what an SM has
         ({"bench": "load_pattern", "loads": [[16, "unit", 8]], "warps": 1}, 0.1135, 0.03),

@@ -91,14 +91,13 @@ def remote_atomic(
 
 @inner
 def _row(
-    m: Memory, K: Any, sm: int, first: int, size: int, inward: bool, at: float
+    m: Memory, K: Any, sm: int, first: int, size: int, inward: bool, rate: float, at: float
 ) -> tuple[float, float, float]:
     """(clocks of the TMA engine, from when on bytes come as fast as it takes them, when the last
     one has arrived) of ``size`` contiguous bytes: it takes first what is there first, so half way
     from the shortest way to the mean one."""
     last, low, high = at, first // SECTOR, (first + size - 1) // SECTOR
     least, total = NEVER, 0.0
-    rate = K[c.BULK_REQUEST_BYTES] if inward else K[c.BULK_BYTES]
     for sector in range(low, high + 1):
         t = at + (sector - low) * SECTOR / rate
         if inward:  # the engine's own way to L2
@@ -117,18 +116,19 @@ def _row(
 def bulk(w: ts.Work, s: ts.State, m: Memory, K: Any, sm: int, row: Ints, t: float) -> float:
     """When a bulk copy or the box of a tensor is there: its rows go through the TMA engine.
 
-    It asks for its bytes at ``bulk_request_bytes`` a clock and takes what comes at ``bulk_bytes``,
-    whatever comes first. A row costs at least ``bulk_row_cycles``, a copy at least
-    ``bulk_interval_cycles``.
+    It asks for bytes at ``bulk_request_bytes`` a clock (of a tensor at ``bulk_bytes``) and takes
+    what comes at ``bulk_bytes``, whatever comes first. A row costs at least ``bulk_row_cycles``, a
+    copy at least ``bulk_interval_cycles``.
     """
     size, inward, tensor = max(16, row[2]), row[3] >= 0, row[4] >= 0
+    rate = K[c.BULK_REQUEST_BYTES] if inward and not tensor else K[c.BULK_BYTES]
     start = max(t + K[c.BULK_ISSUE_CYCLES], s.tma[sm, 0])
     at, last, early, moved = start, start, NEVER, 0.0
     if row[0] < 0:  # from the shared memory of another CTA
         at += size / K[c.DSMEM_PORT_BYTES]
         last = at + K[c.DSMEM_CYCLES]
     elif not tensor:
-        busy, early, last = _row(m, K, sm, row[0], size, inward, at)
+        busy, early, last = _row(m, K, sm, row[0], size, inward, rate, at)
         at, moved = at + busy, 1.0 * size
     elif row[4] > 0:
         c1, c2 = (row[5] if row[6] >= 0 else 1), (row[7] if row[8] >= 0 else 1)
@@ -136,7 +136,7 @@ def bulk(w: ts.Work, s: ts.State, m: Memory, K: Any, sm: int, row: Ints, t: floa
         for n in range(c1 * c2 * c3 * c4):
             first = row[0] + n % c1 * row[6] + n // c1 % c2 * row[8]
             first += n // (c1 * c2) % c3 * row[10] + n // (c1 * c2 * c3) * row[12]
-            busy, begin, end = _row(m, K, sm, first, row[4], inward, at)
+            busy, begin, end = _row(m, K, sm, first, row[4], inward, rate, at)
             at += max(busy, K[c.BULK_ROW_CYCLES])
             early, last = min(early, begin), max(last, end)
             moved += row[4]
