@@ -72,9 +72,9 @@ class State(NamedTuple):
     candidate, last slot; ``served`` int64[subs, 2] slots that the special functions and the tensor
     core have served this round, bit by bit; ``take`` float64 from when its registers take what is
     loaded; ``port`` float64 of wgmma operands; ``code`` the instruction caches. By SM: ``held``
-    int64[sms, resident, 4]; ``tma`` float64[sms, 2] next free times of the TMA engine,
-    that asks and that takes, ``match`` float64[sms] of the unit that compares values; ``dsmem`` float64[sms, 2] ports that give and take,
-    ``peer`` int64[sms, 2] their last partners;
+    int64[sms, resident, 4]; ``tma`` float64[sms, 2] next free times of the TMA engine, that asks
+    and that takes, ``match`` float64[sms] of the unit that compares values; ``dsmem``
+    float64[sms, 2] ports that give and take, ``peer`` int64[sms, 2] their last partners;
     ``atomics`` float64[sms, 2] next free times for remote atomics of the two parts of its shared
     memory, ``source`` int64[sms, 2] who sent the last, ``mixed`` float64[sms, 2] until when several
     do;
