@@ -116,13 +116,14 @@ ATOMICS = {
     "global_red": ("red.global.add.u32 [%p], 1;", "", 4),
     "global_add_f32": ("atom.global.add.f32 %f, [%p], 0f3F800000;", "", 4),
     "global_cas": ("atom.global.cas.b32 %v, [%p], %v, %tid;", "v", 4),
-    "shared_add": ("atom.shared.add.u32 %v, [%q], 1;", "v", 4),
+    "shared_add_unused": ("atom.shared.add.u32 %v, [%q], 1;", "", 4),
     "shared_red": ("red.shared.add.u32 [%q], 1;", "", 4),
     "shared_cas": ("atom.shared.cas.b32 %v, [%q], %v, %tid;", "v", 4),
     "shared_add_f32": ("atom.shared.add.f32 %f, [%q], 0f3F800000;", "", 4),
 }
 """What the set ``micro`` takes; the fp32 sums there use no result and become reductions."""
 MORE_ATOMICS = {
+    "shared_add": ("atom.shared.add.u32 %v, [%q], 1;", "v", 4),
     "global_sum_f32": ("atom.global.add.f32 %f, [%p], 0f3F800000;", "f", 4),
     "global_max": ("atom.global.max.s32 %v, [%p], %tid;", "v", 4),
     "global_red_max": ("red.global.max.s32 [%p], %tid;", "", 4),

@@ -45,6 +45,7 @@ def unit_records() -> Iterator[Record]:
 
 def _atomics() -> Iterator[Record]:
     every = {**atomics.ATOMICS, **atomics.MORE_ATOMICS}
+    del every["shared_add_unused"]
     for what in every:
         if every[what][1]:
             yield {"bench": "atomic_latency", "what": what}
