@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from archsim.errors import ConfigError
-from workloads.kernels.micro.kernel import Bench, latency, rate
+from workloads.kernels.micro.kernel import Bench, latency, rate, whole
 from workloads.kernels.micro.text import Loop, registers
 
 # name: (register type of the chain, PTX of one link; x is the chain, a and b are constants)
@@ -198,11 +198,10 @@ def chain_bench(record: dict[str, Any]) -> Bench:
     loop, rounds = _loop(kind, link, ilp, unroll), 8 if heavy else 16 * UNROLL // unroll
     rounds = int(record.get("rounds", rounds))
     if "different" in record:  # so many different ones among the lanes
-        if int(record["different"]) < 1:
-            raise ConfigError(f"different must be at least 1, not {record['different']}")
-        first = [
-            f"rem.u32 %x{chain}, %x{chain}, {int(record['different'])};" for chain in range(ilp)
-        ]
+        many = whole(record, "different", 1, 32)
+        if kind != "b32":
+            raise ConfigError(f"different needs a chain of 32-bit integers, not {name}")
+        first = [f"rem.u32 %x{chain}, %x{chain}, {many};" for chain in range(ilp)]
         loop = replace(loop, setup=[*loop.setup, *first])
     links = rounds * (unroll // ilp) * ilp * _links(name)
     if record["bench"] in ("latency", "dpx_latency"):
@@ -242,7 +241,12 @@ def progress(record: dict[str, Any]) -> Bench:
 def code_bench(record: dict[str, Any]) -> Bench:
     """Straight-line code of ``instructions`` of ``what`` (FFMA) in eight chains, by each of
     ``warps`` of ``ctas``: cycles of the cold and the warm pass."""
-    count, warps, ctas = (int(record.get(k, 1)) for k in ("instructions", "warps", "ctas"))
+    count, warps = whole(record, "instructions", 0, 1 << 16), whole(record, "warps", 1, 32)
+    ctas = whole(record, "ctas", 1, 1 << 16)
+    if count % 8:
+        raise ConfigError(f"instructions must be a multiple of 8, not {count}")
+    if record["pass"] not in ("cold", "warm"):
+        raise ConfigError(f"pass must be cold or warm, not {record['pass']!r}")
     kind, link = CHAINS[record.get("what", "fp32_fma")]
     loop = _loop(kind, link, 8, count)
     which = (0, 1) if record["pass"] == "cold" else (2, 3)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from archsim.errors import ConfigError
-from workloads.kernels.micro.kernel import Bench, cycles, latency, rate
+from workloads.kernels.micro.kernel import Bench, cycles, latency, rate, whole
 from workloads.kernels.micro.text import Loop, registers
 
 _CLUSTER = ("barrier.cluster.arrive.release.aligned;", "barrier.cluster.wait.acquire.aligned;")
@@ -153,10 +153,10 @@ def atomic(record: dict[str, Any]) -> Bench:
     what, stride = record["what"], int(record.get("stride", 1))
     link, result, size = (ATOMICS | MORE_ATOMICS)[what]
     warps, ctas = int(record.get("warps", 1)), int(record.get("ctas", 1))
-    group, lanes = int(record.get("group", 1)), int(record.get("lanes", 32))
-    apart, rounds = int(record.get("apart", 0)), int(record.get("rounds", 16))
-    if min(group, lanes, rounds) < 1 or group & (group - 1):
-        raise ConfigError(f"group must be a power of two, lanes and rounds at least 1: {record}")
+    group, lanes = whole(record, "group", 1, 32), whole(record, "lanes", 32, 32)
+    apart, rounds = int(record.get("apart", 0)), whole(record, "rounds", 16, 1 << 16)
+    if group & (group - 1):
+        raise ConfigError(f"group must be a power of two, not {group}")
     chained = record["bench"] == "atomic_latency"
     span = 128 * max(1, size * 8 * warps * stride // 32) + 128
     setup = [f"shr.u32 %k, %tid, {group.bit_length() - 1};", f"mul.lo.u32 %k, %k, {size * stride};",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workloads.kernels.micro.kernel import Bench, latency, rate
+from workloads.kernels.micro.kernel import Bench, latency, rate, whole
 from workloads.kernels.micro.text import Loop
 
 
@@ -20,7 +20,7 @@ def cp_async(record: dict[str, Any]) -> Bench:
         f"mul.lo.u32 %k, %tid, {size};", "add.u32 %q, %smem, %k;", "cvt.u64.u32 %o, %k;",
         "add.u64 %p, %data, %o;",
     ]  # fmt: skip
-    math, lanes = int(record.get("math", 0)), int(record.get("lanes", 32))
+    math, lanes = int(record.get("math", 0)), whole(record, "lanes", 32, 32)
     setup.append(f"setp.lt.u32 %live, %lane, {lanes};")
     live, body = "@%live " if lanes < 32 else "", []
     for i in range(depth):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numba import cuda, types
 
+from archsim.errors import ConfigError
 from workloads.kernels.micro.text import Loop
 from workloads.kernels.ptx import address_of, asm, shared_address, smid
 
@@ -74,6 +75,14 @@ class Bench:
     def warps(self) -> int:
         """Warps of the whole launch."""
         return self.ctas * ((self.threads + 31) // 32)
+
+
+def whole(record: dict[str, Any], name: str, default: int, most: int) -> int:
+    """The field ``name`` of a record, a number from 1 to ``most``."""
+    value = int(record.get(name, default))
+    if not 1 <= value <= most:
+        raise ConfigError(f"{name} must be from 1 to {most}, not {value}")
+    return value
 
 
 def cycles(clocks: np.ndarray, warps_per_cta: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from archsim.errors import ConfigError
 from workloads.kernels.micro.kernel import Bench, cycles, latency, rate
 from workloads.kernels.micro.memory import SMS
 from workloads.kernels.micro.text import Loop, registers
@@ -31,6 +32,8 @@ def l2_port(record: dict[str, Any]) -> Bench:
     or each has for itself (own), as often as 64 windows of 64 KB; the sum of their bytes a clock
     in the second pass, when all of it lies in L2. ``by`` ctaid: CTAs of these numbers instead."""
     on = [int(sm) for sm in record["on"]]
+    if not on or len(set(on)) < len(on):
+        raise ConfigError(f"on must name SMs, each once, not {on}")
     threads, reach = int(record.get("threads", 1024)), int(record.get("bytes", 1 << 19))
     kind, size = LOADS[record.get("load", "v4")]
     own, by = record.get("share", "all") == "own", record.get("by", "smid")
